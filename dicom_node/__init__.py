@@ -1,0 +1,1 @@
+"""Everything that touches network, disk, database or broker: see `__main__`."""

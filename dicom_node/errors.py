@@ -1,0 +1,119 @@
+"""Every failure's policy, in one place: the class says whether to try again and what to answer.
+
+    NodeError
+    ├── UsageError                 the person at the command line must change something (exit 2)
+    │   └── ConfigError            every fault of a configuration, named
+    ├── Permanent                  never retried: the job or delivery ends FAILED with the reason
+    │   ├── NotDicom               0xC000  the bytes are no DICOM data set we can index
+    │   ├── ClassMismatch          0xA900  data set and C-STORE request name different instances
+    │   ├── Undecodable                    the pixels cannot be read
+    │   ├── InvalidResult                  the gate refused what we built
+    │   └── Refused                        a destination refused an output for good
+    └── Transient                  retried with capped exponential backoff and jitter
+        ├── SpoolUnavailable       0xA700  the disk did not take (or give) the file
+        ├── LedgerUnavailable      0xA700  the database did not commit
+        ├── BrokerUnavailable              the broker did not take the id; recovery republishes
+        ├── DestinationUnavailable         no association, or a status that may pass
+        └── WorkerDied                     a worker vanished while it held the job
+
+An exception that is none of these is a bug. It counts as transient `UNKNOWN_TRIES` times, then
+ends the job with its traceback in the ledger: nothing vanishes. DIMSE statuses: PS3.4 B.2.3.
+"""
+
+from typing import ClassVar
+
+#: How often an unexpected exception, or a worker's death, may repeat before the job is FAILED.
+UNKNOWN_TRIES = 3
+
+SUCCESS = 0x0000
+OUT_OF_RESOURCES = 0xA700
+DATA_SET_DOES_NOT_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+
+
+class NodeError(Exception):
+    """Base of all that this node raises on purpose."""
+
+
+class UsageError(NodeError):
+    """The command line asks for something that cannot be done."""
+
+
+class ConfigError(UsageError):
+    """The configuration is not valid; one fault per line."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Permanent(NodeError):
+    """Trying again would give the same."""
+
+    #: What a C-STORE is answered when this is raised while receiving.
+    dimse_status: ClassVar[int] = CANNOT_UNDERSTAND
+
+
+class NotDicom(Permanent):
+    """The bytes are no DICOM data set that names its instance, study and series."""
+
+
+class ClassMismatch(Permanent):
+    """The data set names another SOP Class or Instance than the C-STORE request."""
+
+    dimse_status = DATA_SET_DOES_NOT_MATCH
+
+
+class Undecodable(Permanent):
+    """The pixel data cannot be decoded into a radiograph."""
+
+
+class InvalidResult(Permanent):
+    """A built SEG, SR or overlay did not pass the last gate; it is never sent."""
+
+
+class Refused(Permanent):
+    """A destination answered that it will never take this output."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Transient(NodeError):
+    """May pass: try again later."""
+
+    dimse_status: ClassVar[int] = OUT_OF_RESOURCES
+
+
+class SpoolUnavailable(Transient):
+    """A file could not be written, synced or read."""
+
+
+class LedgerUnavailable(Transient):
+    """The ledger could not be read or did not commit."""
+
+
+class BrokerUnavailable(Transient):
+    """The broker did not take or give an id; the ledger still knows the job."""
+
+
+class DestinationUnavailable(Transient):
+    """A destination could not be reached, or answered with a status that may pass."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class WorkerDied(Transient):
+    """The worker that held the job vanished: killed, out of memory, power lost."""
+
+
+def is_retriable(error: Exception, attempt: int) -> bool:
+    """Whether work that raised `error` at its `attempt`-th try (from 1) is to be tried again."""
+    if isinstance(error, Permanent | UsageError):
+        return False
+    if isinstance(error, Transient) and not isinstance(error, WorkerDied):
+        return True
+    return attempt < UNKNOWN_TRIES

@@ -1,0 +1,32 @@
+"""One file per way of running the two networks; `Engine` is what they share."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.results import ModelIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class ProbabilityMaps:
+    """What the two networks say of one image, before any post-processing."""
+
+    lung: NDArray[np.float32]  #: (size, size), 0..1, probability of lung
+    infection: NDArray[np.float32]  #: (size, size), 0..1, probability of COVID-19 infection
+
+
+class Engine(Protocol):
+    """Runs the lung and the infection network, in parallel and independent of each other."""
+
+    @property
+    def size(self) -> int:
+        """Side of the square the networks take, in pixels."""
+
+    @property
+    def models(self) -> tuple[ModelIdentity, ...]:
+        """Lung, infection."""
+
+    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
+        """Maps of one (size, size) image, 0..1, bright = dense."""

@@ -1,0 +1,141 @@
+"""The one contract the other packages see: what one radiograph's analysis found.
+
+Produced by `quantify`, consumed by `sr_writer` and `dicom_node.worker`. Nothing here
+depends on torch or pydicom, so whoever reads a result needs numpy alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+
+class Task(StrEnum):
+    """What a network was trained to segment (paper, section 3.1)."""
+
+    LUNG = "lung"
+    INFECTION = "infection"
+
+
+class Laterality(StrEnum):
+    """The patient's side, never the image's."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class Decision(StrEnum):
+    """Whether COVID-19 infection is seen (paper, section 3.3)."""
+
+    #: At least one lung pixel is infected.
+    POSITIVE = "positive"
+    #: Lungs were found and no pixel of them is infected.
+    NEGATIVE = "negative"
+    #: The networks ran, but no plausible lungs were found: nothing can be said.
+    UNDETERMINED = "undetermined"
+    #: The networks did not run (the instance is not a frontal chest radiograph).
+    NOT_ANALYSED = "not_analysed"
+
+
+class SpacingSource(StrEnum):
+    """Where the pixel spacing came from, hence how far areas may be trusted."""
+
+    #: (0028,0030) Pixel Spacing: calibrated, or as the detector.
+    PIXEL_SPACING = "pixel_spacing"
+    #: (0018,1164) Imager Pixel Spacing: at the detector, magnification not corrected.
+    IMAGER_PIXEL_SPACING = "imager_pixel_spacing"
+    #: Absent or zero: areas cannot be given.
+    NONE = "none"
+
+
+class Caution(Enum):
+    """A reason to read a result with care. `code` is stable, `text` is for people."""
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code = code
+        self.text = text
+
+    LATERALITY_ASSUMED = (
+        "laterality_assumed",
+        "Patient Orientation is absent: the image's left was taken as the patient's right.",
+    )
+    SPACING_AT_DETECTOR = (
+        "spacing_at_detector",
+        "Pixel spacing is as measured at the detector: areas include magnification.",
+    )
+    SPACING_UNKNOWN = ("spacing_unknown", "Pixel spacing is unknown: no areas are given.")
+    POLARITY_CORRECTED = (
+        "polarity_corrected",
+        "The header's photometric interpretation contradicts the pixels: they were inverted.",
+    )
+    FOR_PROCESSING = (
+        "for_processing",
+        "The image is raw detector data (FOR PROCESSING), not the one radiologists read.",
+    )
+    ONE_LUNG_ONLY = ("one_lung_only", "Only one lung was found.")
+    LUNGS_TOUCH = ("lungs_touch", "The lungs touch: they were divided at their narrowest place.")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which trained network spoke."""
+
+    task: Task
+    name: str  #: architecture and encoder, e.g. "fpn-resnet18"
+    version: str  #: of these weights, e.g. "2026.11"
+    sha256: str  #: 64 lower-case hex digits of the weights file
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One of the four segments, on the source image's own grid."""
+
+    number: int  #: 1..4: left lung, right lung, infection in left lung, infection in right lung
+    task: Task  #: LUNG: the whole lung, infection included; INFECTION: within that lung
+    laterality: Laterality
+    mask: Mask  #: (rows, columns) of the source, True inside
+
+
+@dataclass(frozen=True, slots=True)
+class LungMeasurement:
+    """One lung's figures, counted on the source grid's pixels (paper, section 3.3)."""
+
+    laterality: Laterality
+    lung_pixels: int  #: infection included; 0 where this lung was not found
+    infected_pixels: int  #: never more than lung_pixels
+    infected_percent: float | None  #: 0..100; None where it cannot be said
+    lung_area_mm2: float | None  #: None without pixel spacing, or where it cannot be said
+    infected_area_mm2: float | None  #: likewise
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that the analysis of one radiograph says."""
+
+    source_sop_instance_uid: str
+    decision: Decision
+    reason: str  #: one sentence for people: why this decision
+    segments: tuple[Segment, ...]  #: always the four, in the order of their numbers
+    left: LungMeasurement
+    right: LungMeasurement
+    infected_percent: float | None  #: 0..100, both lungs together; None where it cannot be said
+    spacing_mm: tuple[float, float] | None  #: (row, column), None where unknown
+    spacing_source: SpacingSource
+    cautions: tuple[Caution, ...]
+    models: tuple[ModelIdentity, ...]  #: lung, infection
+    durations_ms: Mapping[str, float]  #: stage name to milliseconds, in the order they ran
+
+    @property
+    def infected_pixels(self) -> int:
+        """Infected lung pixels of both lungs, on the source grid: what the decision rests on."""
+        return self.left.infected_pixels + self.right.infected_pixels
+
+    def measurement(self, laterality: Laterality) -> LungMeasurement:
+        return self.left if laterality is Laterality.LEFT else self.right
+
+    def segment(self, task: Task, laterality: Laterality) -> Segment:
+        return next(s for s in self.segments if (s.task, s.laterality) == (task, laterality))
