@@ -1,0 +1,256 @@
+"""The node's configuration: one TOML file, secrets from the environment, validated whole.
+
+`deploy/node.toml` comments every key. Nothing starts until every fault has been named.
+"""
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dicom_node.errors import ConfigError, UsageError
+
+#: Kombu's embedded transport: nothing to install, one host. Any other URL is given to kombu.
+EMBEDDED_BROKER = "embedded"
+LOOPBACK = "127.0.0.1"
+#: Secrets (URLs hold passwords) come from the environment and win over the file.
+LEDGER_URL_VARIABLE = "CXR_LEDGER_URL"
+BROKER_URL_VARIABLE = "CXR_BROKER_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An Application Entity that may send to the node."""
+
+    aet: str
+    host: str | None = None  #: its IP address; None: any address
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An Application Entity that every result goes to."""
+
+    name: str  #: the ledger knows the destination by this: keep it when its address changes
+    aet: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Destination":
+        """From `AET@HOST:PORT`; raises UsageError."""
+        aet, at, address = text.partition("@")
+        host, colon, port = address.rpartition(":")
+        if not (at and colon and host and port.isdigit()):
+            raise UsageError(f"destination {text!r} is not AET@HOST:PORT")
+        destination = cls(name=text, aet=aet, host=host.strip("[]"), port=int(port))
+        if faults := _destination_faults(destination):
+            raise UsageError(f"destination {text!r}: {'; '.join(faults)}")
+        return destination
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything the parts need to be built. Paths are absolute."""
+
+    state: Path  #: folder of the node's own files
+    aet: str = "CXRNODE"
+    host: str = LOOPBACK  #: address the listener binds
+    port: int = 11112
+    ledger_url: str = ""  #: SQLAlchemy URL; default: SQLite in the state folder
+    broker_url: str = EMBEDDED_BROKER
+    spool: Path = Path()  #: default: state/spool; on several hosts a shared mount
+    callers: tuple[Caller, ...] = ()  #: empty: anyone, and then only on the loopback address
+    destinations: tuple[Destination, ...] = ()
+    lung_model: str = ""  #: name or path of the lung network; default: the shipped one
+    infection_model: str = ""
+    device: str = "auto"  #: "auto" | "cpu" | "cuda"
+    max_associations: int = 20
+    lease_s: float = 120.0  #: a job not finished this long after its claim is given to another
+    sources: tuple[Path, ...] = field(default=())  #: the file this was read from, for messages
+
+    def __post_init__(self) -> None:
+        # A default that depends on another field; frozen, hence object.__setattr__.
+        if not self.ledger_url:
+            object.__setattr__(self, "ledger_url", f"sqlite:///{self.state / 'ledger.sqlite'}")
+        if self.spool == Path():
+            object.__setattr__(self, "spool", self.state / "spool")
+        if faults := _faults(self):
+            raise ConfigError(faults)
+
+    @property
+    def queue_folder(self) -> Path:
+        """Where the embedded broker keeps its messages."""
+        return self.state / "queue"
+
+    @property
+    def run_folder(self) -> Path:
+        """Locks of the processes alive on this host."""
+        return self.state / "run"
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in `path`; raises ConfigError with every fault found."""
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as exc:
+        raise ConfigError([f"{path}: cannot be read: {exc.strerror}"]) from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError([f"{path}: not valid TOML: {exc}"]) from exc
+    reader = _Reader(document)
+    values = reader.config_values(path.resolve().parent, environ)
+    if reader.faults:
+        raise ConfigError([f"{path}: {fault}" for fault in reader.faults])
+    try:
+        return Config(**values, sources=(path,))
+    except ConfigError as exc:
+        raise ConfigError([f"{path}: {fault}" for fault in exc.faults]) from exc
+
+
+class _Reader:
+    """Takes known keys of known types out of the document; whatever else is there is a fault."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self.faults: list[str] = []
+
+    def config_values(self, folder: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+        node = self._table("node", {"aet": str, "host": str, "port": int, "state": str,
+                                    "max_associations": int})  # fmt: skip
+        ledger = self._table("ledger", {"url": str})
+        broker = self._table("broker", {"url": str})
+        spool = self._table("spool", {"folder": str})
+        models = self._table("models", {"lung": str, "infection": str, "device": str})
+        worker = self._table("worker", {"lease_s": float})
+        caller_keys = {"aet": str, "host": str}
+        callers = self._tables("caller", caller_keys, {"aet"})
+        destination_keys = {"name": str, "aet": str, "host": str, "port": int}
+        destinations = self._tables("destination", destination_keys, {"aet", "host", "port"})
+        for key in self.document:
+            self.faults.append(f"[{key}] is not a known section")
+        if "state" not in node and not self.faults:
+            self.faults.append("[node] state is missing: the folder for the node's own files")
+        values: dict[str, Any] = dict(node)
+        values["state"] = folder / node.get("state", "")
+        if "folder" in spool:
+            values["spool"] = folder / spool["folder"]
+        values["ledger_url"] = environ.get(LEDGER_URL_VARIABLE) or ledger.get("url", "")
+        values["broker_url"] = environ.get(BROKER_URL_VARIABLE) or broker.get(
+            "url", EMBEDDED_BROKER
+        )
+        values |= {f"{key}_model": models[key] for key in ("lung", "infection") if key in models}
+        values |= {"device": models["device"]} if "device" in models else {}
+        values |= worker
+        values["callers"] = tuple(Caller(**caller) for caller in callers)
+        values["destinations"] = tuple(
+            Destination(**({"name": f"{d['aet']}@{d['host']}:{d['port']}"} | d))
+            for d in destinations
+        )
+        return values
+
+    def _table(self, section: str, types: Mapping[str, type]) -> dict[str, Any]:
+        return self._checked(f"[{section}]", self.document.pop(section, {}), types, set())
+
+    def _tables(
+        self, section: str, types: Mapping[str, type], required: set[str]
+    ) -> list[dict[str, Any]]:
+        entries = self.document.pop(section, [])
+        if not isinstance(entries, list):
+            self.faults.append(f"[{section}] must be written [[{section}]], once for each")
+            return []
+        where = f"[[{section}]]"
+        checked = [
+            self._checked(f"{where} number {number}", entry, types, required)
+            for number, entry in enumerate(entries, 1)
+        ]
+        return [entry for entry in checked if required <= entry.keys()]
+
+    def _checked(
+        self, where: str, entry: Any, types: Mapping[str, type], required: set[str]
+    ) -> dict[str, Any]:
+        if not isinstance(entry, dict):
+            self.faults.append(f"{where} must be a table of keys")
+            return {}
+        good: dict[str, Any] = {}
+        for key, value in entry.items():
+            wanted = types.get(key)
+            if wanted is None:
+                self.faults.append(f"{where} {key} is not a known key")
+            elif wanted is float and type(value) is int:
+                good[key] = float(value)
+            elif type(value) is not wanted:
+                self.faults.append(f"{where} {key} must be of type {wanted.__name__}")
+            else:
+                good[key] = value
+        self.faults += [f"{where} {key} is missing" for key in sorted(required - entry.keys())]
+        return good
+
+
+def _faults(config: Config) -> list[str]:
+    faults = [f"this node's AE title: {fault}" for fault in _aet_faults(config.aet)]
+    if not 0 <= config.port <= 65535:
+        faults.append(f"port {config.port} is not between 0 and 65535")
+    if config.max_associations < 1:
+        faults.append("max_associations must be at least 1")
+    if config.lease_s < 1:
+        faults.append("lease_s must be at least 1 second")
+    if config.device not in ("auto", "cpu", "cuda"):
+        faults.append(f"device {config.device!r} is not one of auto, cpu, cuda")
+    if not _is_loopback(config.host) and not config.callers:
+        faults.append(
+            f"listening on {config.host} needs a configuration with an allow-list ([[caller]]);"
+            f" without one the node listens on {LOOPBACK} only"
+        )
+    for caller in config.callers:
+        faults += [f"caller {caller.aet!r}: {fault}" for fault in _aet_faults(caller.aet)]
+        if caller.host is not None and not _is_address(caller.host):
+            faults.append(f"caller {caller.aet!r}: host {caller.host!r} is not an IP address")
+    for destination in config.destinations:
+        faults += [f"destination {destination.name!r}: {fault}"
+                   for fault in _destination_faults(destination)]  # fmt: skip
+    faults += _doubles("destination", [destination.name for destination in config.destinations])
+    return faults
+
+
+def _doubles(kind: str, names: list[str]) -> list[str]:
+    return [f"{kind} {name!r} is named twice" for name in dict.fromkeys(names)
+            if names.count(name) > 1]  # fmt: skip
+
+
+def _destination_faults(destination: Destination) -> list[str]:
+    faults = _aet_faults(destination.aet)
+    if not 1 <= destination.port <= 65535:
+        faults.append(f"port {destination.port} is not between 1 and 65535")
+    if not destination.host:
+        faults.append("host is empty")
+    return faults
+
+
+def _aet_faults(aet: str) -> list[str]:
+    """PS3.5 6.2, VR AE: 1 to 16 characters of the default repertoire, no backslash or control."""
+    if not aet.strip():
+        return ["an AE title may not be empty"]
+    if len(aet) > 16:
+        return [f"AE title {aet!r} is longer than 16 characters"]
+    if not aet.isascii() or not aet.isprintable() or "\\" in aet:
+        return [f"AE title {aet!r} has a character that is not allowed"]
+    return []
+
+
+def _is_address(host: str) -> bool:
+    return _try_address(host, lambda _: True)
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or _try_address(host, lambda address: address.is_loopback)
+
+
+def _try_address(
+    host: str, ask: Callable[[ipaddress.IPv4Address | ipaddress.IPv6Address], bool]
+) -> bool:
+    try:
+        return ask(ipaddress.ip_address(host))
+    except ValueError:
+        return False
