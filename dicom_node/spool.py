@@ -1,0 +1,160 @@
+"""DICOM files on disk, as received and as built: temporary file, fsync, rename, fsync of folder.
+
+A file under its final name is whole and on the disk, whatever crashed when. On several hosts the
+spool is a shared mount, so nothing here may assume that it is alone.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dicom_node.errors import SpoolUnavailable
+
+#: A temporary file this old belongs to a process that has died, on whichever host: the longest
+#: write is seconds.
+LEFTOVER_AGE = timedelta(hours=1)
+
+#: PS3.5 9.1: a UID has at most 64 characters.
+_UID_LENGTH = 64
+_UNSAFE = re.compile(r"[^0-9A-Za-z.-]")
+#: Patient data: for the node's own user alone.
+_FOLDER_MODE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """Where the bytes lie, and what they are."""
+
+    path: str  #: relative to the spool, so that the spool may be moved or mounted elsewhere
+    sha256: str  #: 64 lower-case hex digits of the content
+    size_bytes: int
+
+
+class Spool:
+    """Keeps files under names made from their UID and content; storing twice is storing once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self._temporary = self._root / "tmp"
+        with _as_unavailable(f"spool {self._root}"):
+            _make_folder(self._temporary)
+
+    def store_received(self, sop_instance_uid: str, content: bytes) -> StoredFile:
+        """Keep an instance exactly as it came; when this returns, it survives a power cut."""
+        return self._store("received", sop_instance_uid, content, ".dcm")
+
+    def store_output(self, sop_instance_uid: str, content: bytes) -> StoredFile:
+        """Keep a SEG, SR or overlay exactly as it will be sent."""
+        return self._store("outputs", sop_instance_uid, content, ".dcm")
+
+    def quarantine(self, content: bytes, reason: str, name: str) -> Path:
+        """Keep bytes that were refused, with the reason beside them, for a person to look at."""
+        stored = self._store("quarantine", name, content, ".bin")
+        path = self.resolve(stored.path)
+        self._write(path.with_suffix(".txt"), f"{reason}\n".encode("utf-8", "replace"))
+        return path
+
+    def resolve(self, path: str) -> Path:
+        """Where a stored file lies on this host."""
+        resolved = Path(os.path.normpath(self._root / path))
+        if not resolved.is_relative_to(self._root):
+            raise SpoolUnavailable(f"{path} is not inside the spool")
+        return resolved
+
+    def read(self, path: str) -> bytes:
+        with _as_unavailable(path):
+            return self.resolve(path).read_bytes()
+
+    def remove_leftovers(self, now: datetime, older_than: timedelta = LEFTOVER_AGE) -> list[str]:
+        """Remove temporary files that a crash left; their names."""
+        removed = []
+        with _as_unavailable(f"spool {self._root}"):
+            for file in self._temporary.iterdir():
+                with _already_gone():
+                    if now - _modified(file) > older_than:
+                        file.unlink()
+                        removed.append(file.name)
+        return removed
+
+    def _store(self, kind: str, uid: str, content: bytes, suffix: str) -> StoredFile:
+        digest = hashlib.sha256(content).hexdigest()
+        path = self._root / kind / digest[:2] / f"{_safe(uid)}_{digest[:12]}{suffix}"
+        with _as_unavailable(uid):
+            if _size(path) == len(content):
+                # Whoever renamed it may have died before the folder was synced.
+                _sync_folder(path.parent)
+            else:
+                self._write(path, content)
+        return StoredFile(str(path.relative_to(self._root)), digest, len(content))
+
+    def _write(self, path: Path, content: bytes) -> None:
+        with _as_unavailable(path.name):
+            _make_folder(path.parent)
+            descriptor, name = tempfile.mkstemp(dir=self._temporary)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(descriptor)
+                Path(name).rename(path)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+            _sync_folder(path.parent)
+
+
+def _safe(uid: str) -> str:
+    """A file name part that any UID, hostile ones too, may become; still readable."""
+    return _UNSAFE.sub("_", uid)[:_UID_LENGTH].lstrip(".") or "unnamed"
+
+
+def _size(path: Path) -> int | None:
+    """None where there is no such file."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _modified(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make it and its parents, each durable in its own parent."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(_FOLDER_MODE, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _as_unavailable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise SpoolUnavailable(f"{what}: {exc.strerror or exc}") from exc
+
+
+@contextmanager
+def _already_gone() -> Iterator[None]:
+    """Another process may be tidying up as well."""
+    try:
+        yield
+    except FileNotFoundError:
+        return

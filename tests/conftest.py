@@ -1,0 +1,75 @@
+"""What tests share: the real images, and the real database and broker a node can be given.
+
+What is missing skips with its reason on a laptop and fails where CI is set, so that CI can never
+pass by not looking. $CXR_DATA, $CXR_TEST_POSTGRES and $CXR_TEST_RABBITMQ say where they are.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import kombu
+import psycopg
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DATA = Path(os.environ.get("CXR_DATA", ROOT.parent / "shared" / "data"))
+POSTGRES = os.environ.get("CXR_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+RABBITMQ = os.environ.get("CXR_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672//")
+
+
+def missing(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real images; they are not ours to publish, so they stay outside."""
+    if not DATA.is_dir():
+        missing(f"the real images are not at {DATA} (set CXR_DATA)")
+    return DATA
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty ledger's URL: SQLite, then PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+        return
+    try:
+        server = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as exc:
+        missing(f"no PostgreSQL at {POSTGRES} (set CXR_TEST_POSTGRES): {exc}")
+    name = f"cxr_test_{uuid.uuid4().hex[:12]}"
+    with server:
+        server.execute(f"CREATE DATABASE {name}")
+        yield f"{POSTGRES.rpartition('/')[0]}/{name}"
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["embedded", "rabbitmq"])
+def broker_url(request: pytest.FixtureRequest) -> str:
+    """A broker's URL: the embedded one, then RabbitMQ."""
+    if request.param == "embedded":
+        return "filesystem://"
+    try:
+        with kombu.Connection(RABBITMQ, connect_timeout=3) as connection:
+            connection.connect()
+    except (OSError, *kombu.Connection(RABBITMQ).connection_errors) as exc:
+        missing(f"no RabbitMQ at {RABBITMQ} (set CXR_TEST_RABBITMQ): {exc}")
+    return RABBITMQ
+
+
+@pytest.fixture
+def queue_prefix(broker_url: str) -> Iterator[str]:
+    """A name for the test's own queues, so that tests can share one RabbitMQ."""
+    prefix = f"cxr-test-{uuid.uuid4().hex[:12]}"
+    yield prefix
+    if broker_url == RABBITMQ:
+        with kombu.Connection(RABBITMQ) as connection:
+            for name in ("jobs", "outputs"):
+                connection.default_channel.queue_delete(f"{prefix}.{name}")
