@@ -1,0 +1,43 @@
+"""The durable truth: jobs, outputs, deliveries and an append-only record of events.
+
+SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL (several). Every
+method is one transaction. Read on: `states` (what may happen), `records` (what goes in and out),
+`schema` (the tables), `jobs`, `deliveries`, `reports` (the methods), `moves` and `database` (how).
+"""
+
+from dicom_node.ledger.deliveries import Deliveries
+from dicom_node.ledger.jobs import Jobs
+from dicom_node.ledger.records import (
+    Acceptance,
+    BuiltOutput,
+    Delivery,
+    Entry,
+    Failure,
+    Job,
+    LeaseLost,
+    StoredInstance,
+    Summary,
+)
+from dicom_node.ledger.reports import Reports
+from dicom_node.ledger.states import DeliveryState, Event, IllegalTransition, JobState
+
+__all__ = [
+    "Acceptance",
+    "BuiltOutput",
+    "Delivery",
+    "DeliveryState",
+    "Entry",
+    "Event",
+    "Failure",
+    "IllegalTransition",
+    "Job",
+    "JobState",
+    "LeaseLost",
+    "Ledger",
+    "StoredInstance",
+    "Summary",
+]
+
+
+class Ledger(Jobs, Deliveries, Reports):
+    """What every part of the node knows of every other: `Ledger.open(url)`."""

@@ -1,0 +1,124 @@
+"""One engine for SQLite and PostgreSQL: the URL decides, every failure is LedgerUnavailable."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+
+from dicom_node.errors import LedgerUnavailable, UsageError
+from dicom_node.ledger.migrate import migrate
+
+#: Seconds a statement waits for another process's write before the ledger counts as unavailable.
+BUSY_TIMEOUT_S = 10
+#: Seconds to wait for PostgreSQL to answer a connection.
+CONNECT_TIMEOUT_S = 3
+#: Seconds after which an unanswered connection to PostgreSQL counts as broken.
+SILENCE_TIMEOUT_S = 10
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Database:
+    """Transactions on one ledger. Threads and processes may share it."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._clock = clock
+
+    @classmethod
+    def open(cls, url: str, clock: Clock = utc_now) -> Self:
+        """Open the ledger, made or migrated if need be.
+
+        Raises LedgerUnavailable, or UsageError where the URL or the ledger's version is not ours.
+        """
+        engine = _engine(_parsed(url))
+        try:
+            with _as_unavailable():
+                migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, clock)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with _as_unavailable(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        """One transaction: committed, and on the disk, when the block ends without an exception."""
+        with _as_unavailable(), self._writer.begin() as connection:
+            yield connection
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError as error:
+        # Not quoted in the message: it may hold a password.
+        raise UsageError("the ledger's URL cannot be understood") from error
+    if parsed.drivername in ("postgresql", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed
+    raise UsageError("the ledger's URL must begin with sqlite:///FILE or postgresql://")
+
+
+def _engine(url: URL) -> Engine:
+    if url.drivername == "sqlite":
+        # A timeout in the URL itself stands.
+        query = {"timeout": str(BUSY_TIMEOUT_S), **url.query}
+        engine = create_engine(url.set(query=query))
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    limits = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": 1000 * SILENCE_TIMEOUT_S,
+        "keepalives_idle": SILENCE_TIMEOUT_S,
+    }
+    # After a restart of the database the pool's connections are dead: look before use.
+    return create_engine(url, connect_args=limits, pool_pre_ping=True)
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    # Python's sqlite3 would begin transactions at moments of its own choice; `_begin_sqlite` does.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    # WAL's default, NORMAL, may lose the last commits at a power cut: after Success was answered.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A write must take its lock at the start: two readers that both went on to write would
+    # deadlock, and SQLite fails one of them at once, without waiting for the busy timeout.
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+#: What says that our statement is wrong, not that the database is away.
+_BUGS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except _BUGS:
+        raise
+    except exc.DBAPIError as error:
+        reason = str(error.orig).partition("\n")[0]
+        raise LedgerUnavailable(f"the ledger did not answer: {reason}") from error
+    except exc.TimeoutError as error:
+        raise LedgerUnavailable("the ledger has no connection free") from error

@@ -1,0 +1,184 @@
+"""Deliveries: each output to each destination, with attempts of its own; they end the job."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from dicom_node.ledger.database import Database
+from dicom_node.ledger.moves import Condition, move_deliveries, move_jobs
+from dicom_node.ledger.records import Delivery, LeaseLost
+from dicom_node.ledger.schema import deliveries, jobs, outputs
+from dicom_node.ledger.states import DeliveryState, Event, JobState
+
+_FREE: dict[str, Any] = {"owner": None, "lease_until": None}
+_DELIVERIES = select(
+    *(column for column in deliveries.c if column.name not in ("lease_until", "updated_at")),
+    *(outputs.c[name] for name in
+      ("role", "sop_class_uid", "sop_instance_uid", "transfer_syntax_uid", "path", "sha256")),
+).join(outputs, deliveries.c.output_id == outputs.c.id).order_by(deliveries.c.id)  # fmt: skip
+
+
+class Deliveries(Database):
+    """The part of the ledger that the sender uses."""
+
+    def claim_deliveries(
+        self, destination: str, owner: str, lease_s: float, limit: int
+    ) -> list[Delivery]:
+        """Take what is due for `destination` of the study that has waited longest.
+
+        Of one study, so that one association carries a radiograph's results together, and in the
+        order they were built, so that what a report refers to is there before it.
+        """
+        now = self._clock()
+        due = _free_for(destination) & (deliveries.c.due_at <= now)
+        study = (
+            select(deliveries.c.study_instance_uid)
+            .where(due)
+            .order_by(deliveries.c.due_at, deliveries.c.id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        batch = (
+            select(deliveries.c.id)
+            .where(due, deliveries.c.study_instance_uid == study)
+            .order_by(deliveries.c.id)
+            .limit(limit)
+            # Two senders of the same destination: the second passes over what the first takes.
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+        lease: dict[str, Any] = {
+            "attempts": deliveries.c.attempts + 1,
+            "owner": owner,
+            "lease_until": now + timedelta(seconds=lease_s),
+        }
+        with self._write() as connection:
+            ids = connection.scalars(batch).all()
+            move_deliveries(connection, now, DeliveryState.WAITING, Event.TAKEN,
+                            deliveries.c.id.in_(ids), by=owner, **lease)  # fmt: skip
+            return [_delivery(row) for row in connection.execute(_of(deliveries.c.id.in_(ids)))]
+
+    def delivered(self, delivery_id: int, owner: str, dimse_status: int) -> None:
+        """The destination stored it; ends the job where it was the last one."""
+        now = self._clock()
+        with self._write() as connection:
+            row = _report(connection, now, delivery_id, owner, Event.DELIVERED, dimse_status, None)
+            _settle(connection, now, row.job_id)
+
+    def retry(
+        self,
+        delivery_id: int,
+        owner: str,
+        dimse_status: int | None,
+        reason: str,
+        next_attempt_at: datetime,
+    ) -> None:
+        """It did not get there, and is to be sent again at `next_attempt_at`."""
+        with self._write() as connection:
+            _report(connection, self._clock(), delivery_id, owner, Event.RETRIED,
+                    dimse_status, reason, due_at=next_attempt_at)  # fmt: skip
+
+    def refused(self, delivery_id: int, owner: str, dimse_status: int | None, reason: str) -> None:
+        """The destination will never take it; fails the job once nothing of it waits any more."""
+        now = self._clock()
+        with self._write() as connection:
+            row = _report(connection, now, delivery_id, owner, Event.REFUSED, dimse_status, reason)
+            _settle(connection, now, row.job_id)
+
+    def next_due(self, destination: str) -> datetime | None:
+        """When the next delivery that nobody holds becomes due there; None: none waits."""
+        query = select(func.min(deliveries.c.due_at)).where(_free_for(destination))
+        with self._read() as connection:
+            due: datetime | None = connection.execute(query).scalar_one()
+        return due
+
+    def make_due(self, destination: str) -> int:
+        """An outage has ended: everything that waits for `destination` is due now; how many."""
+        now = self._clock()
+        with self._write() as connection:
+            return len(
+                move_deliveries(connection, now, DeliveryState.WAITING, Event.MADE_DUE,
+                                _free_for(destination), deliveries.c.due_at > now, due_at=now)
+            )  # fmt: skip
+
+    def free_expired_deliveries(self) -> list[int]:
+        """Take back the deliveries whose lease has ended, on whatever host; their ids."""
+        return self._return(deliveries.c.lease_until < self._clock())
+
+    def free_deliveries_of(self, owners: Collection[str]) -> list[int]:
+        """Take back the deliveries of senders known to be dead; their ids."""
+        return self._return(deliveries.c.owner.in_(owners)) if owners else []
+
+    def deliveries(self, job_id: int) -> list[Delivery]:
+        """A job's deliveries, in the order they were built."""
+        with self._read() as connection:
+            rows = connection.execute(_of(deliveries.c.job_id == job_id)).all()
+        return [_delivery(row) for row in rows]
+
+    def _return(self, condition: Condition) -> list[int]:
+        now = self._clock()
+        with self._write() as connection:
+            rows = move_deliveries(connection, now, DeliveryState.WAITING, Event.RETURNED,
+                                   condition, due_at=now, **_FREE)  # fmt: skip
+        return sorted(row.id for row in rows)
+
+
+def _free_for(destination: str) -> Condition:
+    return (
+        (deliveries.c.state == DeliveryState.WAITING)
+        & (deliveries.c.destination == destination)
+        & deliveries.c.owner.is_(None)
+    )
+
+
+def _report(
+    connection: Connection,
+    now: datetime,
+    delivery_id: int,
+    owner: str,
+    event: Event,
+    dimse_status: int | None,
+    reason: str | None,
+    **values: Any,
+) -> Row[Any]:
+    """Let `owner` end its hold on a delivery; raises LeaseLost where it has none."""
+    answer = None if dimse_status is None else f"status {dimse_status:#06x}"
+    moved = move_deliveries(connection, now, DeliveryState.WAITING, event,
+                            deliveries.c.id == delivery_id, deliveries.c.owner == owner,
+                            by=owner, detail=": ".join(filter(None, (answer, reason))),
+                            dimse_status=dimse_status, reason=reason,
+                            **_FREE, **values)  # fmt: skip
+    if not moved:
+        raise LeaseLost(f"delivery {delivery_id} is no longer held by {owner}: cannot be {event}")
+    return moved[0]
+
+
+def _settle(connection: Connection, now: datetime, job_id: int) -> None:
+    """End the job if nothing of it waits any more."""
+    this = jobs.c.id == job_id
+    # Two destinations may finish at once: whoever comes second must see what the first committed.
+    # NO KEY UPDATE: the events just written hold a key-share lock on the job, on both sides, and
+    # a stronger lock would have each wait for the other.
+    connection.execute(select(jobs.c.id).where(this).with_for_update(key_share=True))
+    results = connection.execute(
+        select(deliveries.c.state, deliveries.c.reason)
+        .where(deliveries.c.job_id == job_id)
+        .order_by(deliveries.c.id)
+    ).all()
+    refusals = [row.reason for row in results if row.state == DeliveryState.REFUSED]
+    if any(row.state == DeliveryState.WAITING for row in results):
+        return
+    if refusals:
+        move_jobs(connection, now, JobState.BUILT, Event.NOT_ALL_DELIVERED, this,
+                  detail="\n".join(refusals), reason=refusals[0])  # fmt: skip
+    else:
+        move_jobs(connection, now, JobState.BUILT, Event.ALL_DELIVERED, this)
+
+
+def _of(condition: Condition) -> Any:
+    return _DELIVERIES.where(condition)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(**row._asdict() | {"state": DeliveryState(row.state)})

@@ -1,0 +1,259 @@
+"""Jobs: accepted from the listener, claimed and ended by a worker, taken back from a dead one."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from dicom_node.errors import UNKNOWN_TRIES
+from dicom_node.ledger.database import Database
+from dicom_node.ledger.moves import Condition, move_jobs, record
+from dicom_node.ledger.records import Acceptance, BuiltOutput, Job, LeaseLost, StoredInstance
+from dicom_node.ledger.schema import deliveries, jobs, outputs
+from dicom_node.ledger.states import DeliveryState, Event, JobState
+
+_JOB_COLUMNS = [column for column in jobs.c if column.name != "published_at"]
+_FREE: dict[str, Any] = {"owner": None, "lease_until": None}
+
+
+class Jobs(Database):
+    """The part of the ledger that listener and worker use."""
+
+    def accept(self, instance: StoredInstance, pipeline: str) -> Acceptance:
+        """The job of a received instance: a new one, or the one it already has."""
+        now = self._clock()
+        with self._write() as connection:
+            job_id = _insert_job(connection, instance, pipeline, now)
+            if job_id is not None:
+                record(connection, now, Event.RECEIVED, JobState.RECEIVED, [(job_id, None)])
+                return Acceptance(job_id, True, JobState.RECEIVED, other_bytes=False)
+            job = connection.execute(
+                select(jobs.c.id, jobs.c.state, jobs.c.sha256).where(
+                    jobs.c.sop_instance_uid == instance.sop_instance_uid,
+                    jobs.c.pipeline == pipeline,
+                )
+            ).one()
+            state, differs = JobState(job.state), job.sha256 != instance.sha256
+            event = Event.DIFFERENT if differs else Event.DUPLICATE
+            detail = f"SHA-256 {instance.sha256}, spooled as {instance.path}" if differs else ""
+            record(connection, now, event, state, [(job.id, None)], detail=detail)
+            return Acceptance(job.id, False, state, other_bytes=differs)
+
+    def claim_job(self, job_id: int, owner: str, lease_s: float, steal: bool = False) -> Job | None:
+        """Take a job that is due; None where it is not, or somebody has it.
+
+        `steal` takes it from the worker that has it as well: the broker says that one vanished.
+        """
+        now = self._clock()
+        lease: dict[str, Any] = {
+            "attempts": jobs.c.attempts + 1,
+            "owner": owner,
+            "lease_until": now + timedelta(seconds=lease_s),
+        }
+        this = jobs.c.id == job_id
+        with self._write() as connection:
+            claimed = move_jobs(connection, now, JobState.RECEIVED, Event.CLAIMED,
+                                this, jobs.c.due_at <= now, by=owner, **lease)  # fmt: skip
+            if not claimed and steal and not _give_up(connection, now, this):
+                deaths = jobs.c.deaths + 1
+                claimed = move_jobs(connection, now, JobState.ANALYZING, Event.STOLEN,
+                                    this, by=owner, deaths=deaths, **lease)  # fmt: skip
+            return _job(claimed[0]) if claimed else None
+
+    def built(
+        self,
+        job_id: int,
+        owner: str,
+        built_outputs: Sequence[BuiltOutput],
+        destinations: Sequence[str],
+    ) -> list[int]:
+        """Record a job's outputs, and that each is to go to each destination; their ids."""
+        now = self._clock()
+        with self._write() as connection:
+            job = _end(connection, now, job_id, owner, Event.BUILT, reason=None)
+            output_ids = [_insert_output(connection, job_id, output) for output in built_outputs]
+            waiting = [
+                _delivery(job, output_id, destination, now)
+                for output_id in output_ids
+                for destination in destinations
+            ]
+            if waiting:
+                connection.execute(insert(deliveries), waiting)
+            else:
+                move_jobs(connection, now, JobState.BUILT, Event.ALL_DELIVERED, jobs.c.id == job_id)
+        return output_ids
+
+    def skipped(self, job_id: int, owner: str, reason: str) -> None:
+        """End a job whose instance is not to be analysed."""
+        with self._write() as connection:
+            _end(connection, self._clock(), job_id, owner, Event.SKIPPED, reason)
+
+    def failed(self, job_id: int, owner: str, reason: str, detail: str = "") -> None:
+        """End a job for good; `detail` (a traceback) is kept in its events."""
+        with self._write() as connection:
+            _end(connection, self._clock(), job_id, owner, Event.FAILED, reason, detail)
+
+    def released(self, job_id: int, owner: str, reason: str, retry_at: datetime) -> None:
+        """Give a job back, to be tried again at `retry_at`."""
+        with self._write() as connection:
+            _end(connection, self._clock(), job_id, owner, Event.RELEASED, reason,
+                 due_at=retry_at, published_at=None)  # fmt: skip
+
+    def free_expired_leases(self) -> list[int]:
+        """Take back the jobs whose lease has ended, on whatever host; their ids."""
+        return self._take_back(jobs.c.lease_until < self._clock())
+
+    def free_leases_of(self, owners: Collection[str]) -> list[int]:
+        """Take back the jobs of workers known to be dead; their ids.
+
+        A job whose workers die again and again is FAILED: it may be its image that kills them.
+        """
+        return self._take_back(jobs.c.owner.in_(owners)) if owners else []
+
+    def waiting_jobs(self, limit: int, not_published_since: datetime) -> list[int]:
+        """Jobs that are due and of which no id was published lately, the oldest first."""
+        unpublished = or_(jobs.c.published_at.is_(None), jobs.c.published_at < not_published_since)
+        query = select(jobs.c.id).where(*_waiting(self._clock()), unpublished)
+        with self._read() as connection:
+            return list(connection.scalars(query.order_by(jobs.c.id).limit(limit)))
+
+    def mark_published(self, job_ids: Collection[int]) -> None:
+        """Record that recovery has handed these ids to the broker again."""
+        now = self._clock()
+        with self._write() as connection:
+            marked = connection.scalars(
+                update(jobs)
+                .where(jobs.c.id.in_(job_ids), jobs.c.state == JobState.RECEIVED)
+                .values(published_at=now)
+                .returning(jobs.c.id)
+            ).all()
+            subjects = [(job_id, None) for job_id in marked]
+            record(connection, now, Event.REPUBLISHED, JobState.RECEIVED, subjects)
+
+    def count_waiting(self) -> int:
+        """How many jobs are due and wait for a worker."""
+        with self._read() as connection:
+            query = select(func.count()).select_from(jobs).where(*_waiting(self._clock()))
+            return connection.execute(query).scalar_one()
+
+    def job(self, job_id: int) -> Job | None:
+        with self._read() as connection:
+            row = connection.execute(select(*_JOB_COLUMNS).where(jobs.c.id == job_id)).first()
+        return None if row is None else _job(row)
+
+    def find(self, sop_instance_uid: str) -> list[Job]:
+        """The jobs of an instance, one for each pipeline, the oldest first."""
+        query = select(*_JOB_COLUMNS).where(jobs.c.sop_instance_uid == sop_instance_uid)
+        with self._read() as connection:
+            return [_job(row) for row in connection.execute(query.order_by(jobs.c.id))]
+
+    def _take_back(self, condition: Condition) -> list[int]:
+        now = self._clock()
+        with self._write() as connection:
+            given_up = _give_up(connection, now, condition)
+            freed = move_jobs(connection, now, JobState.ANALYZING, Event.FREED, condition,
+                              due_at=now, published_at=None, deaths=jobs.c.deaths + 1,
+                              reason="the worker died while analysing it", **_FREE)  # fmt: skip
+        return sorted(row.id for row in (*given_up, *freed))
+
+
+def _insert_job(
+    connection: Connection, instance: StoredInstance, pipeline: str, now: datetime
+) -> int | None:
+    """The new job's id; None where the instance already has one, however close the race."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = (
+        dialect.insert(jobs)
+        .on_conflict_do_nothing(index_elements=[jobs.c.sop_instance_uid, jobs.c.pipeline])
+        .values(
+            pipeline=pipeline,
+            state=JobState.RECEIVED,
+            attempts=0,
+            deaths=0,
+            due_at=now,
+            received_at=now,
+            updated_at=now,
+            # The listener publishes right after the commit; recovery need not do it as well.
+            published_at=now,
+            sop_class_uid=instance.sop_class_uid,
+            sop_instance_uid=instance.sop_instance_uid,
+            study_instance_uid=instance.study_instance_uid,
+            series_instance_uid=instance.series_instance_uid,
+            transfer_syntax_uid=instance.transfer_syntax_uid,
+            calling_aet=instance.calling_aet,
+            path=instance.path,
+            sha256=instance.sha256,
+            size_bytes=instance.size_bytes,
+        )
+        .returning(jobs.c.id)
+    )
+    job_id: int | None = connection.execute(statement).scalar_one_or_none()
+    return job_id
+
+
+def _insert_output(connection: Connection, job_id: int, output: BuiltOutput) -> int:
+    statement = insert(outputs).values(
+        job_id=job_id,
+        role=output.role,
+        sop_class_uid=output.sop_class_uid,
+        sop_instance_uid=output.sop_instance_uid,
+        series_instance_uid=output.series_instance_uid,
+        transfer_syntax_uid=output.transfer_syntax_uid,
+        path=output.path,
+        sha256=output.sha256,
+        size_bytes=output.size_bytes,
+    )
+    output_id: int = connection.execute(statement.returning(outputs.c.id)).scalar_one()
+    return output_id
+
+
+def _delivery(job: Row[Any], output_id: int, destination: str, now: datetime) -> dict[str, Any]:
+    return {
+        "job_id": job.id,
+        "output_id": output_id,
+        "destination": destination,
+        "study_instance_uid": job.study_instance_uid,
+        "state": DeliveryState.WAITING,
+        "attempts": 0,
+        "due_at": now,
+        "updated_at": now,
+    }
+
+
+def _end(
+    connection: Connection,
+    now: datetime,
+    job_id: int,
+    owner: str,
+    event: Event,
+    reason: str | None,
+    detail: str = "",
+    **values: Any,
+) -> Row[Any]:
+    """Let `owner` end its hold on a job; raises LeaseLost where it has none."""
+    moved = move_jobs(connection, now, JobState.ANALYZING, event,
+                      jobs.c.id == job_id, jobs.c.owner == owner,
+                      by=owner, detail="\n".join(filter(None, (reason, detail))),
+                      reason=reason, **_FREE, **values)  # fmt: skip
+    if not moved:
+        raise LeaseLost(f"job {job_id} is no longer held by {owner}: cannot be {event}")
+    return moved[0]
+
+
+def _give_up(connection: Connection, now: datetime, condition: Condition) -> Sequence[Row[Any]]:
+    """Fail what has killed its worker, or outlived it, for the last time."""
+    reason = f"the worker died {UNKNOWN_TRIES} times while analysing it"
+    return move_jobs(connection, now, JobState.ANALYZING, Event.GIVEN_UP,
+                     condition, jobs.c.deaths + 1 >= UNKNOWN_TRIES,
+                     detail=reason, reason=reason, deaths=jobs.c.deaths + 1, **_FREE)  # fmt: skip
+
+
+def _waiting(now: datetime) -> tuple[Condition, Condition]:
+    return jobs.c.state == JobState.RECEIVED, jobs.c.due_at <= now
+
+
+def _job(row: Row[Any]) -> Job:
+    values = {column.name: getattr(row, column.name) for column in _JOB_COLUMNS}
+    return Job(**values | {"state": JobState(row.state)})

@@ -1,0 +1,64 @@
+"""Bring a ledger to this code's schema, safely when several processes start at once."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from dicom_node.errors import UsageError
+from dicom_node.ledger.schema import HEAD
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+#: Any number that other programs on the same PostgreSQL are unlikely to lock: "CXR" and 1.
+_ADVISORY_LOCK = 0x43585201
+
+
+def migrate(engine: Engine) -> None:
+    """Upgrade to `HEAD` where it is not; raises UsageError for a ledger newer than this code."""
+    with _alone(engine):
+        with engine.begin() as connection:
+            if _is_current(connection):
+                return
+        with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+            # Another process may have done it while we waited.
+            if not _is_current(connection):
+                _upgrade(connection)
+
+
+def _is_current(connection: Connection) -> bool:
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if version is not None and version > HEAD:
+        raise UsageError(
+            f"the ledger has schema {version}, and this version of cxr-node knows none newer than"
+            f" {HEAD}: run the version that made it, or a newer one"
+        )
+    return bool(version == HEAD)
+
+
+def _upgrade(connection: Connection) -> None:
+    # Here, so that a start with nothing to migrate does not pay for the import.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[None]:
+    """On SQLite, one process at a time: the switch to WAL does not wait for others by itself."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    with Path(f"{engine.url.database}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,133 @@
+"""What goes into the ledger and what comes out. No patient's name or ID is in any of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from dicom_node.errors import NodeError
+from dicom_node.ledger.states import DeliveryState, JobState
+
+
+class LeaseLost(NodeError):
+    """Whoever reports no longer holds the job or delivery: another has it, or has finished it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """An instance that has been received and spooled."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    calling_aet: str  #: AE title of whoever sent it
+    path: str  #: relative to the spool
+    sha256: str  #: 64 lower-case hex digits of the file
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What the ledger made of a received instance."""
+
+    job_id: int
+    is_new: bool  #: False: the same instance came before and this is its job
+    state: JobState
+    other_bytes: bool  #: the same UID came before with another SHA-256; the first one's stay
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The work on one instance with one pipeline (which models, which settings)."""
+
+    id: int
+    pipeline: str
+    state: JobState
+    attempts: int  #: how often a worker has claimed it
+    deaths: int  #: how many of these workers vanished
+    owner: str | None  #: who holds it
+    lease_until: datetime | None  #: after this anybody may free it
+    due_at: datetime  #: not to be claimed before
+    received_at: datetime
+    updated_at: datetime
+    reason: str | None  #: why it was last released, skipped or failed
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    calling_aet: str
+    path: str  #: of the received instance, relative to the spool
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltOutput:
+    """A result that has been built and spooled."""
+
+    role: str  #: SEG, SR or SC
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    path: str  #: relative to the spool
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One output on its way to one destination."""
+
+    id: int
+    job_id: int
+    output_id: int
+    destination: str  #: name of a configured destination
+    state: DeliveryState
+    attempts: int  #: how often a sender has taken it
+    owner: str | None
+    due_at: datetime  #: not to be sent before
+    dimse_status: int | None  #: the last answer (PS3.7 Annex C); None where there was none
+    reason: str | None  #: why it was last refused or is to be sent again
+    role: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    transfer_syntax_uid: str
+    path: str  #: of the output, relative to the spool
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the append-only record of a job and its deliveries."""
+
+    at: datetime
+    event: str  #: one of `Event`; text, since an older or newer version may have written it
+    state: str  #: after the event
+    job_id: int
+    delivery_id: int | None  #: None where it concerns the job
+    owner: str | None
+    detail: str  #: reason, traceback, DIMSE status: for people
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A job that ended without a result, and why."""
+
+    sop_instance_uid: str
+    at: datetime
+    state: JobState  #: FAILED or SKIPPED
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The health of the node at a glance."""
+
+    counts: Mapping[JobState, int]  #: every state, 0 too
+    oldest_waiting_age_s: float | None  #: of what no worker has finished; None: nothing waits
+    deliveries_waiting: Mapping[str, int]  #: destination to count, only where some wait
+    failures: tuple[Failure, ...]  #: newest first

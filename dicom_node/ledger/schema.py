@@ -1,0 +1,140 @@
+"""The four tables: jobs, outputs, deliveries, events. Migrations make them, not `create_all`."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+#: The newest migration that this code knows.
+HEAD = "0001"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC times on both databases; SQLite keeps no time zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class AnyText(TypeDecorator[str]):
+    """Text that every database takes: reasons quote hostile headers, NULs and lone surrogates."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        if value is None:
+            return None
+        return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
+
+
+#: SQLite numbers rows by itself only where the key is its INTEGER.
+_ID = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata = MetaData()
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("pipeline", AnyText, nullable=False),
+    Column("state", AnyText, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False),
+    Column("owner", AnyText),
+    Column("lease_until", UtcDateTime),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("published_at", UtcDateTime),
+    Column("reason", AnyText),
+    Column("sop_class_uid", AnyText, nullable=False),
+    Column("sop_instance_uid", AnyText, nullable=False),
+    Column("study_instance_uid", AnyText, nullable=False),
+    Column("series_instance_uid", AnyText, nullable=False),
+    Column("transfer_syntax_uid", AnyText, nullable=False),
+    Column("calling_aet", AnyText, nullable=False),
+    Column("path", AnyText, nullable=False),
+    Column("sha256", AnyText, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    # A re-sent image is the same job; a new pipeline makes a new one.
+    UniqueConstraint("sop_instance_uid", "pipeline", name="uq_jobs_instance_pipeline"),
+    Index("ix_jobs_state_due", "state", "due_at"),
+    # An id that a broker still carries must never come to mean another job.
+    sqlite_autoincrement=True,
+)
+
+outputs = Table(
+    "outputs",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("job_id", _ID, ForeignKey("jobs.id"), nullable=False),
+    Column("role", AnyText, nullable=False),
+    Column("sop_class_uid", AnyText, nullable=False),
+    Column("sop_instance_uid", AnyText, nullable=False),
+    Column("series_instance_uid", AnyText, nullable=False),
+    Column("transfer_syntax_uid", AnyText, nullable=False),
+    Column("path", AnyText, nullable=False),
+    Column("sha256", AnyText, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    UniqueConstraint("job_id", "sop_instance_uid", name="uq_outputs_job_instance"),
+    sqlite_autoincrement=True,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("job_id", _ID, ForeignKey("jobs.id"), nullable=False),
+    Column("output_id", _ID, ForeignKey("outputs.id"), nullable=False),
+    Column("destination", AnyText, nullable=False),
+    # The job's, repeated here so that what is due of one study is found by an index.
+    Column("study_instance_uid", AnyText, nullable=False),
+    Column("state", AnyText, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("owner", AnyText),
+    Column("lease_until", UtcDateTime),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("dimse_status", Integer),
+    Column("reason", AnyText),
+    UniqueConstraint("output_id", "destination", name="uq_deliveries_output_destination"),
+    Index("ix_deliveries_due", "state", "destination", "due_at"),
+    Index("ix_deliveries_job", "job_id"),
+    sqlite_autoincrement=True,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("job_id", _ID, ForeignKey("jobs.id"), nullable=False),
+    Column("delivery_id", _ID, ForeignKey("deliveries.id")),
+    Column("event", AnyText, nullable=False),
+    Column("state", AnyText, nullable=False),
+    Column("owner", AnyText),
+    Column("detail", AnyText, nullable=False),
+    Index("ix_events_job", "job_id"),
+    sqlite_autoincrement=True,
+)

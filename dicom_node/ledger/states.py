@@ -1,0 +1,104 @@
+"""The states of jobs and deliveries, and the transition tables: the only way to change one."""
+
+from enum import StrEnum
+
+from dicom_node.errors import NodeError
+
+
+class JobState(StrEnum):
+    """Where the work on one instance stands."""
+
+    #: Spooled and committed; waits for a worker.
+    RECEIVED = "RECEIVED"
+    #: A worker holds it, until it reports or its lease ends.
+    ANALYZING = "ANALYZING"
+    #: The results are spooled; they wait for the sender.
+    BUILT = "BUILT"
+    #: Every destination has every result, or there is no destination.
+    DELIVERED = "DELIVERED"
+    #: Not a frontal chest radiograph; the reason says why.
+    SKIPPED = "SKIPPED"
+    #: Ended for good without a result at every destination; the reason says why.
+    FAILED = "FAILED"
+
+
+class DeliveryState(StrEnum):
+    """Where one output on its way to one destination stands."""
+
+    #: Not there yet: never tried, being sent, or to be tried again.
+    WAITING = "WAITING"
+    #: The destination answered that it stored it.
+    DELIVERED = "DELIVERED"
+    #: The destination answered that it never will.
+    REFUSED = "REFUSED"
+
+
+class Event(StrEnum):
+    """What happened to a job or delivery; the events table keeps every one."""
+
+    # Jobs. Those that are in no transition change nothing.
+    RECEIVED = "received"  #: the job begins, RECEIVED
+    DUPLICATE = "duplicate received"
+    DIFFERENT = "duplicate received with other bytes"
+    REPUBLISHED = "republished"
+    CLAIMED = "claimed"
+    STOLEN = "claimed from a worker that vanished"
+    BUILT = "built"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    RELEASED = "released"
+    FREED = "freed from a worker that vanished"
+    GIVEN_UP = "given up after its workers vanished"
+    ALL_DELIVERED = "all delivered"
+    NOT_ALL_DELIVERED = "not all delivered"
+
+    # Deliveries.
+    TAKEN = "taken for sending"
+    DELIVERED = "delivered"
+    RETRIED = "to be sent again"
+    REFUSED = "refused"
+    RETURNED = "returned by a sender that vanished"
+    MADE_DUE = "made due"
+
+
+class IllegalTransition(NodeError):
+    """An event that cannot happen in this state: a bug, never a matter of the outside world."""
+
+
+JOB_TRANSITIONS = {
+    (JobState.RECEIVED, Event.CLAIMED): JobState.ANALYZING,
+    (JobState.ANALYZING, Event.STOLEN): JobState.ANALYZING,
+    (JobState.ANALYZING, Event.BUILT): JobState.BUILT,
+    (JobState.ANALYZING, Event.SKIPPED): JobState.SKIPPED,
+    (JobState.ANALYZING, Event.FAILED): JobState.FAILED,
+    (JobState.ANALYZING, Event.RELEASED): JobState.RECEIVED,
+    (JobState.ANALYZING, Event.FREED): JobState.RECEIVED,
+    (JobState.ANALYZING, Event.GIVEN_UP): JobState.FAILED,
+    (JobState.BUILT, Event.ALL_DELIVERED): JobState.DELIVERED,
+    (JobState.BUILT, Event.NOT_ALL_DELIVERED): JobState.FAILED,
+}
+
+DELIVERY_TRANSITIONS = {
+    (DeliveryState.WAITING, Event.TAKEN): DeliveryState.WAITING,
+    (DeliveryState.WAITING, Event.DELIVERED): DeliveryState.DELIVERED,
+    (DeliveryState.WAITING, Event.RETRIED): DeliveryState.WAITING,
+    (DeliveryState.WAITING, Event.REFUSED): DeliveryState.REFUSED,
+    (DeliveryState.WAITING, Event.RETURNED): DeliveryState.WAITING,
+    (DeliveryState.WAITING, Event.MADE_DUE): DeliveryState.WAITING,
+}
+
+
+def job_after(state: JobState, event: Event) -> JobState:
+    """The state that `event` leads to; raises IllegalTransition where the table has none."""
+    try:
+        return JOB_TRANSITIONS[state, event]
+    except KeyError:
+        raise IllegalTransition(f"a job that is {state} cannot be {event!r}") from None
+
+
+def delivery_after(state: DeliveryState, event: Event) -> DeliveryState:
+    """The state that `event` leads to; raises IllegalTransition where the table has none."""
+    try:
+        return DELIVERY_TRANSITIONS[state, event]
+    except KeyError:
+        raise IllegalTransition(f"a delivery that is {state} cannot be {event!r}") from None
