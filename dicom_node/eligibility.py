@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from pydicom import Dataset
+from pydicom import Dataset, Sequence
+from pydicom.multival import MultiValue
 from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
@@ -132,7 +133,7 @@ def _derived(header: Dataset) -> str:
     if image_type[:2] != ["DERIVED", "SECONDARY"]:
         return ""
     is_capture = _text(header, "SOPClassUID") == SecondaryCaptureImageStorage
-    if is_capture and not _value(header, "SourceImageSequence"):
+    if is_capture and not _items(header, "SourceImageSequence"):
         return ""
     return "Image Type " + "\\".join(image_type)
 
@@ -154,7 +155,7 @@ def _lateral(header: Dataset) -> str:
         return ""
     if view in _LATERAL_VIEWS:
         return f"View Position {view}"
-    for item in _value(header, "ViewCodeSequence") or ():
+    for item in _items(header, "ViewCodeSequence"):
         if _text(item, "CodeValue") in _LATERAL_VIEW_CODES:
             return f"View Code {_text(item, 'CodeMeaning')}"
     orientation = [part.upper() for part in _texts(header, "PatientOrientation")]
@@ -209,7 +210,7 @@ def _study_texts(header: Dataset) -> Iterator[str]:
 
 
 def _codes_meaning(header: Dataset, keyword: str) -> Iterator[str]:
-    return (_text(item, "CodeMeaning") for item in _value(header, keyword) or ())
+    return (_text(item, "CodeMeaning") for item in _items(header, keyword))
 
 
 def _text(header: Dataset, keyword: str) -> str:
@@ -219,9 +220,13 @@ def _text(header: Dataset, keyword: str) -> str:
 
 def _texts(header: Dataset, keyword: str) -> list[str]:
     value = _value(header, keyword)
-    if value is None:
-        return []
-    return [str(part).strip() for part in ([value] if isinstance(value, str) else value)]
+    parts = value if isinstance(value, MultiValue) else [] if value is None else [value]
+    return [str(part).strip() for part in parts]
+
+
+def _items(header: Dataset, keyword: str) -> list[Dataset]:
+    value = _value(header, keyword)
+    return list(value) if isinstance(value, Sequence) else []
 
 
 def _value(header: Dataset, keyword: str) -> Any:

@@ -1,0 +1,1 @@
+"""What each subcommand of `cxr-node` does: one file a command, `parts` builds the processes."""

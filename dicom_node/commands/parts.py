@@ -1,0 +1,123 @@
+"""The composition root: builds one part of the node from the configuration and runs it.
+
+Each part is a function of (config, stop, ready), so `up` runs them as children and `listen`,
+`work`, `send` run them one per process, on as many hosts as wanted. Imports that are slow
+(torch, highdicom) stay inside the part that needs them: the listener starts without them.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+from dicom_node.config import EMBEDDED_BROKER, Config
+from dicom_node.ledger import Ledger
+from dicom_node.ops.liveness import Owner
+from dicom_node.ops.recovery import Recovery
+from dicom_node.queueing import Queues
+from dicom_node.spool import Spool
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks for what a crash or an outage left behind.
+RECOVERY_INTERVAL_S = 5.0
+
+
+class Part(StrEnum):
+    """A part of the node that runs as a process of its own."""
+
+    LISTEN = "listen"
+    WORK = "work"
+    SEND = "send"
+
+
+Ready = Callable[[], None]
+
+
+def run(part: Part, config: Config, stop: threading.Event, ready: Ready) -> None:
+    """Run `part` until `stop`; calls `ready` once it can do its work."""
+    {Part.LISTEN: _listen, Part.WORK: _work, Part.SEND: _send}[part](config, stop, ready)
+    logger.info("stopped", extra={"part": part.value})
+
+
+def open_ledger(config: Config) -> Ledger:
+    config.state.mkdir(parents=True, exist_ok=True)
+    return Ledger.open(config.ledger_url)
+
+
+def open_queues(config: Config) -> Queues:
+    """The broker the URL names; one id in hand at a time, so nothing waits behind a slow one."""
+    embedded = config.broker_url == EMBEDDED_BROKER
+    url = "filesystem://" if embedded else config.broker_url
+    return Queues(url, config.queue_folder if embedded else None, prefetch=1)
+
+
+def pipeline_id(config: Config) -> str:
+    """Which models and which format of results a job asks for; another one is another job."""
+    from inference.weights import identify
+    from sr_writer.identity import pipeline_digest
+
+    from inference.results import Task
+
+    lung = identify(Task.LUNG, config.lung_model)
+    infection = identify(Task.INFECTION, config.infection_model)
+    return pipeline_digest((lung, infection))
+
+
+def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
+    from dicom_node.listener import Listener
+
+    spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
+    listener = Listener(config, spool, ledger, queues, pipeline_id(config))
+    listener.start()
+    ready()
+    stop.wait()
+    listener.stop()
+    queues.close()
+    ledger.close()
+
+
+def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
+    from inference.engines.pytorch import load_engine
+    from sr_writer.identity import Equipment
+
+    from dicom_node.worker import Worker
+
+    engine = load_engine(config.lung_model, config.infection_model, config.device)
+    spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
+    with _recovered(config, Part.WORK, ledger, queues, stop) as owner:
+        ready()
+        Worker(
+            engine, Equipment(), config.destinations, spool, ledger, queues, owner, config.lease_s
+        ).run(stop)
+
+
+def _send(config: Config, stop: threading.Event, ready: Ready) -> None:
+    from dicom_node.sender import Sender
+
+    spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
+    with _recovered(config, Part.SEND, ledger, queues, stop) as owner:
+        ready()
+        Sender(config.aet, config.destinations, spool, ledger, queues, owner).run(stop)
+
+
+@contextmanager
+def _recovered(
+    config: Config, part: Part, ledger: Ledger, queues: Queues, stop: threading.Event
+) -> Iterator[str]:
+    """An owner name for leases, with recovery swept once before and again and again beside."""
+    with Owner(config.run_folder, part.value) as owner:
+        recovery = Recovery(ledger, queues, config.run_folder)
+        recovery.sweep()
+        sweeper = threading.Thread(
+            target=recovery.run, args=(stop, RECOVERY_INTERVAL_S), name="recovery"
+        )
+        sweeper.start()
+        try:
+            yield owner.name
+        finally:
+            stop.set()
+            sweeper.join()
+            queues.close()
+            ledger.close()

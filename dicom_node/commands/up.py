@@ -1,0 +1,182 @@
+"""`cxr-node up`: the whole node on one host, one child process a part, each restarted if it dies.
+
+Processes, not threads: a decoder that crashes on a hostile image takes down the worker alone, and
+the listener goes on answering.
+"""
+
+import logging
+import multiprocessing
+import random
+import signal
+import threading
+import time
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event as ProcessEvent
+from types import FrameType
+
+from dicom_node import logs
+from dicom_node.backoff import backoff_s
+from dicom_node.commands.parts import Part, open_ledger, run
+from dicom_node.config import Config
+from dicom_node.errors import NodeError
+
+logger = logging.getLogger(__name__)
+
+#: Seconds the parts get to finish what they hold before they are killed.
+STOP_WITHIN_S = 20.0
+#: How often the supervisor looks at its children.
+LOOK_S = 0.2
+#: A part that has run this long has recovered from whatever killed it before.
+STEADY_S = 60.0
+
+
+class Node:
+    """Starts the parts, keeps them alive, stops them in order."""
+
+    def __init__(self, config: Config, *, json_logs: bool) -> None:
+        self._config = config
+        self._json_logs = json_logs
+        self._context = multiprocessing.get_context("spawn")
+        self._stop = threading.Event()
+        self._children: dict[Part, _Child] = {}
+
+    def run(self) -> int:
+        """Until SIGTERM or Ctrl-C; the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        # Migrate once, before three processes open the ledger together.
+        open_ledger(self._config).close()
+        for part in Part:
+            self._children[part] = _Child(part, self._context, self._config, self._json_logs)
+        announced = False
+        while not self._stop.wait(LOOK_S):
+            for child in self._children.values():
+                child.keep_alive()
+                if child.gave_up:
+                    self._stop.set()
+            if not announced and all(child.is_ready for child in self._children.values()):
+                announced = True
+                self._announce()
+        return self._shut_down()
+
+    def _announce(self) -> None:
+        config = self._config
+        logger.info(
+            f"ready: {config.aet} listens on {config.host}:{config.port}",
+            extra={"destinations": [d.name for d in config.destinations] or "none"},
+        )
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        logger.info("stopping", extra={"signal": signal.Signals(number).name})
+        self._stop.set()
+
+    def _shut_down(self) -> int:
+        """Listener first, so that nothing new comes in while the others finish."""
+        deadline = time.monotonic() + STOP_WITHIN_S
+        for child in self._children.values():
+            child.terminate(max(0.0, deadline - time.monotonic()))
+        failed = any(child.gave_up for child in self._children.values())
+        logger.info("stopped the node")
+        return 1 if failed else 0
+
+
+class _Child:
+    """One part in a process of its own."""
+
+    #: Deaths before it was ever ready after which the node ends: the fault will not go away.
+    MAX_FAILED_STARTS = 3
+
+    def __init__(
+        self,
+        part: Part,
+        context: multiprocessing.context.SpawnContext,
+        config: Config,
+        json_logs: bool,
+    ) -> None:
+        self.part = part
+        self._context = context
+        self._config = config
+        self._json_logs = json_logs
+        self._deaths = 0
+        self._was_ready = False
+        self._restart_at: float | None = None
+        self._start()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._ready.is_set()
+
+    @property
+    def gave_up(self) -> bool:
+        return not self._was_ready and self._deaths >= self.MAX_FAILED_STARTS
+
+    def keep_alive(self) -> None:
+        """Start it again, after a while, if it has died."""
+        self._was_ready = self._was_ready or self.is_ready
+        now = time.monotonic()
+        if self._process.is_alive():
+            if now - self._started_at > STEADY_S:
+                self._deaths = 0
+        elif self._restart_at is None:
+            self._deaths += 1
+            wait_s = backoff_s(self._deaths, random.random(), base_s=0.2)
+            self._restart_at = now + wait_s
+            extra = {
+                "part": self.part.value,
+                "exit": self._process.exitcode,
+                "restart_in_s": wait_s,
+            }
+            logger.error("a part died", extra=extra)
+        elif now >= self._restart_at:
+            self._start()
+
+    def terminate(self, within_s: float) -> None:
+        if not self._process.is_alive():
+            return
+        self._process.terminate()
+        self._process.join(within_s)
+        if self._process.is_alive():
+            logger.warning("killed a part that did not stop", extra={"part": self.part.value})
+            self._process.kill()
+            self._process.join()
+
+    def _start(self) -> None:
+        self._restart_at = None
+        self._started_at = time.monotonic()
+        self._ready: ProcessEvent = self._context.Event()
+        arguments = (self.part, self._config, self._json_logs, self._ready)
+        self._process: SpawnProcess = self._context.Process(
+            target=_child_main, args=arguments, name=f"cxr-{self.part.value}"
+        )
+        self._process.start()
+
+
+def _child_main(part: Part, config: Config, json_logs: bool, ready: ProcessEvent) -> None:
+    logs.configure(as_json=json_logs)
+    stop = stop_on_signals(orphan_too=True)
+    try:
+        run(part, config, stop, ready.set)
+    except (NodeError, OSError) as exc:
+        logger.error(f"{part.value} cannot run: {exc}")
+        raise SystemExit(1) from exc
+
+
+def stop_on_signals(*, orphan_too: bool = False) -> threading.Event:
+    """An event that SIGTERM and Ctrl-C set; with `orphan_too`, the parent's death as well."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    parent = multiprocessing.parent_process()
+    if orphan_too and parent is not None:
+
+        def watch() -> None:
+            parent.join()
+            stop.set()
+
+        threading.Thread(target=watch, name="watch parent", daemon=True).start()
+    return stop
+
+
+def up(config: Config, *, json_logs: bool) -> int:
+    """Run the whole node; the exit code."""
+    return Node(config, json_logs=json_logs).run()

@@ -1,0 +1,133 @@
+"""The configuration: what is accepted, and that every fault is named at once."""
+
+from pathlib import Path
+
+import pytest
+
+from dicom_node.config import Caller, Config, Destination, load
+from dicom_node.errors import ConfigError, UsageError
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "node.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_the_defaults_listen_on_loopback_with_nothing_installed(tmp_path: Path) -> None:
+    config = Config(state=tmp_path)
+    assert config.host == "127.0.0.1"
+    assert config.ledger_url == f"sqlite:///{tmp_path}/ledger.sqlite"
+    assert config.broker_url == "embedded"
+    assert config.spool == tmp_path / "spool"
+
+
+def test_a_whole_file_is_read(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+        [node]
+        aet = "CXR1"
+        host = "10.1.2.3"
+        port = 104
+        state = "var"
+        [ledger]
+        url = "postgresql+psycopg://db/cxr"
+        [broker]
+        url = "amqp://rabbit//"
+        [worker]
+        lease_s = 60
+        [models]
+        lung = "fpn-resnet18"
+        device = "cpu"
+        [[caller]]
+        aet = "PACS"
+        host = "10.1.2.4"
+        [[destination]]
+        aet = "PACS"
+        host = "pacs.example"
+        port = 11112
+        [[destination]]
+        name = "research"
+        aet = "ORTHANC"
+        host = "127.0.0.1"
+        port = 4242
+        """,
+    )
+    config = load(path, environ={})
+    assert config.state == tmp_path / "var"
+    assert config.callers == (Caller("PACS", "10.1.2.4"),)
+    assert [d.name for d in config.destinations] == ["PACS@pacs.example:11112", "research"]
+    assert config.lease_s == 60.0
+    assert (config.lung_model, config.device) == ("fpn-resnet18", "cpu")
+
+
+def test_secrets_in_the_environment_win_over_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, '[node]\nstate = "s"\n[ledger]\nurl = "sqlite:///x"\n')
+    environ = {"CXR_LEDGER_URL": "postgresql://u:secret@db/cxr", "CXR_BROKER_URL": "amqp://b"}
+    config = load(path, environ)
+    assert (config.ledger_url, config.broker_url) == tuple(environ.values())
+
+
+def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+        [node]
+        state = "s"
+        prot = 104
+        port = "104"
+        [nodes]
+        [[destination]]
+        aet = "PACS"
+        """,
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(path, environ={})
+    message = str(caught.value)
+    for fault in (
+        "[node] prot is not a known key",
+        "[node] port must be of type int",
+        "[nodes] is not a known section",
+        "[[destination]] number 1 host is missing",
+        "[[destination]] number 1 port is missing",
+    ):
+        assert fault in message
+
+
+def test_another_address_than_loopback_needs_an_allow_list(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="needs a configuration with an allow-list"):
+        Config(state=tmp_path, host="0.0.0.0")
+    assert Config(state=tmp_path, host="0.0.0.0", callers=(Caller("PACS"),)).host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("aet", "fault"),
+    [("", "empty"), ("   ", "empty"), ("A" * 17, "longer than 16"), ("A\\B", "not allowed")],
+)
+def test_an_ae_title_must_be_one(tmp_path: Path, aet: str, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        Config(state=tmp_path, aet=aet)
+
+
+def test_a_destination_named_twice_is_a_fault(tmp_path: Path) -> None:
+    twice = Destination("pacs", "A", "h", 1), Destination("pacs", "B", "h", 2)
+    with pytest.raises(ConfigError, match="named twice"):
+        Config(state=tmp_path, destinations=twice)
+
+
+@pytest.mark.parametrize("text", ["PACS", "PACS@host", "PACS@:104", "@host:104", "PACS@h:port"])
+def test_a_malformed_destination_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError, match=r"is not AET@HOST:PORT|empty"):
+        Destination.parse(text)
+
+
+def test_a_destination_is_parsed() -> None:
+    assert Destination.parse("PACS@[::1]:104") == Destination("PACS@[::1]:104", "PACS", "::1", 104)
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "absent.toml", environ={})
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load(write(tmp_path, "[node"), environ={})

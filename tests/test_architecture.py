@@ -1,0 +1,104 @@
+"""The import rules of the design: who may import what, read from the source without running it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("dicom_node", "inference", "sr_writer")
+
+#: One library, one door: where each may be imported.
+DOORS = {
+    "pynetdicom": ("dicom_node/listener.py", "dicom_node/sender.py", "dicom_node/demo/"),
+    "kombu": ("dicom_node/queueing.py",),
+    "sqlalchemy": ("dicom_node/ledger.py", "dicom_node/schema.py", "dicom_node/migrations/"),
+    "alembic": ("dicom_node/ledger.py", "dicom_node/schema.py", "dicom_node/migrations/"),
+    "torch": ("inference/networks.py", "inference/engines/", "inference/torchvision_pair.py",
+              "inference/training/"),
+    "segmentation_models_pytorch": ("inference/networks.py",),
+    "highdicom": ("sr_writer/",),
+}  # fmt: skip
+#: The only places of dicom_node that may join the three packages.
+JOINTS = ("dicom_node/worker.py", "dicom_node/commands/")
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Every module a file imports, at its top or inside a function."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def belongs(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_every_package_is_looked_at() -> None:
+    assert all(len(sources(package)) > 3 for package in PACKAGES)
+
+
+def test_inference_imports_nothing_of_ours() -> None:
+    wrong = [
+        (relative(path), module)
+        for path in sources("inference")
+        for module in imports(path)
+        if belongs(module, "dicom_node") or belongs(module, "sr_writer")
+    ]
+    assert wrong == []
+
+
+def test_sr_writer_imports_only_the_findings_of_inference() -> None:
+    wrong = [
+        (relative(path), module)
+        for path in sources("sr_writer")
+        for module in imports(path)
+        if belongs(module, "dicom_node")
+        or (belongs(module, "inference") and module != "inference.results")
+    ]
+    assert wrong == []
+
+
+def test_only_the_worker_and_the_command_line_join_the_packages() -> None:
+    wrong = [
+        (relative(path), module)
+        for path in sources("dicom_node")
+        if not relative(path).startswith(JOINTS)
+        for module in imports(path)
+        if belongs(module, "inference") or belongs(module, "sr_writer")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_a_library_has_one_door(library: str) -> None:
+    wrong = [
+        relative(path)
+        for package in PACKAGES
+        for path in sources(package)
+        if any(belongs(module, library) for module in imports(path))
+        and not relative(path).startswith(DOORS[library])
+    ]
+    assert wrong == []
+
+
+def test_modules_keep_to_a_readable_length() -> None:
+    long = {
+        relative(path): lines
+        for package in PACKAGES
+        for path in sources(package)
+        if (lines := len(path.read_text("utf-8").splitlines())) > 400
+    }
+    assert long == {}
