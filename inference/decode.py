@@ -1,0 +1,124 @@
+"""DICOM to a Radiograph: pixels that are bright where the body is dense, and what the header says.
+
+Reads the pixels through `decoders` and `grayscale`, and nothing else of the header than spacing,
+orientation and presentation intent. A real header is poor: everything but the pixels may be
+missing, and each assumption is a Caution.
+"""
+
+import copy
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmread
+
+from inference.decoders import MAX_PIXELS, UndecodableImage, decode
+from inference.grayscale import to_gray
+from inference.orientation import Orientation, parse
+from inference.results import Caution, SpacingSource
+
+__all__ = ["MAX_PIXELS", "Radiograph", "UndecodableImage", "read_radiograph"]
+
+_PIXEL_DATA_GROUP = 0x7FE00000
+
+
+@dataclass(frozen=True, slots=True)
+class Radiograph:
+    """One decoded image."""
+
+    sop_instance_uid: str  #: "" where the header has none
+    pixels: NDArray[np.float32]  #: (rows, columns), 0..1, bright = dense
+    spacing_mm: tuple[float, float] | None  #: (row, column), None where unknown
+    spacing_source: SpacingSource
+    orientation: Orientation
+    header: Dataset  #: the whole header without pixels; the reader's own copy
+    cautions: tuple[Caution, ...]
+
+
+def read_radiograph(source: Path | bytes | Dataset) -> Radiograph:
+    """Decode a DICOM file, its bytes, or a data set, which is not altered.
+
+    Raises UndecodableImage.
+    """
+    # Malformed values are these files' habit, not news: pydicom would warn of each one.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = source if isinstance(source, Dataset) else _read(source)
+        stored = decode(dataset)
+        header = _without_pixels(dataset)
+        pixels = to_gray(stored, header)
+        spacing_mm, spacing_source = _spacing(header)
+        orientation = parse(header.get("PatientOrientation"))
+    return Radiograph(
+        sop_instance_uid=str(header.get("SOPInstanceUID", "")),
+        pixels=pixels,
+        spacing_mm=spacing_mm,
+        spacing_source=spacing_source,
+        orientation=orientation,
+        header=header,
+        cautions=tuple(_cautions(header, spacing_source, orientation)),
+    )
+
+
+def _read(source: Path | bytes) -> Dataset:
+    name = str(source) if isinstance(source, Path) else f"{len(source)} bytes"
+    try:
+        return dcmread(source if isinstance(source, Path) else BytesIO(source))
+    except OSError:
+        raise
+    except Exception as exc:
+        # pydicom raises a dozen unrelated types on bytes that are no data set.
+        raise UndecodableImage(f"{name}: not a readable DICOM file ({exc})") from exc
+
+
+def _without_pixels(dataset: Dataset) -> Dataset:
+    """A deep copy of all that lies before the pixels; they would be the bulk of it."""
+    header = copy.deepcopy(dataset[:_PIXEL_DATA_GROUP])
+    header.file_meta = copy.deepcopy(dataset.file_meta)
+    return header
+
+
+def _spacing(header: Dataset) -> tuple[tuple[float, float] | None, SpacingSource]:
+    """PS3.3 10.7: Pixel Spacing, else Imager Pixel Spacing; zero counts as absent."""
+    for keyword, source in (
+        ("PixelSpacing", SpacingSource.PIXEL_SPACING),
+        ("ImagerPixelSpacing", SpacingSource.IMAGER_PIXEL_SPACING),
+    ):
+        spacing = _pair_of_lengths(header, keyword)
+        if spacing is not None:
+            return spacing, source
+    return None, SpacingSource.NONE
+
+
+def _pair_of_lengths(header: Dataset, keyword: str) -> tuple[float, float] | None:
+    try:
+        row, column = (float(value) for value in header.get(keyword) or ())
+    except (TypeError, ValueError):
+        return None
+    usable = all(math.isfinite(length) and length > 0 for length in (row, column))
+    return (row, column) if usable else None
+
+
+def _cautions(
+    header: Dataset, spacing_source: SpacingSource, orientation: Orientation
+) -> Iterator[Caution]:
+    if not orientation.known:
+        yield Caution.LATERALITY_ASSUMED
+    if spacing_source is SpacingSource.NONE:
+        yield Caution.SPACING_UNKNOWN
+    elif spacing_source is SpacingSource.IMAGER_PIXEL_SPACING or _is_detector_spacing(header):
+        yield Caution.SPACING_AT_DETECTOR
+    if header.get("PresentationIntentType") == "FOR PROCESSING":
+        yield Caution.FOR_PROCESSING
+
+
+def _is_detector_spacing(header: Dataset) -> bool:
+    """Equal to the Imager Pixel Spacing: not corrected for magnification (PS3.3 10.7.1.3)."""
+    return _pair_of_lengths(header, "PixelSpacing") == _pair_of_lengths(
+        header, "ImagerPixelSpacing"
+    )
