@@ -1,0 +1,59 @@
+"""One radiograph, from DICOM to Findings: decode, resize, networks, post-process, quantify.
+
+The table of contents of this package: each stage is one module, and each hands the next a small
+frozen value.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import Dataset
+
+from inference.decode import Radiograph, read_radiograph
+from inference.engines import Engine
+from inference.polarity import segment_either_way
+from inference.postprocess import clean, restore_masks
+from inference.quantify import quantify
+from inference.resize import fit
+from inference.results import Findings
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What was found, and the radiograph it was found in."""
+
+    findings: Findings
+    radiograph: Radiograph  #: as the networks saw it: polarity corrected where that was needed
+
+
+def analyze(source: Path | bytes | Dataset, engine: Engine) -> Analysis:
+    """Analyse one DICOM instance; raises UndecodableImage."""
+    clock = _Clock({})
+    with clock.stage("decode"):
+        radiograph = read_radiograph(source)
+    with clock.stage("resize"):
+        square = fit(radiograph.pixels, radiograph.orientation, engine.size)
+    with clock.stage("networks"):
+        radiograph, maps = segment_either_way(radiograph, square, engine)
+    with clock.stage("postprocess"):
+        rows, columns = radiograph.pixels.shape
+        masks = restore_masks(clean(maps), radiograph.orientation, (rows, columns))
+    with clock.stage("quantify"):
+        findings = quantify(masks, radiograph, engine.models, clock.durations_ms)
+    return Analysis(findings, radiograph)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """How long each stage took."""
+
+    durations_ms: dict[str, float]
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.durations_ms[name] = 1000 * (time.perf_counter() - started)

@@ -1,0 +1,93 @@
+"""Probability maps to lung and infection masks (paper, section 3.2).
+
+All decisions fall at the networks' own size: threshold, holes, small regions, left and right.
+What they leave of the probabilities is then enlarged and thresholded once more on the source's
+grid, so that outlines are smooth there; on a source of the networks' size this changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from inference.engines import ProbabilityMaps
+from inference.laterality import divide
+from inference.orientation import Orientation
+from inference.plausibility import fault_of
+from inference.resize import restore_mask
+from inference.results import Caution, Laterality, Mask
+
+Probability = NDArray[np.float32]
+
+#: Section 3.2: a pixel is lung, or infection, where its probability is above this.
+THRESHOLD = 0.5
+#: Section 3.2: regions smaller than this share of all predicted lung pixels are dropped.
+MIN_REGION_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class CleanMaps:
+    """Probabilities on the upright square, after all that section 3.2 removes or fills."""
+
+    right: Probability  #: (size, size), above THRESHOLD exactly in the patient's right lung
+    left: Probability
+    infection: Probability  #: not yet masked by the lungs
+    fault: str | None  #: why these cannot be a chest's lungs; None where they can
+    cautions: tuple[Caution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """Both lungs and the infection in each, on the source's grid; lungs never overlap."""
+
+    lung: Mapping[Laterality, Mask]  #: (rows, columns) each
+    infection: Mapping[Laterality, Mask]  #: within the same side's lung
+    fault: str | None  #: why there are none
+    cautions: tuple[Caution, ...]
+
+
+def clean(maps: ProbabilityMaps) -> CleanMaps:
+    """What is lung and what is infection, and whether to believe it."""
+    lungs = lung_mask(maps.lung)
+    fault = fault_of(maps.lung, lungs)
+    sides = divide(lungs)
+    # A filled hole is lung whatever the network said; elsewhere its own values keep the outline.
+    filled = np.where(lungs & (maps.lung <= THRESHOLD), np.float32(1), maps.lung)
+    removed = (maps.lung > THRESHOLD) & ~lungs
+    right = np.where(sides.left | removed, np.float32(0), filled)
+    left = np.where(sides.right | removed, np.float32(0), filled)
+    return CleanMaps(right, left, maps.infection, fault, sides.cautions if not fault else ())
+
+
+def lung_mask(probability: Probability) -> Mask:
+    """Both lungs: thresholded, holes filled, small regions dropped."""
+    lungs: Mask = ndimage.binary_fill_holes(probability > THRESHOLD)
+    labels, count = ndimage.label(lungs)
+    if count == 0:
+        return lungs
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    large = areas >= MIN_REGION_SHARE * areas.sum()
+    large[0] = False
+    return np.asarray(large[labels])
+
+
+def infection_mask(probability: Probability, lungs: Mask) -> Mask:
+    """Infection, masked by the lungs."""
+    return (probability > THRESHOLD) & lungs
+
+
+def restore_masks(maps: CleanMaps, orientation: Orientation, shape: tuple[int, int]) -> Masks:
+    """The four masks on a source grid of `shape` (rows, columns); empty where there is a fault."""
+    lung, infection = {}, {}
+    for side, probability in ((Laterality.LEFT, maps.left), (Laterality.RIGHT, maps.right)):
+        if maps.fault:
+            lung[side] = infection[side] = np.zeros(shape, np.bool_)
+            continue
+        lung[side] = restore_mask(probability, orientation, shape, THRESHOLD)
+        near = ndimage.binary_dilation(probability > THRESHOLD, iterations=2)
+        infected = np.where(near, maps.infection, np.float32(0))
+        infection[side] = restore_mask(infected, orientation, shape, THRESHOLD) & lung[side]
+    return Masks(lung, infection, maps.fault, maps.cautions)

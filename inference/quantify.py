@@ -1,0 +1,95 @@
+"""Masks to Findings: the percentages, the areas and the decision (paper, section 3.3)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from inference.decode import Radiograph
+from inference.postprocess import Masks
+from inference.results import (
+    Decision,
+    Findings,
+    Laterality,
+    LungMeasurement,
+    ModelIdentity,
+    Segment,
+    Task,
+)
+
+#: The four segments in the order of their numbers.
+SEGMENTS = (
+    (Task.LUNG, Laterality.LEFT),
+    (Task.LUNG, Laterality.RIGHT),
+    (Task.INFECTION, Laterality.LEFT),
+    (Task.INFECTION, Laterality.RIGHT),
+)
+
+
+def quantify(
+    masks: Masks,
+    radiograph: Radiograph,
+    models: tuple[ModelIdentity, ...],
+    durations_ms: Mapping[str, float],
+) -> Findings:
+    """All that is said of one radiograph, counted on its own grid."""
+    left, right = (
+        _measure(masks, side, radiograph.spacing_mm) for side in (Laterality.LEFT, Laterality.RIGHT)
+    )
+    decision, reason = _decide(masks.fault, left, right)
+    return Findings(
+        source_sop_instance_uid=radiograph.sop_instance_uid,
+        decision=decision,
+        reason=reason,
+        segments=_segments(masks),
+        left=left,
+        right=right,
+        infected_percent=percent(
+            left.infected_pixels + right.infected_pixels, left.lung_pixels + right.lung_pixels
+        ),
+        spacing_mm=radiograph.spacing_mm,
+        spacing_source=radiograph.spacing_source,
+        cautions=radiograph.cautions + masks.cautions,
+        models=models,
+        durations_ms=durations_ms,
+    )
+
+
+def percent(part: int, whole: int) -> float | None:
+    """Section 3.3: infected pixels over lung pixels; None where there is no lung."""
+    return 100 * part / whole if whole else None
+
+
+def _measure(
+    masks: Masks, side: Laterality, spacing_mm: tuple[float, float] | None
+) -> LungMeasurement:
+    lung = int(np.count_nonzero(masks.lung[side]))
+    infected = int(np.count_nonzero(masks.infection[side]))
+    pixel_mm2 = spacing_mm[0] * spacing_mm[1] if spacing_mm and lung else None
+    return LungMeasurement(
+        laterality=side,
+        lung_pixels=lung,
+        infected_pixels=infected,
+        infected_percent=percent(infected, lung),
+        lung_area_mm2=lung * pixel_mm2 if pixel_mm2 else None,
+        infected_area_mm2=infected * pixel_mm2 if pixel_mm2 else None,
+    )
+
+
+def _decide(
+    fault: str | None, left: LungMeasurement, right: LungMeasurement
+) -> tuple[Decision, str]:
+    lung = left.lung_pixels + right.lung_pixels
+    if fault or not lung:
+        return Decision.UNDETERMINED, fault or "No lungs were found."
+    infected = left.infected_pixels + right.infected_pixels
+    if infected:
+        return Decision.POSITIVE, f"{infected} of {lung} lung pixels are infected."
+    return Decision.NEGATIVE, f"None of {lung} lung pixels is infected."
+
+
+def _segments(masks: Masks) -> tuple[Segment, ...]:
+    of_task = {Task.LUNG: masks.lung, Task.INFECTION: masks.infection}
+    return tuple(
+        Segment(number, task, side, of_task[task][side])
+        for number, (task, side) in enumerate(SEGMENTS, start=1)
+    )
