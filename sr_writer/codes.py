@@ -1,0 +1,67 @@
+"""Every coded concept the results use, in one table (PS3.16 CIDs; SNOMED CT; UCUM).
+
+The meanings are the dictionary's own, word for word: a reader may compare them.
+"""
+
+from pydicom.sr.coding import Code
+
+from inference.results import Decision, Laterality
+
+#: Our coding scheme, for what no standard scheme names. It is identified in every SR
+#: (0008,0110), so that a reader who meets it can tell whose it is.
+PRIVATE_SCHEME = "99CXRNODE"
+PRIVATE_SCHEME_NAME = "CXR node private concepts"
+
+# What is measured. No standard concept says "share of the lung's projected area that is opaque":
+# 112017 and 112018 mean other things and are not borrowed.
+INFECTED_PERCENT = Code("INFPERC", PRIVATE_SCHEME, "Infected percentage of lung area")
+INFECTED_PIXELS = Code("INFPIX", PRIVATE_SCHEME, "Number of infected lung pixels")
+AREA = Code("42798000", "SCT", "Area")
+
+PERCENT = Code("%", "UCUM", "Percent")
+SQUARE_MILLIMETER = Code("mm2", "UCUM", "square millimeter")
+PIXELS = Code("{pixels}", "UCUM", "Pixels")
+
+# Anatomy and finding.
+LUNG = Code("39607008", "SCT", "Lung")
+OPACITY = Code("112001", "DCM", "Opacity")
+COVID_19 = Code("840539006", "SCT", "COVID-19")
+ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
+ABNORMAL_STRUCTURE = Code("49755003", "SCT", "Morphologically Abnormal Structure")
+LATERALITY = {
+    Laterality.LEFT: Code("7771000", "SCT", "Left"),
+    Laterality.RIGHT: Code("24028007", "SCT", "Right"),
+}
+
+# The decision of the paper's section 3.3.
+DECISION = {
+    Decision.POSITIVE: Code("52101004", "SCT", "Present"),
+    Decision.NEGATIVE: Code("272519000", "SCT", "Absent"),
+    Decision.UNDETERMINED: Code("373068000", "SCT", "Undetermined"),
+    Decision.NOT_ANALYSED: Code("373068000", "SCT", "Undetermined"),
+}
+
+# The report's own structure (TID 1500, 1410).
+REPORT_TITLE = Code("126000", "DCM", "Imaging Measurement Report")
+CHEST_RADIOGRAPHY = Code("399208008", "SCT", "Plain chest X-ray")
+ENGLISH = Code("en-US", "RFC5646", "English (United States)")
+FINDING = Code("121071", "DCM", "Finding")
+IMAGING_MEASUREMENTS = Code("126010", "DCM", "Imaging Measurements")
+MEASUREMENT_GROUP = Code("125007", "DCM", "Measurement Group")
+QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
+SUMMARY = Code("121111", "DCM", "Summary")
+COMMENT = Code("121106", "DCM", "Comment")
+TRACKING_IDENTIFIER = Code("112039", "DCM", "Tracking Identifier")
+TRACKING_UID = Code("112040", "DCM", "Tracking Unique Identifier")
+DEVICE_OBSERVER_UID = Code("121012", "DCM", "Device Observer UID")
+DEVICE_OBSERVER_MANUFACTURER = Code("121014", "DCM", "Device Observer Manufacturer")
+DEVICE_OBSERVER_MODEL = Code("121015", "DCM", "Device Observer Model Name")
+ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
+ALGORITHM_MANUFACTURER = Code("122405", "DCM", "Algorithm Manufacturer")
+ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
+
+# Who did it, and from what.
+ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
+PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
+ACQUISITION_EQUIPMENT = Code("109101", "DCM", "Acquisition Equipment")
+SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")

@@ -1,0 +1,135 @@
+"""What names a result: UIDs (PS3.5 B.2), series, tracking identifiers, equipment, algorithms.
+
+UIDs are derived, never drawn: a retry rebuilds and re-sends the same instances, and a new model
+gives new ones. Nothing here needs more than the standard library, so the listener may ask for
+`pipeline_digest` without loading what builds the objects.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from inference.results import Findings, Laterality, ModelIdentity, Task
+
+#: Of what we analyse and write: a change in measuring, content or layout takes the next number,
+#: and with it come new UIDs, so that no PACS holds two different objects of one name.
+RESULTS_FORMAT = "1"
+RESEARCH_USE = "Research use only - not for diagnosis"
+
+#: The measurement group of the decision, which is no segment's.
+DECISION_TRACKING_ID = "COVID-19"
+
+_NAMESPACE = uuid.UUID("5f0c63b2-7d0e-5b7e-9a37-6d9b3c4f1e20")
+#: Value length of LO, the shortest of the fields our texts go into (PS3.5 6.2).
+_LONG_STRING = 64
+
+
+class Role(StrEnum):
+    """The three outputs of one radiograph."""
+
+    SEG = "SEG"
+    SR = "SR"
+    SC = "SC"
+
+
+#: Beyond the numbers modalities give, so that a series list shows our results last, in this order.
+SERIES_NUMBER = {Role.SEG: 100, Role.SR: 200, Role.SC: 300}
+_SERIES_SUBJECT = {
+    Role.SEG: "Lung and COVID-19 masks",
+    Role.SR: "Lung and COVID-19 report",
+    Role.SC: "Lung and COVID-19 overlay",
+}
+
+
+def derived_uid(*parts: str) -> str:
+    """A UID that is the same for the same parts, under the root for UUIDs, 2.25."""
+    return f"2.25.{uuid.uuid5(_NAMESPACE, chr(31).join(parts)).int}"
+
+
+def pipeline_digest(models: Sequence[ModelIdentity]) -> str:
+    """Names how a radiograph is analysed and written: both models and the format of results."""
+    parts = [RESULTS_FORMAT, *(f"{model.task}={model.sha256}" for model in models)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """This node as General Equipment (PS3.3 C.7.5.1); every text at most 64 ASCII characters."""
+
+    manufacturer: str = "CXR node project"
+    model_name: str = "CXR node"
+    software_version: str = "0.1.0"
+    device_serial_number: str = "1"
+    #: (0018,1002): one for the same make and version, unless a site gives its node its own.
+    device_uid: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.device_uid:
+            uid = derived_uid("device", self.manufacturer, self.model_name, self.software_version)
+            object.__setattr__(self, "device_uid", uid)
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """One network, as DICOM identifies it (TID 4019; PS3.3 10.16)."""
+
+    name: str  #: at most 64 characters
+    version: str  #: at most 64 characters
+    manufacturer: str
+    device_uid: str  #: derived from the weights, so the same network has it everywhere
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """All names of one radiograph's results."""
+
+    source_sop_instance_uid: str
+    models: tuple[ModelIdentity, ...]  #: lung, infection
+    equipment: Equipment
+    created: datetime  #: becomes the content date and time; give a retry the same
+    pipeline: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pipeline", pipeline_digest(self.models))
+
+    def sop_instance_uid(self, role: Role) -> str:
+        return derived_uid("instance", self.source_sop_instance_uid, self.pipeline, role)
+
+    def series_instance_uid(self, role: Role) -> str:
+        return derived_uid("series", self.source_sop_instance_uid, self.pipeline, role)
+
+    def tracking_uid(self, tracking_id: str) -> str:
+        return derived_uid("tracking", self.source_sop_instance_uid, self.pipeline, tracking_id)
+
+    def series_description(self, role: Role) -> str:
+        versions = "/".join(dict.fromkeys(model.version for model in self.models))
+        return f"{_SERIES_SUBJECT[role]} {versions}, not for diagnosis"[:_LONG_STRING]
+
+    def algorithm(self, task: Task) -> Algorithm:
+        model = next(model for model in self.models if model.task is task)
+        return Algorithm(
+            name=f"{model.name} {task}"[:_LONG_STRING],
+            version=model.version[:_LONG_STRING],
+            manufacturer=self.equipment.manufacturer,
+            device_uid=derived_uid("model", model.task, model.sha256),
+            parameters=(f"sha256={model.sha256}", "threshold=0.5"),
+        )
+
+    @property
+    def algorithms(self) -> tuple[Algorithm, ...]:
+        return tuple(self.algorithm(model.task) for model in self.models)
+
+
+def identity_of(findings: Findings, equipment: Equipment, created: datetime) -> Identity:
+    return Identity(findings.source_sop_instance_uid, findings.models, equipment, created)
+
+
+def tracking_id(task: Task, laterality: Laterality) -> str:
+    """The name of a segment, and of the measurement group that speaks of it."""
+    if task is Task.LUNG:
+        return f"{laterality.value.capitalize()} lung"
+    return f"Infection in {laterality.value} lung"

@@ -1,0 +1,55 @@
+"""Regions of the source image as closed polylines, in image coordinates (PS3.3 C.18.6.1.2).
+
+Coordinates are (column, row); 0, 0 is the upper left corner of the upper left pixel, so the
+centre of pixel (row r, column c) is (c + 0.5, r + 0.5).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import approximate_polygon, find_contours
+
+from inference.results import Mask
+
+Polyline = NDArray[np.float64]  #: (points, 2): column, row; the first point again at the end
+
+#: Outlines are traced on every n-th pixel, so that the longer side has about this many: 7 ms
+#: instead of 200 ms at 2544 x 3056, and finer than the networks' own grid.
+_TRACE_SIZE = 512
+#: How far, in traced pixels, a simplified outline may leave the traced one.
+_TOLERANCE = 0.7
+
+
+def outline(mask: Mask) -> Polyline:
+    """The outer outline of the largest region of `mask`, which has at least one True pixel."""
+    step = max(1, max(mask.shape) // _TRACE_SIZE)
+    start = step // 2
+    # A frame of background closes the outline of a region that touches the border.
+    traced = np.pad(mask[start::step, start::step], 1).astype(np.float32)
+    contours = [c for c in find_contours(traced, 0.5) if len(c) > 3]
+    if not contours:
+        return bounds(mask)
+    longest = max(contours, key=_enclosed_area)
+    points = approximate_polygon(longest, _TOLERANCE)[:, ::-1]
+    if len(points) < 4:
+        return bounds(mask)
+    rows, columns = mask.shape
+    closed: Polyline = np.clip((points - 1) * step + start + 0.5, 0, (columns, rows))
+    closed[-1] = closed[0]
+    return closed
+
+
+def bounds(mask: Mask) -> Polyline:
+    """The rectangle around all True pixels of `mask`, which has at least one."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return rectangle(columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+
+
+def rectangle(left: float, top: float, right: float, bottom: float) -> Polyline:
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    return np.array(corners, np.float64)
+
+
+def _enclosed_area(contour: NDArray[np.float64]) -> float:
+    """By the shoelace formula, in traced pixels; holes run the other way round, hence abs."""
+    y, x = contour[:, 0], contour[:, 1]
+    return float(abs(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1]))) / 2

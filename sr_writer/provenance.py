@@ -1,0 +1,96 @@
+"""What every result says of its making: when, by which equipment, by which algorithms.
+
+General Series and Equipment, SOP Common, and IHE AI Results 6.5.3.1: each algorithm is an item
+of the Contributing Equipment Sequence (0018,A001), with the same values as the report's content.
+"""
+
+import re
+from datetime import datetime, timedelta, timezone
+
+from highdicom.sr import CodedConcept
+from pydicom import Dataset
+from pydicom.sr.coding import Code
+from pydicom.tag import Tag
+
+from sr_writer import codes
+from sr_writer.identity import SERIES_NUMBER, Identity, Role
+from sr_writer.source import EQUIPMENT, Source
+
+
+def coded(code: Code) -> Dataset:
+    """A Code Sequence item."""
+    item: Dataset = CodedConcept.from_code(code)
+    return item
+
+
+def stamp(dataset: Dataset, role: Role, identity: Identity, source: Source) -> None:
+    """Set, on a built object, all that says when, by whom and in which series it was made."""
+    equipment = identity.equipment
+    dataset.SeriesInstanceUID = identity.series_instance_uid(role)
+    dataset.SeriesNumber = SERIES_NUMBER[role]
+    dataset.SeriesDescription = identity.series_description(role)
+    dataset.Manufacturer = equipment.manufacturer
+    dataset.ManufacturerModelName = equipment.model_name
+    dataset.SoftwareVersions = equipment.software_version
+    dataset.DeviceSerialNumber = equipment.device_serial_number
+    dataset.DeviceUID = equipment.device_uid
+    dataset.ContributingEquipmentSequence = _contributing_equipment(identity, source)
+    made = _clock(identity.created, source)
+    for event in ("InstanceCreation", "Series", "Content"):
+        setattr(dataset, f"{event}Date", made.strftime("%Y%m%d"))
+        setattr(dataset, f"{event}Time", made.strftime("%H%M%S.%f"))
+
+
+def _contributing_equipment(identity: Identity, source: Source) -> list[Dataset]:
+    equipment = identity.equipment
+    items = [
+        _processing_item(
+            equipment.manufacturer,
+            equipment.model_name,
+            equipment.software_version,
+            equipment.device_uid,
+        )
+    ]
+    items += [
+        _processing_item(a.manufacturer, a.name, a.version, a.device_uid)
+        for a in identity.algorithms
+    ]
+    if "Manufacturer" in source.header:
+        items.insert(0, _acquisition_item(source.header))
+    return items
+
+
+def _processing_item(manufacturer: str, model: str, version: str, device_uid: str) -> Dataset:
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [coded(codes.PROCESSING_EQUIPMENT)]
+    item.Manufacturer = manufacturer
+    item.ManufacturerModelName = model
+    item.SoftwareVersions = version
+    item.DeviceUID = device_uid
+    return item
+
+
+def _acquisition_item(header: Dataset) -> Dataset:
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [coded(codes.ACQUISITION_EQUIPMENT)]
+    for keyword in EQUIPMENT:
+        if keyword in header:
+            item[keyword] = header[keyword]
+    return item
+
+
+def _clock(created: datetime, source: Source) -> datetime:
+    """`created` as the study tells the time, or a report would seem made before its image.
+
+    (0008,0201) says how far the study's times are from UTC. Where it is absent they are local
+    (PS3.5 6.2, TM), so ours are this machine's local time.
+    """
+    if created.tzinfo is None:
+        return created
+    element = source.inherited.get(Tag("TimezoneOffsetFromUTC"))
+    stated = ((element.value if element else None) or b"").decode("ascii", "replace").strip()
+    match = re.fullmatch(r"([+-])(\d\d)(\d\d)", stated)
+    if match is None:
+        return created.astimezone()
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return created.astimezone(timezone(-offset if match[1] == "-" else offset))

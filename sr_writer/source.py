@@ -1,0 +1,193 @@
+"""What the results take over from the instance they were made from.
+
+Two readings of one header. `inherited` is every patient and study attribute as the bytes that
+came: a PACS groups by these, and one that is tidied up splits the study or merges two patients.
+So a malformed value is passed on malformed; that costs a validator's error about a fault that is
+the source's own. `header` is what highdicom reads while it builds: only what is known to be well
+formed, with the rest blank, because it refuses what real headers hold.
+"""
+
+import struct
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+
+from pydicom import Dataset
+from pydicom.charset import default_encoding
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_data_element
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, STR_VR
+
+from sr_writer.identity import derived_uid
+
+#: Patient, Clinical Trial, General Study and Patient Study modules (PS3.3 C.7.1, C.7.2), with the
+#: two attributes that say how to read their text and times.
+# fmt: off
+INHERITED = (
+    "SpecificCharacterSet", "TimezoneOffsetFromUTC", "PatientName", "PatientID",
+    "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID",
+    "PatientBirthDate", "PatientBirthDateInAlternativeCalendar",
+    "PatientDeathDateInAlternativeCalendar", "PatientAlternativeCalendar", "PatientBirthTime",
+    "PatientSex", "QualityControlSubject", "OtherPatientIDs", "OtherPatientIDsSequence",
+    "OtherPatientNames", "ReferencedPatientSequence", "EthnicGroup", "EthnicGroupCodeSequence",
+    "PatientComments", "PatientSpeciesDescription", "PatientSpeciesCodeSequence",
+    "PatientBreedDescription", "PatientBreedCodeSequence", "BreedRegistrationSequence",
+    "ResponsiblePerson", "ResponsiblePersonRole", "ResponsibleOrganization",
+    "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence",
+    "ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "ClinicalTrialProtocolName",
+    "ClinicalTrialSiteID", "ClinicalTrialSiteName", "ClinicalTrialSubjectID",
+    "ClinicalTrialSubjectReadingID", "ClinicalTrialProtocolEthicsCommitteeName",
+    "ClinicalTrialProtocolEthicsCommitteeApprovalNumber", "ClinicalTrialTimePointID",
+    "ClinicalTrialTimePointDescription", "ConsentForClinicalTrialUseSequence",
+    "StudyInstanceUID", "StudyDate", "StudyTime", "AccessionNumber",
+    "IssuerOfAccessionNumberSequence", "StudyID", "StudyDescription", "ReferringPhysicianName",
+    "ReferringPhysicianIdentificationSequence", "ConsultingPhysicianName",
+    "ConsultingPhysicianIdentificationSequence", "PhysiciansOfRecord",
+    "PhysiciansOfRecordIdentificationSequence", "NameOfPhysiciansReadingStudy",
+    "PhysiciansReadingStudyIdentificationSequence", "RequestingService",
+    "RequestingServiceCodeSequence", "ReferencedStudySequence", "ProcedureCodeSequence",
+    "ReasonForPerformedProcedureCodeSequence", "AdmittingDiagnosesDescription",
+    "AdmittingDiagnosesCodeSequence", "PatientAge", "PatientSize", "PatientWeight",
+    "PatientBodyMassIndex", "PatientSizeCodeSequence", "Occupation", "AdditionalPatientHistory",
+    "AdmissionID", "IssuerOfAdmissionIDSequence", "ServiceEpisodeID",
+    "IssuerOfServiceEpisodeIDSequence", "ServiceEpisodeDescription", "PatientSexNeutered",
+    "MedicalAlerts", "Allergies", "SmokingStatus", "PregnancyStatus", "LastMenstrualDate",
+    "PatientState", "ReasonForVisit", "ReasonForVisitCodeSequence",
+)
+# fmt: on
+
+#: Type 2 in every IOD we write: present though the source lacks them.
+# fmt: off
+_BLANK_WHEN_ABSENT = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
+    "AccessionNumber", "StudyID", "ReferringPhysicianName",
+)
+# fmt: on
+
+#: Of the acquiring device, for the Contributing Equipment Sequence.
+EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "SoftwareVersions", "DeviceSerialNumber")
+#: The longest value a two-byte length can state, kept even.
+_SHORT_LENGTH = 0xFFFE
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The instance a result is made from, as far as the result repeats it."""
+
+    header: Dataset  #: well-formed attributes only; patient and study attributes left blank
+    inherited: Mapping[BaseTag, RawDataElement]  #: Explicit VR Little Endian, values as received
+    patient_orientation: tuple[str, str] | None  #: (row direction, column direction), or unknown
+
+
+def read_source(
+    header: Dataset,
+    sop_instance_uid: str,
+    shape: tuple[int, ...],
+    spacing_mm: tuple[float, float] | None,
+) -> Source:
+    """Both readings of `header`, which stays as it is; `shape` is (rows, columns)."""
+    received = deepcopy(header)
+    study = _ascii(received, "StudyInstanceUID") or derived_uid("study", sop_instance_uid)
+    orientation = _patient_orientation(received)
+    prepared = Dataset()
+    prepared.SOPInstanceUID = sop_instance_uid
+    prepared.SOPClassUID = _ascii(received, "SOPClassUID") or SecondaryCaptureImageStorage
+    prepared.StudyInstanceUID = study
+    prepared.SeriesInstanceUID = _ascii(received, "SeriesInstanceUID") or derived_uid(
+        "source series", sop_instance_uid
+    )
+    prepared.Rows, prepared.Columns = shape
+    # TID 1603 makes orientation and spacing mandatory for a projection radiograph. Where they are
+    # unknown the image library says nothing rather than invent them.
+    describable = orientation is not None and spacing_mm is not None
+    prepared.Modality = (_ascii(received, "Modality") or "OT") if describable else "OT"
+    if orientation is not None:
+        prepared.PatientOrientation = list(orientation)
+    if spacing_mm is not None:
+        prepared.ImagerPixelSpacing = list(spacing_mm)
+    for keyword in _BLANK_WHEN_ABSENT:
+        setattr(prepared, keyword, "")
+    for keyword in EQUIPMENT:
+        if text := _ascii(received, keyword):
+            setattr(prepared, keyword, text[:64])
+    if _ascii(received, "LossyImageCompression") == "01":
+        # Once lossy, always lossy (PS3.3 C.7.6.1.1.5), whatever was derived from it since.
+        prepared.LossyImageCompression = "01"
+    return Source(prepared, _inherited(received, study), orientation)
+
+
+def encoded_value(dataset: Dataset, tag: BaseTag) -> bytes | None:
+    """An attribute's value as Explicit VR Little Endian bytes; None if absent or unreadable."""
+    if tag not in dataset:
+        return None
+    element = dataset.get_item(tag)
+    vr = dictionary_VR(tag)
+    if isinstance(element, RawDataElement) and vr in STR_VR:
+        # Text is the same bytes in every transfer syntax, and decoding could lose some.
+        value = element.value or b""
+    else:
+        encoded = _encode(dataset, tag)
+        if encoded is None:
+            return None
+        value = encoded[12 if vr in EXPLICIT_VR_LENGTH_32 else 8 :]
+    return value if vr in EXPLICIT_VR_LENGTH_32 or len(value) <= _SHORT_LENGTH else None
+
+
+def _inherited(received: Dataset, study: str) -> dict[BaseTag, RawDataElement]:
+    elements = {}
+    for keyword in INHERITED:
+        tag = Tag(keyword)
+        value = encoded_value(received, tag)
+        if value is None and keyword in _BLANK_WHEN_ABSENT:
+            value = b""
+        if keyword == "StudyInstanceUID":
+            value = value or study.encode()
+        if value is not None:
+            elements[tag] = _element(tag, value)
+    return elements
+
+
+def _element(tag: BaseTag, value: bytes) -> RawDataElement:
+    if len(value) % 2:
+        # Padding as PS3.5 6.2: a source of odd length must not make a file of odd length.
+        value += b"\0" if dictionary_VR(tag) == "UI" else b" "
+    return RawDataElement(tag, dictionary_VR(tag), len(value), value, 0, False, True)
+
+
+def _encode(dataset: Dataset, tag: BaseTag) -> bytes | None:
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = False, True
+    try:
+        element = dataset[tag]
+        element.VR = dictionary_VR(tag)
+        element.is_undefined_length = False
+        encodings = dataset.get("SpecificCharacterSet") or default_encoding
+        write_data_element(buffer, element, encodings)
+    except (ValueError, TypeError, AttributeError, NotImplementedError, OSError, struct.error):
+        # Not even pydicom can read it, so no PACS has grouped by it.
+        return None
+    return buffer.getvalue()
+
+
+def _ascii(received: Dataset, keyword: str) -> str:
+    """An attribute's text where it is plain ASCII, else nothing."""
+    try:
+        return (encoded_value(received, Tag(keyword)) or b"").decode("ascii").strip(" \0")
+    except UnicodeDecodeError:
+        return ""
+
+
+def _patient_orientation(received: Dataset) -> tuple[str, str] | None:
+    directions = [part.strip() for part in _ascii(received, "PatientOrientation").split("\\")]
+    if len(directions) != 2 or not all(_is_direction(part) for part in directions):
+        return None
+    return directions[0], directions[1]
+
+
+def _is_direction(text: str) -> bool:
+    """Whether this is one to three of the biped directions (PS3.3 C.7.6.1.1.1)."""
+    return 0 < len(text) <= 3 and set(text) <= set("ALRPHF")
