@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 
 from inference.decoders import MAX_PIXELS, UndecodableImage, decode
+from inference.elements import value_of
 from inference.grayscale import to_gray
 from inference.orientation import Orientation, parse
 from inference.results import Caution, SpacingSource
@@ -43,19 +44,20 @@ class Radiograph:
 def read_radiograph(source: Path | bytes | Dataset) -> Radiograph:
     """Decode a DICOM file, its bytes, or a data set, which is not altered.
 
-    Raises UndecodableImage.
+    Raises UndecodableImage, and OSError where the file cannot be opened.
     """
     # Malformed values are these files' habit, not news: pydicom would warn of each one.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dataset = source if isinstance(source, Dataset) else _read(source)
+        uid = str(value_of(dataset, "SOPInstanceUID") or "")
         stored = decode(dataset)
         header = _without_pixels(dataset)
         pixels = to_gray(stored, header)
         spacing_mm, spacing_source = _spacing(header)
-        orientation = parse(header.get("PatientOrientation"))
+        orientation = parse(value_of(header, "PatientOrientation"))
     return Radiograph(
-        sop_instance_uid=str(header.get("SOPInstanceUID", "")),
+        sop_instance_uid=uid,
         pixels=pixels,
         spacing_mm=spacing_mm,
         spacing_source=spacing_source,
@@ -67,12 +69,11 @@ def read_radiograph(source: Path | bytes | Dataset) -> Radiograph:
 
 def _read(source: Path | bytes) -> Dataset:
     name = str(source) if isinstance(source, Path) else f"{len(source)} bytes"
+    content = source.read_bytes() if isinstance(source, Path) else source
     try:
-        return dcmread(source if isinstance(source, Path) else BytesIO(source))
-    except OSError:
-        raise
+        return dcmread(BytesIO(content))
     except Exception as exc:
-        # pydicom raises a dozen unrelated types on bytes that are no data set.
+        # pydicom raises a dozen unrelated types, OSError too, on bytes that are no data set.
         raise UndecodableImage(f"{name}: not a readable DICOM file ({exc})") from exc
 
 
@@ -97,7 +98,7 @@ def _spacing(header: Dataset) -> tuple[tuple[float, float] | None, SpacingSource
 
 def _pair_of_lengths(header: Dataset, keyword: str) -> tuple[float, float] | None:
     try:
-        row, column = (float(value) for value in header.get(keyword) or ())
+        row, column = (float(value) for value in value_of(header, keyword) or ())
     except (TypeError, ValueError):
         return None
     usable = all(math.isfinite(length) and length > 0 for length in (row, column))
@@ -113,7 +114,7 @@ def _cautions(
         yield Caution.SPACING_UNKNOWN
     elif spacing_source is SpacingSource.IMAGER_PIXEL_SPACING or _is_detector_spacing(header):
         yield Caution.SPACING_AT_DETECTOR
-    if header.get("PresentationIntentType") == "FOR PROCESSING":
+    if value_of(header, "PresentationIntentType") == "FOR PROCESSING":
         yield Caution.FOR_PROCESSING
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 from pydicom import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.uid import (
     HTJ2K,
@@ -26,6 +27,9 @@ from pydicom.uid import (
     JPEGLSNearLossless,
     RLELossless,
 )
+
+from inference.codestream import declared_size
+from inference.elements import value_of
 
 #: Nothing that a radiograph needs, and 1.6 GB of memory while it is decoded.
 MAX_PIXELS = 100_000_000
@@ -50,7 +54,7 @@ PLUGINS: Mapping[UID, tuple[str, ...]] = MappingProxyType(
 
 _REQUIRED = (
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation",
-    "BitsAllocated", "BitsStored",
+    "BitsAllocated", "BitsStored", "PixelRepresentation",
 )  # fmt: skip
 
 
@@ -65,25 +69,28 @@ def decode(dataset: Dataset) -> NDArray[Any]:
     """
     _refuse_what_is_no_single_image(dataset)
     decoder = _decoder(dataset)
+    if decoder.UID.is_encapsulated:
+        _refuse_another_size_inside(dataset)
     faults = []
     for plugin in _plugins(decoder, dataset):
         try:
             return _decode_with(plugin, decoder, dataset)
         except Exception as exc:
             # Each library has exceptions of its own, and a hostile file can raise any.
-            faults.append(f"{plugin or 'native'}: {exc}")
-    raise undecodable(dataset, f"no decoder could read the pixels ({'; '.join(faults)})")
+            # The last line is the library's own; pydicom's introduction comes before it.
+            faults.append(str(exc).strip().rpartition("\n")[2].strip() or repr(exc))
+    raise undecodable(dataset, f"the pixels cannot be read ({'; '.join(faults)}): send it again")
 
 
 def undecodable(dataset: Dataset, what: str) -> UndecodableImage:
-    uid = dataset.get("SOPInstanceUID") or "without SOP Instance UID"
+    uid = value_of(dataset, "SOPInstanceUID") or "without SOP Instance UID"
     return UndecodableImage(f"instance {uid}: {what}")
 
 
 def _refuse_what_is_no_single_image(dataset: Dataset) -> None:
     if "PixelData" not in dataset:
         raise undecodable(dataset, "there is no Pixel Data: send the image itself")
-    absent = [keyword for keyword in _REQUIRED if dataset.get(keyword) in (None, "")]
+    absent = [keyword for keyword in _REQUIRED if value_of(dataset, keyword) is None]
     if absent:
         raise undecodable(dataset, f"without {', '.join(absent)} the pixels cannot be read")
     rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
@@ -93,7 +100,7 @@ def _refuse_what_is_no_single_image(dataset: Dataset) -> None:
     if rows * columns > MAX_PIXELS:
         limit = MAX_PIXELS // 1_000_000
         raise undecodable(dataset, f"{rows} x {columns} is more than {limit} megapixels: refused")
-    frames = dataset.get("NumberOfFrames") or 1
+    frames = value_of(dataset, "NumberOfFrames") or 1
     if str(frames) != "1":
         raise undecodable(dataset, f"{frames} frames: only single images are read, not series")
     if dataset.BitsAllocated not in (8, 16):
@@ -104,8 +111,23 @@ def _refuse_what_is_no_single_image(dataset: Dataset) -> None:
         )
 
 
+def _refuse_another_size_inside(dataset: Dataset) -> None:
+    try:
+        frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    except Exception as exc:
+        # Fragments that end too early, or were never there: several unrelated types.
+        raise undecodable(dataset, f"the pixels are cut short ({exc}): send it again") from exc
+    declared, header = declared_size(frame), (dataset.Rows, dataset.Columns)
+    if declared is not None and declared != header:
+        raise undecodable(
+            dataset,
+            f"the compressed pixels are {declared[0]} x {declared[1]}, "
+            f"the header says {header[0]} x {header[1]}",
+        )
+
+
 def _whole(dataset: Dataset, keyword: str) -> int:
-    value = dataset.get(keyword)
+    value = value_of(dataset, keyword)
     if not isinstance(value, int):
         raise undecodable(dataset, f"{keyword} is {value!r}, not a whole number")
     return value

@@ -15,6 +15,9 @@ from pydicom import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_windowing
 from pydicom.uid import RLELossless
 
+from inference.decoders import undecodable
+from inference.elements import value_of
+
 Values = NDArray[np.float64]
 
 #: Percent of the pixels left out at either end where no usable window is given.
@@ -45,7 +48,11 @@ def _table(words: NDArray[Any], header: Dataset) -> NDArray[np.float32]:
     """The gray of each word that `words` could hold."""
     values = _stored_values(words.dtype.itemsize, header)
     if header.PhotometricInterpretation == "PALETTE COLOR":
-        colours = apply_color_lut(values.astype(words.dtype), header)
+        try:
+            colours = apply_color_lut(values.astype(words.dtype), header)
+        except Exception as exc:
+            # Tables that are absent, or shorter than they say.
+            raise undecodable(header, f"the colour palette cannot be read ({exc})") from exc
         return np.asarray(colours @ (LUMINANCE / np.iinfo(colours.dtype).max), np.float32)
     counts = np.bincount(_sample(words).ravel(), minlength=len(values))
     padding = _padding(values, header)
@@ -72,14 +79,14 @@ def _stored_values(itemsize: int, header: Dataset) -> NDArray[np.int64]:
     """The stored value in each word (PS3.5 8.1.1): High Bit, Bits Stored and sign."""
     words = np.arange(256**itemsize)
     bits = header.BitsStored
-    high_bit = header.get("HighBit")
+    high_bit = value_of(header, "HighBit")
     # The other codecs deliver their samples from bit 0 on, whatever High Bit says.
     syntax = header.file_meta.TransferSyntaxUID
     is_as_stored = not syntax.is_encapsulated or syntax == RLELossless
     if is_as_stored and isinstance(high_bit, int):
         words = words >> max(0, high_bit + 1 - bits)
     values = words & (2**bits - 1)
-    if header.get("PixelRepresentation") == 1:
+    if header.PixelRepresentation == 1:
         values = np.where(values >= 2 ** (bits - 1), values - 2**bits, values)
     return np.asarray(values, np.int64)
 
@@ -91,10 +98,10 @@ def _sample(words: NDArray[Any]) -> NDArray[Any]:
 
 def _padding(values: NDArray[np.int64], header: Dataset) -> NDArray[np.bool_]:
     """Which words are Pixel Padding Value (C.7.5.1.1.2)."""
-    first = header.get("PixelPaddingValue")
+    first = value_of(header, "PixelPaddingValue")
     if not isinstance(first, int):
         return np.zeros(len(values), np.bool_)
-    limit = header.get("PixelPaddingRangeLimit")
+    limit = value_of(header, "PixelPaddingRangeLimit")
     last = limit if isinstance(limit, int) else first
     return (values >= min(first, last)) & (values <= max(first, last))
 
@@ -124,10 +131,9 @@ def _windowed(values: Values, counts: NDArray[np.int64], header: Dataset) -> Val
 
 
 def _voi_transforms(header: Dataset) -> Iterator[Callable[[Values], Values]]:
-    for item in header.get("VOILUTSequence") or ():
+    for item in value_of(header, "VOILUTSequence") or ():
         yield partial(_voi_lut, item=item, header=header)
-    centers = header.get("WindowCenter")
-    windows = 0 if centers in (None, "") else getattr(header["WindowCenter"], "VM", 0)
+    windows = 0 if value_of(header, "WindowCenter") is None else header["WindowCenter"].VM
     for index in range(windows):
         yield partial(apply_windowing, ds=header, index=index)
 
@@ -153,7 +159,7 @@ def _is_useful(gray: Values, counts: NDArray[np.int64]) -> bool:
 
 def _stretched(values: Values, counts: NDArray[np.int64], header: Dataset) -> Values:
     """8-bit images as they are, others between two percentiles of their pixels."""
-    if header.BitsAllocated == 8 and not header.get("ModalityLUTSequence"):
+    if header.BitsAllocated == 8 and not value_of(header, "ModalityLUTSequence"):
         return _scaled(values, float(values.min()), float(values.max()))
     return _scaled(values, *_percentiles(values, counts))
 
