@@ -17,7 +17,7 @@ from sr_writer.caption import draw_sides, with_caption
 from sr_writer.identity import Identity, Role
 from sr_writer.provenance import coded, stamp
 from sr_writer.segmentation import COLORS
-from sr_writer.source import Source
+from sr_writer.source import LOSSY, Source
 
 #: The picture's longer side: half of the source's, within these. Text would not be readable on
 #: less, and more tells a reader nothing new.
@@ -68,8 +68,9 @@ def build_overlay(
     dataset.PatientOrientation = list(source.patient_orientation or ())
     dataset.DerivationDescription = "Lung outlines, infection and figures drawn on the image"
     dataset.SourceImageSequence = [_source_item(source)]
-    if "LossyImageCompression" in source.header:
-        dataset.LossyImageCompression = source.header.LossyImageCompression
+    for keyword in LOSSY:
+        if keyword in source.header:
+            dataset[keyword] = source.header[keyword]
     _set_pixels(dataset, picture)
     stamp(dataset, Role.SC, identity, source)
     return dataset

@@ -7,7 +7,11 @@ encode them again, and change those that are malformed or name a wrong character
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import correct_ambiguous_vr, write_data_element, write_file_meta_info
+from pydicom.filewriter import (
+    correct_ambiguous_vr_element,
+    write_data_element,
+    write_file_meta_info,
+)
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from sr_writer.identity import derived_uid
@@ -23,9 +27,11 @@ def part10(dataset: Dataset, source: Source) -> bytes:
     buffer.is_implicit_VR, buffer.is_little_endian = False, True
     buffer.write(b"\0" * 128 + b"DICM")
     write_file_meta_info(buffer, _file_meta(dataset))
-    own = correct_ambiguous_vr(dataset, True)
-    for tag in sorted({*own.keys(), *source.inherited.keys()}):
-        write_data_element(buffer, source.inherited.get(tag) or own[tag], "ISO_IR 6")
+    for tag in sorted({*dataset.keys(), *source.inherited.keys()}):
+        element = source.inherited.get(tag) or correct_ambiguous_vr_element(
+            dataset[tag], dataset, True
+        )
+        write_data_element(buffer, element, "ISO_IR 6")
     return buffer.getvalue()
 
 

@@ -56,10 +56,9 @@ def write_results(
         header, findings.source_sop_instance_uid, pixels.shape, findings.spacing_mm
     )
     identity = identity_of(findings, equipment, created)
-    segmentation = build_segmentation(source, findings, identity)
     contents = {
-        Role.SEG: part10(segmentation, source),
-        Role.SR: part10(build_report(source, segmentation, findings, identity), source),
+        Role.SEG: part10(build_segmentation(source, findings, identity), source),
+        Role.SR: part10(build_report(source, findings, identity), source),
         Role.SC: part10(build_overlay(source, findings, pixels, identity), source),
     }
     verify(contents, source, findings, identity)

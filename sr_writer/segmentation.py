@@ -1,10 +1,12 @@
 """The Segmentation (PS3.3 A.51): four binary segments on the source image's own grid.
 
 CR and DX images have no Frame of Reference, and what the standard then asks for opens in neither
-OHIF nor 3D Slicer. So each frame gets a plane position and orientation of its own, as a switch:
-`GEOMETRY_FOR_VIEWERS`. No Frame of Reference UID is invented. Frame n is segment n, always: an
-empty segment keeps its frame.
+OHIF nor 3D Slicer. So each frame gets a plane position and orientation although PS3.3
+C.7.6.16.2.3 ties them to a Frame of Reference: a deliberate deviation, with a switch. No Frame of
+Reference UID is invented. Frame n is segment n, always: an empty segment keeps its frame.
 """
+
+from copy import deepcopy
 
 import numpy as np
 from highdicom import (
@@ -25,13 +27,9 @@ from pydicom.sr.coding import Code
 
 from inference.results import Findings, Laterality, Segment, Task
 from sr_writer import codes
-from sr_writer.identity import SERIES_NUMBER, Identity, Role, tracking_id
+from sr_writer.identity import SERIES_NUMBER, Identity, Role, derived_uid, tracking_id
 from sr_writer.provenance import coded, stamp
 from sr_writer.source import Source
-
-#: Give every frame a plane position and orientation although there is no Frame of Reference: a
-#: deliberate deviation from PS3.3 C.7.6.16.2.3, without which OHIF and dcmqi open nothing.
-GEOMETRY_FOR_VIEWERS = True
 
 #: Display colours, RGB 0..255; the overlay uses the same. A missing one hangs OHIF.
 COLORS = {
@@ -42,13 +40,20 @@ COLORS = {
 }
 
 
-def build_segmentation(source: Source, findings: Findings, identity: Identity) -> Dataset:
-    """The SEG of `findings`, complete but for the attributes it inherits as received."""
-    masks = np.stack([segment.mask for segment in findings.segments])[None]
+def build_segmentation(
+    source: Source, findings: Findings, identity: Identity, *, geometry_for_viewers: bool = True
+) -> Dataset:
+    """The SEG of `findings`, complete but for the attributes it inherits as received.
+
+    highdicom describes it, on one empty pixel a segment; the masks are packed here. Given the
+    masks themselves it searches them all for overlap: 90 ms at 2544 x 3056 instead of 15, and
+    `verify` compares every pixel anyway.
+    """
+    header = deepcopy(source.header)
+    header.Rows = header.Columns = 1
     dataset: Dataset = HighdicomSegmentation(
-        source_images=[source.header],
-        # Plane-major view: 60 ms instead of 187 ms at 2544 x 3056.
-        pixel_array=np.moveaxis(masks, 1, -1),
+        source_images=[header],
+        pixel_array=np.zeros((1, 1, 1, len(findings.segments)), np.bool_),
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[_describe(segment, identity) for segment in findings.segments],
         series_instance_uid=identity.series_instance_uid(Role.SEG),
@@ -66,20 +71,39 @@ def build_segmentation(source: Source, findings: Findings, identity: Identity) -
         pixel_measures=PixelMeasuresSequence(findings.spacing_mm or (1.0, 1.0), 1.0),
         omit_empty_frames=False,
     )
-    _add_geometry(dataset, source)
+    _set_pixels(dataset, findings)
+    if source.patient_orientation is not None:
+        dataset.PatientOrientation = list(source.patient_orientation)
+    if geometry_for_viewers:
+        _add_geometry(dataset)
+    _derive_dimension_uid(dataset, identity)
     stamp(dataset, Role.SEG, identity, source)
     return dataset
 
 
-def _add_geometry(dataset: Dataset, source: Source) -> None:
-    if source.patient_orientation is not None:
-        dataset.PatientOrientation = list(source.patient_orientation)
-    if not GEOMETRY_FOR_VIEWERS:
-        return
+def _set_pixels(dataset: Dataset, findings: Findings) -> None:
+    """Frames of one bit a pixel, packed without a gap between them (PS3.5 8.1.1)."""
+    masks = np.stack([segment.mask for segment in findings.segments])
+    _, dataset.Rows, dataset.Columns = masks.shape
+    # Infection lies within lung, so as soon as there is some, segments overlap.
+    dataset.SegmentsOverlap = "YES" if findings.infected_pixels else "NO"
+    packed = np.packbits(masks, bitorder="little").tobytes()
+    dataset.PixelData = packed + b"\0" * (len(packed) % 2)
+
+
+def _add_geometry(dataset: Dataset) -> None:
     shared = dataset.SharedFunctionalGroupsSequence[0]
     shared.PlaneOrientationSequence = PlaneOrientationSequence("PATIENT", [1, 0, 0, 0, 1, 0])
     for frame in dataset.PerFrameFunctionalGroupsSequence:
         frame.PlanePositionSequence = PlanePositionSequence("PATIENT", [0, 0, 0])
+
+
+def _derive_dimension_uid(dataset: Dataset, identity: Identity) -> None:
+    """The one UID that highdicom draws at random, so that a retry gives the same bytes."""
+    uid = derived_uid("dimensions", identity.sop_instance_uid(Role.SEG))
+    for sequence in (dataset.DimensionOrganizationSequence, dataset.DimensionIndexSequence):
+        for item in sequence:
+            item.DimensionOrganizationUID = uid
 
 
 def _describe(segment: Segment, identity: Identity) -> Dataset:

@@ -70,6 +70,9 @@ _BLANK_WHEN_ABSENT = (
 
 #: Of the acquiring device, for the Contributing Equipment Sequence.
 EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "SoftwareVersions", "DeviceSerialNumber")
+#: How far from the original the source's pixels are.
+LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
+_LONG_STRING = 64  #: characters of an LO (PS3.5 6.2)
 #: The longest value a two-byte length can state, kept even.
 _SHORT_LENGTH = 0xFFFE
 
@@ -91,33 +94,39 @@ def read_source(
 ) -> Source:
     """Both readings of `header`, which stays as it is; `shape` is (rows, columns)."""
     received = deepcopy(header)
-    study = _ascii(received, "StudyInstanceUID") or derived_uid("study", sop_instance_uid)
     orientation = _patient_orientation(received)
+    prepared = _identified(received, sop_instance_uid)
+    prepared.Rows, prepared.Columns = shape
+    # TID 1603 makes orientation and spacing mandatory for a projection radiograph. Where one is
+    # unknown, the image library passes as no radiograph's rather than invent them.
+    if orientation is not None and spacing_mm is not None:
+        prepared.Modality = _ascii(received, "Modality") or "OT"
+        prepared.PatientOrientation = list(orientation)
+        prepared.ImagerPixelSpacing = list(spacing_mm)
+    else:
+        prepared.Modality = "OT"
+    inherited = _inherited(received, str(prepared.StudyInstanceUID))
+    return Source(prepared, inherited, orientation)
+
+
+def _identified(received: Dataset, sop_instance_uid: str) -> Dataset:
+    """The well-formed part of the header, but for size and geometry."""
     prepared = Dataset()
     prepared.SOPInstanceUID = sop_instance_uid
     prepared.SOPClassUID = _ascii(received, "SOPClassUID") or SecondaryCaptureImageStorage
-    prepared.StudyInstanceUID = study
-    prepared.SeriesInstanceUID = _ascii(received, "SeriesInstanceUID") or derived_uid(
-        "source series", sop_instance_uid
-    )
-    prepared.Rows, prepared.Columns = shape
-    # TID 1603 makes orientation and spacing mandatory for a projection radiograph. Where they are
-    # unknown the image library says nothing rather than invent them.
-    describable = orientation is not None and spacing_mm is not None
-    prepared.Modality = (_ascii(received, "Modality") or "OT") if describable else "OT"
-    if orientation is not None:
-        prepared.PatientOrientation = list(orientation)
-    if spacing_mm is not None:
-        prepared.ImagerPixelSpacing = list(spacing_mm)
+    # A file that names no study or series is put in one of its own, always the same.
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):
+        uid = _ascii(received, keyword) or derived_uid(keyword, sop_instance_uid)
+        setattr(prepared, keyword, uid)
     for keyword in _BLANK_WHEN_ABSENT:
         setattr(prepared, keyword, "")
-    for keyword in EQUIPMENT:
-        if text := _ascii(received, keyword):
-            setattr(prepared, keyword, text[:64])
-    if _ascii(received, "LossyImageCompression") == "01":
-        # Once lossy, always lossy (PS3.3 C.7.6.1.1.5), whatever was derived from it since.
-        prepared.LossyImageCompression = "01"
-    return Source(prepared, _inherited(received, study), orientation)
+    # Once lossy, always lossy (PS3.3 C.7.6.1.1.5), whatever was derived from it since.
+    lossy = LOSSY if _ascii(received, LOSSY[0]) == "01" else ()
+    for keyword in (*EQUIPMENT, *lossy):
+        values = [value.strip()[:_LONG_STRING] for value in _ascii(received, keyword).split("\\")]
+        if any(values):
+            setattr(prepared, keyword, values)
+    return prepared
 
 
 def encoded_value(dataset: Dataset, tag: BaseTag) -> bytes | None:
