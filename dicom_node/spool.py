@@ -84,7 +84,7 @@ class Spool:
 
     def _store(self, kind: str, uid: str, content: bytes, suffix: str) -> StoredFile:
         digest = hashlib.sha256(content).hexdigest()
-        path = self._root / kind / digest[:2] / f"{_safe(uid)}_{digest[:12]}{suffix}"
+        path = self._root / kind / digest[:2] / f"{safe_name(uid)}_{digest[:12]}{suffix}"
         with _as_unavailable(uid):
             if _size(path) == len(content):
                 # Whoever renamed it may have died before the folder was synced.
@@ -109,7 +109,7 @@ class Spool:
             _sync_folder(path.parent)
 
 
-def _safe(uid: str) -> str:
+def safe_name(uid: str) -> str:
     """A file name part that any UID, hostile ones too, may become; still readable."""
     return _UNSAFE.sub("_", uid)[:_UID_LENGTH].lstrip(".") or "unnamed"
 

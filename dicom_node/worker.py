@@ -15,12 +15,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from traceback import format_exception
 
-from inference.analyze import Analysis, analyze
-from inference.decode import UndecodableImage
 from pydicom import Dataset, dcmread
-from sr_writer.identity import Equipment
-from sr_writer.results import Output, write_results
-from sr_writer.verify import InvalidResult as InvalidDicomResult
 
 from dicom_node.backoff import backoff_s
 from dicom_node.config import Destination
@@ -38,8 +33,13 @@ from dicom_node.errors import (
 from dicom_node.ledger import BuiltOutput, Job, LeaseLost, Ledger
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
+from inference.analyze import Analysis, analyze
+from inference.decode import UndecodableImage
 from inference.engines import Engine
 from inference.results import Decision
+from sr_writer.identity import Equipment
+from sr_writer.results import Output, write_results
+from sr_writer.verify import InvalidResult as InvalidDicomResult
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ logger = logging.getLogger(__name__)
 class Processed:
     """What became of one instance: results, or the verdict that refused it."""
 
+    sop_instance_uid: str
     verdict: Verdict
     analysis: Analysis | None  #: None where the header already refused
     outputs: tuple[Output, ...]  #: empty where the instance is refused
@@ -59,9 +60,12 @@ def process(content: bytes, engine: Engine, equipment: Equipment, created: datet
     `created` becomes the results' content date and time, so that a retry builds the same bytes.
     """
     dataset = _read(content)
+    uid = str(dataset.get("SOPInstanceUID") or "")
+    if not uid:
+        raise NotDicom("the data set has no SOP Instance UID")
     verdict = judge(dataset)
     if verdict.refusal is not None:
-        return Processed(verdict, None, ())
+        return Processed(uid, verdict, None, ())
     try:
         analysis = analyze(dataset, engine)
     except UndecodableImage as exc:
@@ -69,14 +73,29 @@ def process(content: bytes, engine: Engine, equipment: Equipment, created: datet
     findings = analysis.findings
     if findings.decision is Decision.UNDETERMINED and not verdict.says_chest:
         refused = Verdict(Refusal.NO_LUNGS, findings.reason, says_chest=False)
-        return Processed(refused, analysis, ())
+        return Processed(uid, refused, analysis, ())
     try:
         outputs = write_results(
             analysis.radiograph.header, findings, analysis.radiograph.pixels, equipment, created
         )
     except InvalidDicomResult as exc:
         raise InvalidResult(str(exc)) from exc
-    return Processed(verdict, analysis, outputs)
+    return Processed(uid, verdict, analysis, outputs)
+
+
+def spool_output(spool: Spool, output: Output) -> BuiltOutput:
+    """Keep one result; what the ledger is to know of it."""
+    stored = spool.store_output(output.sop_instance_uid, output.content)
+    return BuiltOutput(
+        role=output.role.value,
+        sop_class_uid=output.sop_class_uid,
+        sop_instance_uid=output.sop_instance_uid,
+        series_instance_uid=output.series_instance_uid,
+        transfer_syntax_uid=output.transfer_syntax_uid,
+        path=stored.path,
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+    )
 
 
 class Worker:
@@ -135,7 +154,7 @@ class Worker:
             return []
         assert processed.analysis is not None
         built_at = time.monotonic()
-        outputs = [self._spool_output(output) for output in processed.outputs]
+        outputs = [spool_output(self._spool, output) for output in processed.outputs]
         output_ids = self._ledger.built(job.id, self._owner, outputs, self._destinations)
         findings = processed.analysis.findings
         committed_ms = 1000 * (time.monotonic() - built_at)
@@ -157,19 +176,6 @@ class Worker:
                 f"{job.sop_instance_uid}: {job.path} is not what was received (SHA-256 differs)"
             )
         return content
-
-    def _spool_output(self, output: Output) -> BuiltOutput:
-        stored = self._spool.store_output(output.sop_instance_uid, output.content)
-        return BuiltOutput(
-            role=output.role.value,
-            sop_class_uid=output.sop_class_uid,
-            sop_instance_uid=output.sop_instance_uid,
-            series_instance_uid=output.series_instance_uid,
-            transfer_syntax_uid=output.transfer_syntax_uid,
-            path=stored.path,
-            sha256=stored.sha256,
-            size_bytes=stored.size_bytes,
-        )
 
     def _announce(self, output_ids: Sequence[int]) -> None:
         for output_id in output_ids:

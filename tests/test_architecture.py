@@ -12,8 +12,8 @@ PACKAGES = ("dicom_node", "inference", "sr_writer")
 DOORS = {
     "pynetdicom": ("dicom_node/listener.py", "dicom_node/sender.py", "dicom_node/demo/"),
     "kombu": ("dicom_node/queueing.py",),
-    "sqlalchemy": ("dicom_node/ledger.py", "dicom_node/schema.py", "dicom_node/migrations/"),
-    "alembic": ("dicom_node/ledger.py", "dicom_node/schema.py", "dicom_node/migrations/"),
+    "sqlalchemy": ("dicom_node/ledger/", "dicom_node/migrations/"),
+    "alembic": ("dicom_node/ledger/", "dicom_node/migrations/"),
     "torch": ("inference/networks.py", "inference/engines/", "inference/torchvision_pair.py",
               "inference/training/"),
     "segmentation_models_pytorch": ("inference/networks.py",),

@@ -8,17 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from inference.engines.pytorch import load_engine
 from pydicom.misc import is_dicom
-from sr_writer.identity import Equipment
-from sr_writer.overlay import overlay_picture
-from sr_writer.results import Role
 from tqdm import tqdm
 
+from dicom_node.commands.networks import load_networks
 from dicom_node.errors import Permanent, UsageError
+from dicom_node.spool import safe_name
 from dicom_node.worker import Processed, process
 from inference.engines import Engine
 from inference.results import Decision, Findings, Laterality
+from sr_writer.identity import Equipment
+from sr_writer.overlay import overlay_picture
+from sr_writer.results import Role
 
 _FILE_NAMES = {Role.SEG: "seg.dcm", Role.SR: "sr.dcm", Role.SC: "overlay.dcm"}
 
@@ -37,7 +38,7 @@ def analyze_paths(
     """Analyse every file; 0 when each gave a result or a named refusal, else 1."""
     sources = list(_sources(paths))
     out.mkdir(parents=True, exist_ok=True)
-    engine = load_engine(lung, infection, device)
+    engine = load_networks(lung, infection, device)
     documents, failures = [], 0
     # The bar is for people: on a pipe, or for one file, it would only be noise.
     silent = len(sources) < 2 or not sys.stderr.isatty()
@@ -111,7 +112,7 @@ def _empty_document(uid: str, decision: Decision, reason: str) -> dict[str, Any]
 def _analyze_file(path: Path, out: Path, engine: Engine) -> dict[str, Any]:
     processed = process(path.read_bytes(), engine, Equipment(), datetime.now(UTC))
     uid = processed.sop_instance_uid
-    folder = out / uid
+    folder = out / safe_name(uid)
     folder.mkdir(parents=True, exist_ok=True)
     document = findings_document(uid, processed)
     (folder / "findings.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
+from dicom_node.commands.networks import load_networks, pipeline_id
 from dicom_node.config import EMBEDDED_BROKER, Config
 from dicom_node.ledger import Ledger
 from dicom_node.ops.liveness import Owner
@@ -53,23 +54,15 @@ def open_queues(config: Config) -> Queues:
     return Queues(url, config.queue_folder if embedded else None, prefetch=1)
 
 
-def pipeline_id(config: Config) -> str:
-    """Which models and which format of results a job asks for; another one is another job."""
-    from inference.weights import identify
-    from sr_writer.identity import pipeline_digest
-
-    from inference.results import Task
-
-    lung = identify(Task.LUNG, config.lung_model)
-    infection = identify(Task.INFECTION, config.infection_model)
-    return pipeline_digest((lung, infection))
+def _pipeline(config: Config) -> str:
+    return pipeline_id(config.lung_model, config.infection_model)
 
 
 def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.listener import Listener
 
     spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
-    listener = Listener(config, spool, ledger, queues, pipeline_id(config))
+    listener = Listener(config, spool, ledger, queues, _pipeline(config))
     listener.start()
     ready()
     stop.wait()
@@ -79,12 +72,10 @@ def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
 
 
 def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
-    from inference.engines.pytorch import load_engine
+    from dicom_node.worker import Worker
     from sr_writer.identity import Equipment
 
-    from dicom_node.worker import Worker
-
-    engine = load_engine(config.lung_model, config.infection_model, config.device)
+    engine = load_networks(config.lung_model, config.infection_model, config.device)
     spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
     with _recovered(config, Part.WORK, ledger, queues, stop) as owner:
         ready()

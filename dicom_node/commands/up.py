@@ -149,6 +149,8 @@ class _Child:
             target=_child_main, args=arguments, name=f"cxr-{self.part.value}"
         )
         self._process.start()
+        extra = {"part": self.part.value, "pid": self._process.pid}
+        logger.info("started a part", extra=extra)
 
 
 def _child_main(part: Part, config: Config, json_logs: bool, ready: ProcessEvent) -> None:

@@ -1,0 +1,184 @@
+"""`cxr-node demo`: a node and a small PACS, radiographs in, what came back shown to a person."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from pydicom import Dataset, dcmread
+from pydicom.misc import is_dicom
+
+from dicom_node.config import Config
+from dicom_node.demo.modality import Sent, send
+from dicom_node.demo.node import RunningNode
+from dicom_node.demo.pacs import Arrival, Pacs
+from dicom_node.demo.phantom import PhantomKind, draw
+from dicom_node.demo.phantom_dicom import as_dicom
+from dicom_node.demo.results import count_segmentation, read_report
+from dicom_node.errors import SUCCESS, UsageError
+from dicom_node.ledger import Job, JobState, Ledger
+
+#: Rows and columns of the radiographs drawn: a common detector's, halved so that drawing is quick.
+DRAWN_SHAPE = (1528, 1272)
+#: What is drawn: name in the table, kind, seed.
+CASES = (
+    ("healthy", PhantomKind.HEALTHY, 1),
+    ("opacity in the left lung", PhantomKind.LEFT_OPACITY, 2),
+    ("opacity in the right lung", PhantomKind.RIGHT_OPACITY, 3),
+    ("opacities in both lungs", PhantomKind.BILATERAL_OPACITIES, 4),
+    ("lungs that touch", PhantomKind.TOUCHING_LUNGS, 5),
+    ("lateral view", PhantomKind.LATERAL, 6),
+)
+#: A radiograph takes about a second; a slow machine may need much longer.
+RESULT_WITHIN_S = 60.0
+_ENDED = {JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One radiograph to send."""
+
+    name: str
+    source: Path | Dataset
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came back for one case."""
+
+    case: Case
+    line: Sequence[str]  #: the table's cells
+    paths: Sequence[Path]  #: overlay picture, SEG, SR
+    fault: str  #: empty when all is as it should be
+
+
+def demo(out: Path, folder: Path | None) -> int:
+    """Run the demo; 0 only if every result came back and SEG and SR agree."""
+    out.mkdir(parents=True, exist_ok=True)
+    print("starting a node and a small PACS ...")
+    cases = _drawn() if folder is None else _found(folder)
+    with (
+        tempfile.TemporaryDirectory(prefix="cxr-demo-") as state,
+        Pacs(out / "pacs") as pacs,
+        RunningNode(Path(state), [f"{pacs.aet}@{pacs.host}:{pacs.port}"]) as node,
+    ):
+        print(f"sending {len(cases)} radiographs ...")
+        sent = send((case.source for case in cases), "127.0.0.1", node.port)
+        ledger = Ledger.open(Config(state=Path(state)).ledger_url)
+        try:
+            jobs = _wait(ledger, cases, sent)
+            outcomes = [
+                _outcome(case, one, jobs.get(case.sop_instance_uid), ledger, pacs, out)
+                for case, one in zip(cases, sent, strict=True)
+            ]
+        finally:
+            ledger.close()
+    return _show(outcomes)
+
+
+def _drawn() -> list[Case]:
+    print("drawing radiographs ...")
+    rows, columns = DRAWN_SHAPE
+    cases = []
+    for name, kind, seed in CASES:
+        dataset = as_dicom(draw(kind, rows=rows, columns=columns, seed=seed))
+        cases.append(Case(name, dataset, str(dataset.SOPInstanceUID)))
+    return cases
+
+
+def _found(folder: Path) -> list[Case]:
+    if not folder.exists():
+        raise UsageError(f"{folder}: no such folder")
+    files = sorted(folder.rglob("*")) if folder.is_dir() else [folder]
+    cases = []
+    for path in files:
+        if path.is_file() and is_dicom(path):
+            uid = dcmread(path, stop_before_pixels=True, specific_tags=["SOPInstanceUID"])
+            cases.append(Case(path.name, path, str(uid.SOPInstanceUID)))
+    if not cases:
+        raise UsageError(f"{folder}: no DICOM files here")
+    return cases
+
+
+def _wait(ledger: Ledger, cases: Sequence[Case], sent: Sequence[Sent]) -> Mapping[str, Job]:
+    """The job of every case that was taken, when all have ended or time is up."""
+    waiting = {
+        case.sop_instance_uid
+        for case, one in zip(cases, sent, strict=True)
+        if one.status == SUCCESS
+    }
+    jobs: dict[str, Job] = {}
+    deadline = time.monotonic() + RESULT_WITHIN_S
+    while waiting and time.monotonic() < deadline:
+        for uid in list(waiting):
+            job = ledger.find(uid)[-1]
+            jobs[uid] = job
+            if job.state in _ENDED:
+                waiting.discard(uid)
+        time.sleep(0.05)
+    return jobs
+
+
+def _outcome(
+    case: Case, sent: Sent, job: Job | None, ledger: Ledger, pacs: Pacs, out: Path
+) -> Outcome:
+    if job is None:
+        status = "no answer" if sent.status is None else f"status {sent.status:#06x}"
+        return Outcome(case, ("not accepted", "", "", "", ""), (), status)
+    if job.state is JobState.SKIPPED:
+        return Outcome(case, (f"skipped: {job.reason}", "", "", "", ""), (), "")
+    arrived = {arrival.sop_instance_uid: arrival for arrival in pacs.stored}
+    outputs = {
+        delivery.role: arrived.get(delivery.sop_instance_uid)
+        for delivery in ledger.deliveries(job.id)
+    }
+    missing = [role for role in ("SEG", "SR", "SC") if outputs.get(role) is None]
+    if missing:
+        reason = job.reason or f"{', '.join(missing)} did not come back"
+        return Outcome(case, (job.state.value.lower(), "", "", "", ""), (), reason)
+    return _compare(
+        case, sent, {role: arrival for role, arrival in outputs.items() if arrival}, out
+    )
+
+
+def _compare(case: Case, sent: Sent, outputs: Mapping[str, Arrival], out: Path) -> Outcome:
+    report = read_report(outputs["SR"].path)
+    counted = count_segmentation(outputs["SEG"].path)
+    said = report.percentages
+    fault = "" if said.agree(counted) else f"SR says {said}, the SEG's pixels {counted}"
+    if outputs["SR"].at_monotonic < sent.last_byte_at:
+        fault = "the report came back before the image was sent"
+    picture = out / f"{case.sop_instance_uid}.png"
+    Image.fromarray(dcmread(outputs["SC"].path).pixel_array).save(picture)
+    seconds = outputs["SR"].at_monotonic - sent.last_byte_at
+    figures = ["-" if p is None else f"{p:.1f}" for p in (said.left, said.right, said.both)]
+    paths = (picture, outputs["SEG"].path, outputs["SR"].path)
+    return Outcome(case, (report.decision, *figures, f"{seconds:.2f}"), paths, fault)
+
+
+def _show(outcomes: Sequence[Outcome]) -> int:
+    head = ("radiograph", "decision", "% left", "% right", "% both", "s to SR")
+    rows = [(outcome.case.name, *outcome.line) for outcome in outcomes]
+    name_width = max(len(row[0]) for row in (head, *rows))
+    print()
+    for name, decision, *figures in (head, *rows):
+        cells = "".join(f"{figure:>9}" for figure in figures)
+        print(f"{name:<{name_width}}  {decision:<13}{cells}".rstrip())
+    print()
+    for outcome in outcomes:
+        if outcome.paths:
+            picture, seg, sr = outcome.paths
+            print(f"{outcome.case.name}\n  picture {picture}\n  SEG     {seg}\n  SR      {sr}")
+    faults = [f"{outcome.case.name}: {outcome.fault}" for outcome in outcomes if outcome.fault]
+    if faults:
+        print("\n".join(["", *faults]), file=sys.stderr)
+        return 1
+    returned = sum(bool(outcome.paths) for outcome in outcomes)
+    skipped = len(outcomes) - returned
+    print(f"\n{returned} results came back, each SEG and SR agree; {skipped} skipped, with reason.")
+    print("Research use only, not for diagnosis.")
+    return 0

@@ -1,0 +1,40 @@
+"""Wait for what a node does, through its ledger; never sleep for luck."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from dicom_node.config import Config
+from dicom_node.ledger import Job, JobState, Ledger
+
+ENDED = {JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED}
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout_s:g} s in vain: {what}"
+        time.sleep(0.02)
+
+
+def ended_job(state: Path, sop_instance_uid: str, timeout_s: float = 90.0) -> Job:
+    """The instance's only job, once it has ended."""
+    ledger = Ledger.open(Config(state=state).ledger_url)
+    try:
+        wait_until(
+            lambda: bool(jobs := ledger.find(sop_instance_uid)) and jobs[0].state in ENDED,
+            timeout_s,
+            f"{sop_instance_uid} to end",
+        )
+        (job,) = ledger.find(sop_instance_uid)
+        return job
+    finally:
+        ledger.close()
+
+
+def run_cli(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """`cxr-node` as a user runs it."""
+    command = [sys.executable, "-m", "dicom_node", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
