@@ -83,13 +83,19 @@ def decode(dataset: Dataset) -> NDArray[Any]:
 
 
 def undecodable(dataset: Dataset, what: str) -> UndecodableImage:
-    uid = value_of(dataset, "SOPInstanceUID") or "without SOP Instance UID"
-    return UndecodableImage(f"instance {uid}: {what}")
+    meta = getattr(dataset, "file_meta", None)
+    # Of a file that is cut short pydicom may give the meta information alone.
+    uid = value_of(dataset, "SOPInstanceUID") or (
+        value_of(meta, "MediaStorageSOPInstanceUID") if meta is not None else None
+    )
+    return UndecodableImage(f"instance {uid or 'without UID'}: {what}")
 
 
 def _refuse_what_is_no_single_image(dataset: Dataset) -> None:
     if "PixelData" not in dataset:
-        raise undecodable(dataset, "there is no Pixel Data: send the image itself")
+        raise undecodable(
+            dataset, "there is no Pixel Data (the file may be cut short): send it again"
+        )
     absent = [keyword for keyword in _REQUIRED if value_of(dataset, keyword) is None]
     if absent:
         raise undecodable(dataset, f"without {', '.join(absent)} the pixels cannot be read")
@@ -135,7 +141,7 @@ def _whole(dataset: Dataset, keyword: str) -> int:
 
 def _decoder(dataset: Dataset) -> Decoder:
     meta = getattr(dataset, "file_meta", None)
-    uid = meta.get("TransferSyntaxUID") if meta is not None else None
+    uid = value_of(meta, "TransferSyntaxUID") if meta is not None else None
     if not uid:
         raise undecodable(dataset, "the Transfer Syntax is not said: send a Part 10 file")
     try:

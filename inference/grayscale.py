@@ -40,7 +40,8 @@ def to_gray(stored: NDArray[Any], header: Dataset) -> NDArray[np.float32]:
     if stored.ndim == 3:
         gray = stored @ (LUMINANCE / np.iinfo(stored.dtype).max)
         return np.asarray(gray, np.float32)
-    words = stored.view(f"u{stored.dtype.itemsize}")
+    native = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    words = native.view(f"u{native.dtype.itemsize}")
     return _look_up(_table(words, header), words)
 
 
