@@ -1,0 +1,71 @@
+"""Who is alive on this host: an owner of leases holds a lock that dies with its process.
+
+The kernel releases an flock whatever ends a process, kill -9 and out-of-memory included, so a
+worker's death is known at once and not only when its lease has run out.
+"""
+
+import fcntl
+import os
+import secrets
+import socket
+from collections.abc import Iterable
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class Owner:
+    """A name for this process's leases, alive for as long as the `with` block runs."""
+
+    def __init__(self, folder: Path, role: str) -> None:
+        self.name = f"{socket.gethostname()}:{role}:{secrets.token_hex(4)}"
+        self._folder = folder
+        self._file: FileIO | None = None
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Locked before it gets its name: nobody may find it there unlocked.
+        unlocked = self._folder / f".{self.name}"
+        self._file = FileIO(unlocked, "w")
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._file.write(f"{os.getpid()}\n".encode())
+        unlocked.rename(self._folder / self.name)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._file is not None
+        (self._folder / self.name).unlink(missing_ok=True)
+        self._file.close()
+
+
+def dead_owners(folder: Path) -> list[str]:
+    """The owners that ended without leaving: their locks can be taken."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        file.name
+        for file in folder.iterdir()
+        if not file.name.startswith(".") and _can_be_locked(file)
+    )
+
+
+def forget_owners(folder: Path, owners: Iterable[str]) -> None:
+    """Remove the traces of dead owners, once what they held is free."""
+    for owner in owners:
+        (folder / owner).unlink(missing_ok=True)
+
+
+def _can_be_locked(path: Path) -> bool:
+    """False as well while another process asks the same: it will do what is to be done."""
+    try:
+        with FileIO(path, "r") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    except (BlockingIOError, FileNotFoundError):
+        return False

@@ -1,0 +1,99 @@
+"""Bring back what a crash or an outage left: leases of the dead, ids that no broker carries.
+
+Every process that works or sends sweeps, at its start and again and again; sweeps that meet do no
+harm, since the ledger decides. Deliveries need no republishing: the sender itself looks into the
+ledger, and an output's id only rings its bell.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dicom_node.errors import BrokerUnavailable, NodeError
+from dicom_node.ledger import JobState, Ledger
+from dicom_node.ops.liveness import dead_owners, forget_owners
+from dicom_node.queueing import Kind, Queues
+from dicom_node.spool import Spool
+
+logger = logging.getLogger(__name__)
+
+#: How many ids one sweep republishes at most.
+BATCH = 500
+#: A waiting job whose id was published this long ago may have lost it. Longer than a listener
+#: takes from commit to publish, and than a worker from the broker to its claim.
+LOST_AFTER = timedelta(seconds=10)
+
+
+class Recovery:
+    """Frees what the dead held and republishes what waits."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        queues: Queues,
+        spool: Spool,
+        run_folder: Path,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._ledger = ledger
+        self._queues = queues
+        self._spool = spool
+        self._run_folder = run_folder  #: where the owners of this host have their locks
+        self._clock = clock
+
+    def run(self, stop: threading.Event, interval_s: float) -> None:
+        """Sweep every `interval_s` until `stop`."""
+        while not stop.wait(interval_s):
+            try:
+                self.sweep()
+            except NodeError as exc:
+                logger.warning("could not sweep", extra={"reason": str(exc)})
+            except Exception:
+                # Without sweeps a crash elsewhere would strand jobs: go on, whatever this was.
+                logger.exception("failed to sweep")
+
+    def sweep(self) -> None:
+        """Do it all once; raises LedgerUnavailable or SpoolUnavailable."""
+        self._free_leases()
+        self._republish()
+        leftovers = self._spool.remove_leftovers(self._clock())
+        if leftovers:
+            logger.info("removed what a crash left in the spool", extra={"files": leftovers})
+
+    def _free_leases(self) -> None:
+        dead = dead_owners(self._run_folder)
+        jobs = self._ledger.free_leases_of(dead) + self._ledger.free_expired_leases()
+        deliveries = self._ledger.free_deliveries_of(dead) + self._ledger.free_expired_deliveries()
+        # Last: had the ledger been away, the next sweep must find them again.
+        forget_owners(self._run_folder, dead)
+        if jobs or deliveries or dead:
+            extra = {"owners": dead, "job_ids": jobs, "delivery_ids": deliveries}
+            logger.warning("freed leases", extra=extra)
+        for job in filter(None, map(self._ledger.job, jobs)):
+            if job.state is JobState.FAILED:
+                uid = {"job_id": job.id, "sop_instance_uid": job.sop_instance_uid}
+                logger.error("failed for good", extra=uid | {"reason": job.reason})
+
+    def _republish(self) -> None:
+        """Hand the broker as many ids as it lacks, so that a long outage cannot flood it."""
+        # In this order: what arrives in between makes it too few, which the next sweep mends.
+        waiting = self._ledger.count_waiting()
+        if not waiting:
+            return
+        published: list[int] = []
+        try:
+            lacking = waiting - self._queues.depth(Kind.JOB)
+            if lacking <= 0:
+                return
+            not_since = self._clock() - LOST_AFTER
+            for job_id in self._ledger.waiting_jobs(min(lacking, BATCH), not_since):
+                self._queues.publish(Kind.JOB, job_id)
+                published.append(job_id)
+        except BrokerUnavailable as exc:
+            extra = {"reason": str(exc), "waiting": waiting}
+            logger.warning("could not republish; the next sweep will try", extra=extra)
+        if published:
+            self._ledger.mark_published(published)
+            logger.info("republished", extra={"job_ids": published})
