@@ -149,7 +149,10 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
         help=f"folder of the node's own files (default ./{DEFAULT_STATE})",
     )  # fmt: skip
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="TOML file, see deploy/node.toml"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="TOML file, see deploy/node.toml; the options win over it",
     )
     _add_log_format(parser)
 
@@ -173,21 +176,18 @@ def _wants_json_logs(arguments: argparse.Namespace) -> bool:
 
 
 def _config(arguments: argparse.Namespace) -> Config:
-    """The configuration of `up` and `status`: a file, or the options alone."""
+    """The configuration of `up` and `status`: a file, the options, or the options over the file."""
     options = {
         key: value
         for key in ("state", "aet", "port")
         if (value := getattr(arguments, key, None)) is not None
     }
     destinations = tuple(Destination.parse(text) for text in getattr(arguments, "destination", ()))
+    if "state" in options:
+        options["state"] = options["state"].resolve()
     if arguments.config is not None:
-        if options or destinations:
-            given = ", ".join(
-                f"--{key}" for key in [*options, *(["destination"] if destinations else [])]
-            )
-            raise UsageError(f"{given} cannot be combined with --config: put it into the file")
-        return load(arguments.config)
-    options["state"] = options.get("state", DEFAULT_STATE).resolve()
+        return load(arguments.config, options=options, destinations=destinations)
+    options.setdefault("state", DEFAULT_STATE.resolve())
     return Config(**options, destinations=destinations)
 
 

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dicom_node.errors import ConfigError, UsageError
@@ -91,8 +92,16 @@ class Config:
         return self.state / "run"
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """The configuration in `path`; raises ConfigError with every fault found."""
+def load(
+    path: Path,
+    environ: Mapping[str, str] = os.environ,
+    options: Mapping[str, Any] = MappingProxyType({}),
+    destinations: tuple[Destination, ...] = (),
+) -> Config:
+    """The configuration in `path`; raises ConfigError with every fault found.
+
+    `options` are fields of Config that win over the file; `destinations` come on top of its own.
+    """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as exc:
@@ -101,6 +110,8 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         raise ConfigError([f"{path}: not valid TOML: {exc}"]) from exc
     reader = _Reader(document)
     values = reader.config_values(path.resolve().parent, environ)
+    values = values | dict(options)
+    values["destinations"] += destinations
     if reader.faults:
         raise ConfigError([f"{path}: {fault}" for fault in reader.faults])
     try:

@@ -15,7 +15,7 @@ from dicom_node.config import Config
 from dicom_node.demo.modality import Sent, send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Arrival, Pacs
-from dicom_node.demo.phantom import PhantomKind, draw
+from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.demo.results import count_segmentation, read_report
 from dicom_node.errors import SUCCESS, UsageError
@@ -25,12 +25,12 @@ from dicom_node.ledger import Job, JobState, Ledger
 DRAWN_SHAPE = (1528, 1272)
 #: What is drawn: name in the table, kind, seed.
 CASES = (
-    ("healthy", PhantomKind.HEALTHY, 1),
-    ("opacity in the left lung", PhantomKind.LEFT_OPACITY, 2),
-    ("opacity in the right lung", PhantomKind.RIGHT_OPACITY, 3),
-    ("opacities in both lungs", PhantomKind.BILATERAL_OPACITIES, 4),
-    ("lungs that touch", PhantomKind.TOUCHING_LUNGS, 5),
-    ("lateral view", PhantomKind.LATERAL, 6),
+    ("healthy", Kind.HEALTHY, 1),
+    ("opacity in the left lung", Kind.LEFT_OPACITY, 2),
+    ("opacity in the right lung", Kind.RIGHT_OPACITY, 3),
+    ("opacities in both lungs", Kind.BILATERAL_OPACITIES, 4),
+    ("lungs that touch", Kind.TOUCHING_LUNGS, 5),
+    ("lateral view", Kind.LATERAL, 6),
 )
 #: A radiograph takes about a second; a slow machine may need much longer.
 RESULT_WITHIN_S = 60.0

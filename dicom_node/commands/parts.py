@@ -77,7 +77,7 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
 
     engine = load_networks(config.lung_model, config.infection_model, config.device)
     spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
-    with _recovered(config, Part.WORK, ledger, queues, stop) as owner:
+    with _recovered(config, Part.WORK, spool, ledger, queues, stop) as owner:
         ready()
         Worker(
             engine, Equipment(), config.destinations, spool, ledger, queues, owner, config.lease_s
@@ -88,18 +88,18 @@ def _send(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.sender import Sender
 
     spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
-    with _recovered(config, Part.SEND, ledger, queues, stop) as owner:
+    with _recovered(config, Part.SEND, spool, ledger, queues, stop) as owner:
         ready()
         Sender(config.aet, config.destinations, spool, ledger, queues, owner).run(stop)
 
 
 @contextmanager
 def _recovered(
-    config: Config, part: Part, ledger: Ledger, queues: Queues, stop: threading.Event
+    config: Config, part: Part, spool: Spool, ledger: Ledger, queues: Queues, stop: threading.Event
 ) -> Iterator[str]:
     """An owner name for leases, with recovery swept once before and again and again beside."""
     with Owner(config.run_folder, part.value) as owner:
-        recovery = Recovery(ledger, queues, config.run_folder)
+        recovery = Recovery(ledger, queues, spool, config.run_folder)
         recovery.sweep()
         sweeper = threading.Thread(
             target=recovery.run, args=(stop, RECOVERY_INTERVAL_S), name="recovery"

@@ -71,10 +71,12 @@ class Node:
         self._stop.set()
 
     def _shut_down(self) -> int:
-        """Listener first, so that nothing new comes in while the others finish."""
+        """All at once: what one of them still needs of another, the ledger keeps."""
         deadline = time.monotonic() + STOP_WITHIN_S
         for child in self._children.values():
-            child.terminate(max(0.0, deadline - time.monotonic()))
+            child.terminate()
+        for child in self._children.values():
+            child.join(max(0.0, deadline - time.monotonic()))
         failed = any(child.gave_up for child in self._children.values())
         logger.info("stopped the node")
         return 1 if failed else 0
@@ -130,10 +132,12 @@ class _Child:
         elif now >= self._restart_at:
             self._start()
 
-    def terminate(self, within_s: float) -> None:
-        if not self._process.is_alive():
-            return
-        self._process.terminate()
+    def terminate(self) -> None:
+        if self._process.is_alive():
+            self._process.terminate()
+
+    def join(self, within_s: float) -> None:
+        """Wait for it to end, and end it when it does not."""
         self._process.join(within_s)
         if self._process.is_alive():
             logger.warning("killed a part that did not stop", extra={"part": self.part.value})
@@ -159,7 +163,10 @@ def _child_main(part: Part, config: Config, json_logs: bool, ready: ProcessEvent
     try:
         run(part, config, stop, ready.set)
     except (NodeError, OSError) as exc:
-        logger.error(f"{part.value} cannot run: {exc}")
+        logger.error("a part cannot run", extra={"part": part.value, "reason": str(exc)})
+        raise SystemExit(1) from exc
+    except Exception as exc:
+        logger.exception("a part failed", extra={"part": part.value})
         raise SystemExit(1) from exc
 
 

@@ -95,6 +95,15 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
         assert fault in message
 
 
+def test_options_win_over_the_file_and_destinations_add_to_its_own(tmp_path: Path) -> None:
+    text = '[node]\nstate = "s"\nport = 104\n[[destination]]\naet = "A"\nhost = "h"\nport = 1\n'
+    options = {"state": tmp_path / "other", "port": 0}
+    config = load(write(tmp_path, text), {}, options, (Destination.parse("B@h:2"),))
+    assert (config.state, config.port) == (tmp_path / "other", 0)
+    assert config.ledger_url == f"sqlite:///{tmp_path}/other/ledger.sqlite"
+    assert [destination.aet for destination in config.destinations] == ["A", "B"]
+
+
 def test_another_address_than_loopback_needs_an_allow_list(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="needs a configuration with an allow-list"):
         Config(state=tmp_path, host="0.0.0.0")
