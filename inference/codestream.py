@@ -1,4 +1,4 @@
-"""The image size a compressed frame itself declares, read without decoding it.
+"""What a compressed frame says of itself, read without decoding it: its size and its end.
 
 Decoders believe the codestream, not the DICOM header: one that declares 60,000 x 60,000 behind a
 small header would take all memory before anybody could compare.
@@ -26,6 +26,11 @@ def declared_size(frame: bytes) -> tuple[int, int] | None:
     except (struct.error, IndexError):
         return None
     return None
+
+
+def is_complete(frame: bytes) -> bool:
+    """Whether a JPEG or JPEG-LS codestream comes to its End Of Image; padding may follow."""
+    return frame.rstrip(b"\0").endswith(bytes([0xFF, _EOI]))
 
 
 def _jpeg_size(frame: bytes) -> tuple[int, int] | None:

@@ -1,0 +1,34 @@
+"""The real engine, loaded once, and the real chest radiographs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from inference.engines.pytorch import PytorchEngine, load_engine
+
+CHESTS = (
+    "cr_mono1_jpeglossless_noview.dcm",
+    "cr_pa_mono1_explicit_440.dcm",
+    "sc_cr_pa_mono1_mislabelled_jpegbaseline.dcm",
+    "sc_cr_pa_mono2_jpegbaseline.dcm",
+    "sc_dx_mono2_implicit_noview.dcm",
+    "sc_dx_mono2_implicit_noview_2.dcm",
+)
+
+
+@pytest.fixture(scope="session")
+def engine() -> PytorchEngine:
+    return load_engine(device="cpu")
+
+
+@pytest.fixture(params=CHESTS)
+def chest(request: pytest.FixtureRequest, shared_data: Path) -> Path:
+    """Each of the real chest radiographs."""
+    return shared_data / "dicom" / "chest" / request.param
+
+
+def gray_png(path: Path) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(path).convert("L"))

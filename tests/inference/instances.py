@@ -1,0 +1,115 @@
+"""DICOM instances made in memory, with any pixels, any header and any transfer syntax."""
+
+import io
+from typing import Any
+
+import gdcm
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    UID,
+    ComputedRadiographyImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    JPEGLossless,
+    JPEGLosslessSV1,
+)
+
+UID_OF_IMAGE = "1.2.826.0.1.3680043.8.498.1"
+
+_GDCM_SYNTAXES = {
+    JPEGLossless: gdcm.TransferSyntax.JPEGLosslessProcess14,
+    JPEGLosslessSV1: gdcm.TransferSyntax.JPEGLosslessProcess14_1,
+}
+
+
+def smooth(rows: int = 60, columns: int = 44, peak: int = 4000) -> NDArray[np.uint16]:
+    """A ramp with a bump: every value up to `peak`, and no symmetry that could hide a flip."""
+    y, x = np.mgrid[0:rows, 0:columns] / max(rows, columns)
+    image = x + 2 * y + 3 * np.exp(-30 * ((x - 0.3) ** 2 + (y - 0.6) ** 2))
+    return np.asarray(np.rint(peak * image / image.max()), np.uint16)
+
+
+def instance(pixels: NDArray[Any], syntax: UID = ExplicitVRLittleEndian, **header: Any) -> Dataset:
+    """An instance that holds `pixels` uncompressed, and only what the pixels need to be read."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = UID_OF_IMAGE
+    dataset.SOPClassUID = ComputedRadiographyImageStorage
+    dataset.SOPInstanceUID = UID_OF_IMAGE
+    dataset.Rows, dataset.Columns = pixels.shape[:2]
+    is_colour = pixels.ndim == 3
+    dataset.SamplesPerPixel = 3 if is_colour else 1
+    dataset.PhotometricInterpretation = "RGB" if is_colour else "MONOCHROME2"
+    if is_colour:
+        dataset.PlanarConfiguration = 0
+    dataset.BitsAllocated = dataset.BitsStored = 8 * pixels.dtype.itemsize
+    dataset.HighBit = dataset.BitsStored - 1
+    dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    content = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    dataset.PixelData = content + b"\0" * (len(content) % 2)
+    dataset["PixelData"].VR = "OW" if pixels.dtype.itemsize == 2 else "OB"
+    for keyword, value in header.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def part10(dataset: Dataset) -> bytes:
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+def twelve_bit(syntax: UID = ExplicitVRLittleEndian) -> Dataset:
+    return instance(smooth(), syntax, BitsStored=12, HighBit=11)
+
+
+def compressed(syntax: UID) -> Dataset:
+    """`twelve_bit` in one of the syntaxes pydicom can write."""
+    dataset = twelve_bit()
+    dataset.compress(syntax, generate_instance_uid=False)
+    return dataset
+
+
+def jpeg_lossless(syntax: UID) -> bytes:
+    """`twelve_bit` as a Part 10 file, written by GDCM."""
+    dataset = twelve_bit()
+    image = gdcm.Image()
+    image.SetNumberOfDimensions(2)
+    image.SetDimensions((dataset.Columns, dataset.Rows, 1))
+    image.SetPixelFormat(gdcm.PixelFormat(1, 16, 12, 11, 0))
+    image.SetPhotometricInterpretation(
+        gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2)
+    )
+    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.ExplicitVRLittleEndian))
+    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
+    element.SetByteStringValue(dataset.PixelData)
+    image.SetDataElement(element)
+    change = gdcm.ImageChangeTransferSyntax()
+    change.SetTransferSyntax(gdcm.TransferSyntax(_GDCM_SYNTAXES[syntax]))
+    change.SetInput(image)
+    assert change.Change()
+    fragments = change.GetOutput().GetDataElement().GetSequenceOfFragments()
+    frame = fragments.GetFragment(0).GetByteValue().GetBuffer().encode("utf-8", "surrogateescape")
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.PixelData = encapsulate([frame])
+    return part10(dataset)
+
+
+def jpeg(syntax: UID) -> Dataset:
+    """8-bit pixels, JPEG compressed at a quality that changes little."""
+    pixels = (smooth() >> 4).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=98)
+    return instance(pixels, syntax, PixelData=encapsulate([file.getvalue()]))
+
+
+def reread(dataset: Dataset) -> Dataset:
+    return pydicom.dcmread(io.BytesIO(part10(dataset)))
