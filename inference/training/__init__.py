@@ -1,0 +1,6 @@
+"""Algorithms 1 and 2 of the paper, and its tables: train, evaluate, benchmark.
+
+dataset, dicom_pairs ► Cases        duplicates ► what may not be split between two sides
+augment, losses      ► one step     recipes, schedule ► how a run goes
+train, checkpoint    ► a network    evaluate, metrics, tables, pictures ► what it is worth
+"""

@@ -1,0 +1,129 @@
+"""Random variations of a batch, so that a network cannot lean on how one hospital's images look.
+
+All on the batch's own device and from one generator, so that a seed repeats them. Geometry moves
+image and mask together; gray values, borders and markers change the image alone, except that what
+a border hides is no longer there to be found.
+"""
+
+import math
+
+import torch
+from torch.nn.functional import affine_grid, grid_sample, interpolate
+
+MAX_ROTATION_DEG = 12.0
+SCALE = (0.85, 1.2)  #: below 1 the chest appears larger
+MAX_STRETCH = 0.08  #: of one axis against the other: the square gives up the aspect ratio
+MAX_SHIFT = 0.08  #: of the image's side
+FLIP_SHARE = 0.5
+MAX_LOG_GAMMA = 0.5
+CONTRAST = (0.6, 1.3)
+MAX_NOISE = 0.03  #: standard deviation, of the gray range 0..1
+BLUR_SHARE = 0.15  #: halved in resolution and enlarged again
+BORDER_SHARE = 0.3
+MAX_BORDER = 0.1  #: of the image's side, on each of the four
+MARKERS = 3
+MARKER_SHARE = 0.25  #: of each of the three
+MARKER_SIDE = (0.03, 0.15)
+
+
+def augment(
+    images: torch.Tensor, masks: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Vary (n, size, size) images, 0..1, and masks, 0 or 1; both float32, shapes kept."""
+    dice = _Dice(len(images), images.device, generator)
+    images, masks = _move(images, masks, dice)
+    images = _blur(_gray(images, dice), dice)
+    images = images + dice.uniform(0, MAX_NOISE) * dice.normal(images)
+    images, masks = _border(images, masks, dice)
+    return _markers(images, dice).clamp(0, 1), masks
+
+
+class _Dice:
+    """Random numbers, one per image unless said otherwise, ready to broadcast: (n, 1, 1)."""
+
+    def __init__(self, count: int, device: torch.device, generator: torch.Generator) -> None:
+        self.count, self.device, self.generator = count, device, generator
+
+    def uniform(self, low: float, high: float, *more: int) -> torch.Tensor:
+        shape = (self.count, *(more or (1, 1)))
+        drawn = torch.rand(shape, device=self.device, generator=self.generator)
+        return low + (high - low) * drawn
+
+    def happens(self, share: float) -> torch.Tensor:
+        return self.uniform(0, 1) < share
+
+    def normal(self, like: torch.Tensor) -> torch.Tensor:
+        return torch.randn(like.shape, device=self.device, generator=self.generator)
+
+
+def _move(
+    images: torch.Tensor, masks: torch.Tensor, dice: _Dice
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rotate, scale, shift, flip; what comes in from outside is black, or white now and then."""
+    outside = dice.happens(0.1).float()
+    both = torch.stack([images - outside, masks], dim=1)
+    grid = affine_grid(_affine(dice), list(both.shape), align_corners=False)
+    moved = grid_sample(both, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return moved[:, 0] + outside, (moved[:, 1] > 0.5).float()
+
+
+def _affine(dice: _Dice) -> torch.Tensor:
+    """(n, 2, 3): from a place in the result to its place in the source."""
+    limit = math.radians(MAX_ROTATION_DEG)
+    angle = dice.uniform(-limit, limit, 1)
+    scale, stretch = dice.uniform(*SCALE, 1), dice.uniform(-MAX_STRETCH, MAX_STRETCH, 1)
+    mirror = 1 - 2 * (dice.uniform(0, 1, 1) < FLIP_SHARE).float()
+    wide, high = scale * (1 + stretch) * mirror, scale * (1 - stretch)
+    cos, sin = angle.cos(), angle.sin()
+    # The grid's axes run from -1 to 1, so a shift by the whole side is 2.
+    shift = 2 * dice.uniform(-MAX_SHIFT, MAX_SHIFT, 2)
+    row_x = torch.cat([wide * cos, -high * sin, shift[:, :1]], dim=1)
+    row_y = torch.cat([wide * sin, high * cos, shift[:, 1:]], dim=1)
+    return torch.stack([row_x, row_y], dim=1)
+
+
+def _gray(images: torch.Tensor, dice: _Dice) -> torch.Tensor:
+    """Gamma, then contrast around the image's own mean."""
+    gamma = dice.uniform(-MAX_LOG_GAMMA, MAX_LOG_GAMMA).exp()
+    images = images.clamp(0, 1) ** gamma
+    mean = images.mean(dim=(1, 2), keepdim=True)
+    return ((images - mean) * dice.uniform(*CONTRAST) + mean).clamp(0, 1)
+
+
+def _blur(images: torch.Tensor, dice: _Dice) -> torch.Tensor:
+    halved = interpolate(images[:, None], scale_factor=0.5, mode="area")
+    coarse = interpolate(halved, images.shape[1:], mode="bilinear", align_corners=False)[:, 0]
+    return torch.where(dice.happens(BLUR_SHARE), coarse, images)
+
+
+def _border(
+    images: torch.Tensor, masks: torch.Tensor, dice: _Dice
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cover a strip along each side, as collimation and careless screenshots do."""
+    rows, columns = _places(images)
+    width = dice.uniform(0, MAX_BORDER, 4)[:, :, None, None] * dice.happens(BORDER_SHARE)[:, None]
+    top, bottom, left, right = width.unbind(dim=1)
+    covered = (rows < top) | (rows > 1 - bottom) | (columns < left) | (columns > 1 - right)
+    color = dice.happens(0.3).float()
+    return torch.where(covered, color, images), masks.masked_fill(covered, 0)
+
+
+def _markers(images: torch.Tensor, dice: _Dice) -> torch.Tensor:
+    """Cover rectangles anywhere, black, white or gray: letters and labels mean nothing."""
+    rows, columns = _places(images)
+    for _ in range(MARKERS):
+        top, left = dice.uniform(0, 1), dice.uniform(0, 1)
+        height, width = dice.uniform(*MARKER_SIDE), dice.uniform(*MARKER_SIDE)
+        covered = (rows >= top) & (rows < top + height)
+        covered = covered & (columns >= left) & (columns < left + width)
+        covered = covered & dice.happens(MARKER_SHARE)
+        gray = dice.uniform(-0.5, 1.5).clamp(0, 1)
+        images = torch.where(covered, gray, images)
+    return images
+
+
+def _places(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row (1, size, 1) and column (1, 1, size) of each pixel's centre, 0..1."""
+    size = images.shape[-1]
+    centres = (torch.arange(size, device=images.device) + 0.5) / size
+    return centres[None, :, None], centres[None, None, :]

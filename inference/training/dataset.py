@@ -1,0 +1,191 @@
+"""Radiographs with their true masks: COVID-QU-Ex as published, or any folder of the same shape.
+
+    FOLDER/{COVID-19,Non-COVID,Normal}/{images,lung masks,infection masks}/*.png
+
+The folders of masks may be missing: such cases still tell whether the decision is right. A folder
+of DICOM files with SEGs is read by `dicom_pairs` into the same `Case`.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom import Dataset
+
+from inference.decode import Radiograph
+from inference.orientation import Orientation
+from inference.resize import fit
+from inference.results import Mask, SpacingSource, Task
+from inference.training.dicom_pairs import read_pairs
+
+#: The one class folder that is positive; all others are negative.
+POSITIVE_CLASS = "COVID-19"
+SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
+
+_IMAGES = "images"
+_MASKS = {Task.LUNG: "lung masks", Task.INFECTION: "infection masks"}
+_MIDDLE_GRAY = 127
+
+
+class DatasetError(ValueError):
+    """The folder holds nothing that can be used: which folder, what was looked for."""
+
+
+class Case(Protocol):
+    """One radiograph and what is known of it."""
+
+    @property
+    def name(self) -> str:
+        """What people call it; unique in its folder."""
+
+    @property
+    def is_covid(self) -> bool | None:
+        """Whether it shows COVID-19; None where nobody said."""
+
+    def radiograph(self) -> Radiograph:
+        """Decoded as for the networks."""
+
+    def mask(self, task: Task) -> Mask | None:
+        """The truth on the radiograph's own grid; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCase:
+    """A case of the published layout."""
+
+    image: Path
+    masks: dict[Task, Path]  #: only those that exist
+    is_covid: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.image.parent.parent.name}/{self.image.stem}"
+
+    def radiograph(self) -> Radiograph:
+        return Radiograph(
+            sop_instance_uid="",
+            pixels=_read_gray(self.image),
+            spacing_mm=None,
+            spacing_source=SpacingSource.NONE,
+            orientation=Orientation(),
+            header=Dataset(),
+            cautions=(),
+        )
+
+    def mask(self, task: Task) -> Mask | None:
+        path = self.masks.get(task)
+        if path is None:
+            return None
+        with Image.open(path) as image:
+            return np.asarray(image.convert("L")) > _MIDDLE_GRAY
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Cases of one task as one block of memory: COVID-QU-Ex Train is 244 MB of images."""
+
+    images: torch.Tensor  #: (n, size, size) uint8, upright, bright = dense
+    masks: torch.Tensor  #: (n, size, size) uint8, 1 inside
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def pick(self, chosen: NDArray[np.bool_]) -> "Examples":
+        where = torch.from_numpy(np.flatnonzero(chosen))
+        names = tuple(self.names[index] for index in where.tolist())
+        return Examples(self.images[where], self.masks[where], names)
+
+    def to(self, device: torch.device) -> "Examples":
+        return Examples(self.images.to(device), self.masks.to(device), self.names)
+
+
+def read_cases(folder: Path) -> list[Case]:
+    """Every case of one split, in the order of their names; raises DatasetError if there is none.
+
+    The masks are not opened yet.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: no such folder")
+    cases: list[Case] = [case for label in sorted(folder.iterdir()) for case in _of_class(label)]
+    cases = cases or [*read_pairs(folder)]
+    if not cases:
+        raise DatasetError(
+            f"{folder} holds neither {POSITIVE_CLASS}/{_IMAGES}/*.png nor DICOM files with a SEG"
+        )
+    return cases
+
+
+def load_examples(
+    cases: Sequence[Case],
+    task: Task,
+    size: int,
+    *,
+    only_lungs: bool = False,
+    progress: Callable[[Iterable[int]], Iterable[int]] = lambda steps: steps,
+) -> Examples:
+    """All cases that have a mask for `task`, on the networks' upright square.
+
+    `only_lungs` blackens all that is not lung, as the paper's cascaded scheme does (section 4.2).
+    Raises DatasetError where no case has what is needed.
+    """
+
+    def load(case: Case) -> tuple[NDArray[np.uint8], NDArray[np.uint8], str] | None:
+        truth = case.mask(task)
+        lungs = case.mask(Task.LUNG) if only_lungs else None
+        # A lung mask without lungs is no truth, it is a network's admission that it failed.
+        if truth is None or (only_lungs and lungs is None):
+            return None
+        if task is Task.LUNG and not truth.any():
+            return None
+        return (*_on_square(case.radiograph(), truth, lungs, size), case.name)
+
+    # Decoding releases the interpreter lock.
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        loading = pool.map(load, cases)
+        loaded = [item for _ in progress(range(len(cases))) if (item := next(loading)) is not None]
+    if not loaded:
+        raise DatasetError(f"none of {len(cases)} cases has a true {task.value} mask")
+    images, masks, names = zip(*loaded, strict=True)
+    return Examples(torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks)), names)
+
+
+def _of_class(label: Path) -> list[ImageCase]:
+    """The cases of one class folder; images straight in it count as a split without masks."""
+    folder = label / _IMAGES if (label / _IMAGES).is_dir() else label
+    if not folder.is_dir():
+        return []
+    images = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    is_covid = label.name.casefold() == POSITIVE_CLASS.casefold()
+    return [ImageCase(image, _masks_of(image, label), is_covid) for image in images]
+
+
+def _masks_of(image: Path, label: Path) -> dict[Task, Path]:
+    masks = {task: label / name / f"{image.stem}.png" for task, name in _MASKS.items()}
+    return {task: path for task, path in masks.items() if path.is_file()}
+
+
+def _read_gray(path: Path) -> NDArray[np.float32]:
+    with Image.open(path) as image:
+        if image.mode.startswith("I;16"):
+            return np.asarray(image, np.float32) / np.float32(65535)
+        return np.asarray(image.convert("L"), np.float32) / np.float32(255)
+
+
+def _on_square(
+    radiograph: Radiograph, truth: Mask, lungs: Mask | None, size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Image 0..255 and mask 0..1, both (size, size) and upright."""
+    orientation = radiograph.orientation
+    image = fit(radiograph.pixels, orientation, size)
+    if lungs is not None:
+        image = image * (fit(lungs.astype(np.float32), orientation, size) > 0.5)
+    inside = fit(truth.astype(np.float32), orientation, size) > 0.5
+    return np.rint(image * 255).astype(np.uint8), inside.astype(np.uint8)
