@@ -60,6 +60,9 @@ _REQUIRED = {
 }
 # fmt: on
 
+#: What each frame of the SEG holds, in order.
+_SEGMENTS = tuple((task, side) for task in Task for side in Laterality)
+
 #: Half a unit of the second decimal, to which the report rounds.
 _ROUNDING = 0.005 + 1e-9
 
@@ -87,10 +90,8 @@ def verify(
         uid = identity.sop_instance_uid(role)
         try:
             dataset = dcmread(BytesIO(content))
-            faults = [
-                *_faults(dataset, role, source, identity),
-                *_CHECKS[role](dataset, source, findings, identity),
-            ]
+            faults = list(_faults(dataset, role, source, identity))
+            faults = faults or list(_CHECKS[role](dataset, source, findings, identity))
         except Exception as exc:
             # Whatever this reader stumbles over, a PACS may stumble over too.
             raise InvalidResult(f"{role} {uid} cannot be read again: {exc!r}") from exc
@@ -131,6 +132,9 @@ def _segmentation_faults(
     if (dataset.NumberOfFrames, dataset.Rows, dataset.Columns) != expected:
         yield f"it does not have {expected} frames, rows and columns"
         return
+    if len(dataset.PixelData) != _even(-(-int(np.prod(expected)) // 8)):
+        yield f"{len(dataset.PixelData)} bytes of pixels are not {expected} frames, rows, columns"
+        return
     series = dataset.ReferencedSeriesSequence[0]
     referenced = series.ReferencedInstanceSequence[0].ReferencedSOPInstanceUID
     if (series.SeriesInstanceUID, referenced) != (
@@ -140,16 +144,23 @@ def _segmentation_faults(
         yield f"it refers to {referenced}"
     if source.patient_orientation != _orientation(dataset):
         yield "its Patient Orientation is not the source's"
-    for item, segment, frame in zip(
-        dataset.SegmentSequence, findings.segments, _frames(dataset), strict=True
-    ):
+    yield from _pixel_faults(dataset, findings)
+
+
+def _pixel_faults(dataset: Dataset, findings: Findings) -> Iterator[str]:
+    frames = dict(zip(_SEGMENTS, _frames(dataset), strict=True))
+    for item, segment in zip(dataset.SegmentSequence, findings.segments, strict=True):
         name = tracking_id(segment.task, segment.laterality)
         if (item.SegmentNumber, item.TrackingID) != (segment.number, name):
             yield f"segment {item.SegmentNumber} is not {name}"
+        frame = frames[segment.task, segment.laterality]
         lung = findings.measurement(segment.laterality)
         measured = lung.lung_pixels if segment.task is Task.LUNG else lung.infected_pixels
         if not np.array_equal(frame, segment.mask) or np.count_nonzero(frame) != measured:
             yield f"the pixels of segment {segment.number} are not those found"
+    for side in Laterality:
+        if (frames[Task.INFECTION, side] & ~frames[Task.LUNG, side]).any():
+            yield f"there is infection outside the {side} lung"
 
 
 def _report_faults(
@@ -205,9 +216,7 @@ def _content_equipment_faults(dataset: Dataset) -> Iterator[str]:
 def _picture_faults(
     dataset: Dataset, source: Source, _findings: Findings, _: Identity
 ) -> Iterator[str]:
-    if len(dataset.PixelData) != 3 * dataset.Rows * dataset.Columns + dataset.Rows % 2 * (
-        dataset.Columns % 2
-    ):
+    if len(dataset.PixelData) != _even(3 * dataset.Rows * dataset.Columns):
         yield "its pixels are not rows x columns x RGB"
     if dataset.BurnedInAnnotation != "YES":
         yield "it does not say that text is burned in"
@@ -222,6 +231,11 @@ def _frames(dataset: Dataset) -> Mask:
     packed = np.frombuffer(dataset.PixelData, np.uint8)
     bits = np.unpackbits(packed, bitorder="little", count=int(np.prod(shape)))
     return bits.view(np.bool_).reshape(shape)
+
+
+def _even(length: int) -> int:
+    """What a value of `length` bytes is padded to (PS3.5 7.1)."""
+    return length + length % 2
 
 
 def _orientation(dataset: Dataset) -> tuple[str, str] | None:

@@ -1,0 +1,123 @@
+"""A retry rebuilds the same instances; a new model gives new ones."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import timedelta
+
+from inference.results import Findings
+from sr_writer.identity import Equipment, Role, derived_uid, pipeline_digest
+from sr_writer.results import Output, write_results
+from tests.sr_writer.examples import (
+    CREATED,
+    EQUIPMENT,
+    INFECTION_MODEL,
+    LUNG_MODEL,
+    findings,
+    header,
+    pixels,
+    with_uid,
+    write,
+)
+from tests.sr_writer.reading import read
+
+
+def uids(outputs: dict[Role, Output]) -> set[str]:
+    instances = {output.sop_instance_uid for output in outputs.values()}
+    return instances | {output.series_instance_uid for output in outputs.values()}
+
+
+def test_a_retry_gives_the_same_bytes() -> None:
+    assert write() == write()
+
+
+def test_a_later_try_gives_the_same_uids() -> None:
+    found = findings()
+    later = CREATED + timedelta(hours=5)
+    outputs = write_results(header(), found, pixels(found), EQUIPMENT, later)
+    assert uids({output.role: output for output in outputs}) == uids(write())
+
+
+def test_the_six_uids_differ() -> None:
+    assert len(uids(write())) == 6
+
+
+def test_another_source_or_another_model_gives_new_uids() -> None:
+    newer = replace(findings(), models=(replace(LUNG_MODEL, sha256="c" * 64), INFECTION_MODEL))
+    other = with_uid(findings(), "1.2.3.4.5")
+    runs: list[Findings] = [findings(), newer, other]
+    headers = [header(), header(), header(SOPInstanceUID="1.2.3.4.5")]
+    names = [uids(write(found, dataset)) for found, dataset in zip(runs, headers, strict=True)]
+    assert len(set.union(*names)) == 18
+
+
+def test_the_tracking_uids_of_another_source_differ() -> None:
+    first, second = (
+        {s.TrackingUID for s in read(write(found)[Role.SEG]).SegmentSequence}
+        for found in (findings(), with_uid(findings(), "1.2.3.4.5"))
+    )
+    assert first.isdisjoint(second)
+
+
+def test_a_derived_uid_is_valid_and_depends_on_every_part() -> None:
+    uid = derived_uid("a", "b")
+    assert uid.startswith("2.25.")
+    assert len(uid) <= 64
+    assert len({uid, derived_uid("ab"), derived_uid("a", "b", ""), derived_uid("b", "a")}) == 4
+
+
+def test_the_pipeline_is_named_by_both_models() -> None:
+    models = (LUNG_MODEL, INFECTION_MODEL)
+    assert pipeline_digest(models) == pipeline_digest(models)
+    assert pipeline_digest(models) != pipeline_digest((LUNG_MODEL, LUNG_MODEL))
+    renamed = replace(LUNG_MODEL, name="another name")
+    assert pipeline_digest(models) == pipeline_digest((renamed, INFECTION_MODEL))
+
+
+def test_series_come_in_order_and_say_version_and_use() -> None:
+    results = [read(output) for output in write().values()]
+    assert [result.Modality for result in results] == ["SEG", "SR", "OT"]
+    assert [result.SeriesNumber for result in results] == [100, 200, 300]
+    for result in results:
+        assert "2026.11/2026.12" in result.SeriesDescription
+        assert "not for diagnosis" in result.SeriesDescription
+        assert len(result.SeriesDescription) <= 64
+
+
+def test_names_of_any_length_fit_their_elements() -> None:
+    long = replace(LUNG_MODEL, name="n" * 90, version="v" * 90)
+    found = replace(findings(), models=(long, INFECTION_MODEL))
+    assert set(write(found)) == set(Role)
+
+
+def test_every_output_is_in_the_sources_study_and_tells_itself() -> None:
+    for role, output in write().items():
+        result = read(output)
+        assert output.role is role
+        assert output.study_instance_uid == result.StudyInstanceUID == header().StudyInstanceUID
+        assert output.sop_instance_uid == result.SOPInstanceUID
+        assert output.series_instance_uid == result.SeriesInstanceUID
+        assert output.sop_class_uid == result.SOPClassUID
+        assert output.transfer_syntax_uid == result.file_meta.TransferSyntaxUID
+
+
+def test_the_equipment_is_the_sites() -> None:
+    equipment = Equipment("Hospital", "Node 7", "2.0", "serial", "1.2.3")
+    found = findings()
+    for output in write_results(header(), found, pixels(found), equipment, CREATED):
+        result = read(output)
+        assert result.Manufacturer == "Hospital"
+        assert result.ManufacturerModelName == "Node 7"
+        assert result.SoftwareVersions == "2.0"
+        assert result.DeviceSerialNumber == "serial"
+        assert result.DeviceUID == "1.2.3"
+
+
+def test_naming_a_pipeline_loads_nothing_that_builds_objects() -> None:
+    """The listener asks for it, and must start without the weight of the rest."""
+    code = (
+        "import sys, sr_writer.identity;"
+        "print([m for m in ('highdicom', 'PIL', 'skimage', 'torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

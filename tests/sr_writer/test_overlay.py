@@ -1,0 +1,157 @@
+"""The picture shows what was found, on the right side, and hides nothing."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage
+
+from inference.results import Decision, Laterality, Task
+from sr_writer.overlay import overlay_picture
+from sr_writer.results import Role
+from sr_writer.segmentation import COLORS
+from tests.sr_writer.examples import SHAPE, SOURCE_UID, findings, header, pixels, write
+from tests.sr_writer.reading import read
+
+LARGE = (1500, 1200)
+
+
+@pytest.fixture(scope="module")
+def overlay() -> Dataset:
+    return read(write()[Role.SC])
+
+
+def picture(*args: object, **kwargs: object) -> np.ndarray:
+    found = findings(*args, **{"shape": LARGE, "spacing_mm": None} | kwargs)
+    return np.asarray(overlay_picture(pixels(found), found))
+
+
+def test_it_is_a_derived_secondary_capture_with_burned_in_text(overlay: Dataset) -> None:
+    assert overlay.SOPClassUID == SecondaryCaptureImageStorage
+    assert overlay.ImageType[:2] == ["DERIVED", "SECONDARY"]
+    assert overlay.ConversionType == "WSD"
+    assert overlay.BurnedInAnnotation == "YES"
+    assert overlay.BodyPartExamined == "CHEST"
+    assert "not for diagnosis" in overlay.SeriesDescription
+    assert overlay.SourceImageSequence[0].ReferencedSOPInstanceUID == SOURCE_UID
+    assert overlay.PatientOrientation == ["L", "F"]
+
+
+def test_nobody_can_measure_on_it(overlay: Dataset) -> None:
+    assert "PixelSpacing" not in overlay
+    assert "ImagerPixelSpacing" not in overlay
+
+
+def test_its_pixels_are_the_picture(overlay: Dataset) -> None:
+    assert overlay.PhotometricInterpretation == "RGB"
+    expected = np.asarray(overlay_picture(pixels(findings()), findings()))
+    assert np.array_equal(overlay.pixel_array, expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing", "size"),
+    [
+        ((3056, 2544), None, (1528, 1272)),  # half
+        ((4280, 3520), None, (1600, 1316)),  # at most 1600
+        ((440, 440), None, (1024, 1024)),  # enough for the text to be read
+        ((1000, 1000), (0.2, 0.1), (1024, 512)),  # the body's aspect, not the detector's
+        ((1000, 1000), (0.1, 0.2), (512, 1024)),
+        ((1, 1), None, (1024, 1024)),
+    ],
+)
+def test_its_size_is_half_the_sources_within_bounds(
+    shape: tuple[int, int], spacing: tuple[float, float] | None, size: tuple[int, int]
+) -> None:
+    found = findings(Decision.NEGATIVE, shape=shape, spacing_mm=spacing)
+    drawn = overlay_picture(pixels(found), found)
+    assert drawn.width == size[1]
+    assert size[0] < drawn.height < size[0] + 0.5 * max(size)  # the strip is below, and modest
+
+
+def test_infection_is_tinted_and_its_texture_shows_through() -> None:
+    found = findings(shape=LARGE, spacing_mm=None)
+    gray = pixels(found)
+    gray[600:620] += 0.1  # texture
+    drawn = np.asarray(overlay_picture(gray, found)).astype(int)
+    scale = drawn.shape[1] / LARGE[1]
+    row, column = (int(scale * x) for x in (610, 0.78 * LARGE[1]))
+    assert found.segment(Task.INFECTION, Laterality.LEFT).mask[610, int(0.78 * LARGE[1])]
+    red, _, blue = drawn[row, column]
+    assert red > blue + 40
+    assert (drawn[row, column] > drawn[row - int(40 * scale), column]).all()
+
+
+def test_lungs_are_outlined_and_nothing_else_covers_the_image() -> None:
+    found = findings(Decision.NEGATIVE, shape=LARGE, spacing_mm=None)
+    drawn = overlay_picture(pixels(found), found)
+    height = round(LARGE[0] * drawn.width / LARGE[1])
+    image = np.asarray(drawn)[:height].astype(int)
+    outlined = {color: (image == color).all(axis=2).sum() for color in COLORS.values()}
+    for side in Laterality:
+        assert outlined[COLORS[Task.LUNG, side]] > 500
+    coloured = (image.max(axis=2) - image.min(axis=2)) > 12
+    assert coloured.mean() < 0.02
+    for segment in found.segments:
+        mask = np.asarray(Image.fromarray(segment.mask).resize((drawn.width, height)))
+        gray = image[mask & ~coloured]
+        assert gray.size == 0 or np.ptp(gray) <= 10  # no letter lies over a lung
+
+
+def test_side_letters_follow_the_patient_not_the_picture() -> None:
+    """A mirrored image has L where the other has R: each corner changes to the other's letter."""
+    usual, mirrored = picture(), picture(mirrored=True)
+    corner = usual.shape[1] // 8
+    for left in (usual, mirrored):
+        assert not np.array_equal(left[:corner, :corner], left[:corner, -corner:])
+    assert not np.array_equal(usual[:corner, :corner], mirrored[:corner, :corner])
+    assert letter(usual[:corner, :corner]) == pytest.approx(letter(mirrored[:corner, -corner:]))
+    assert letter(usual[:corner, -corner:]) == pytest.approx(letter(mirrored[:corner, :corner]))
+
+
+def letter(corner: np.ndarray) -> int:
+    """How many pixels of a letter's white a corner holds: R has more than L."""
+    return int((corner.min(axis=2) > 230).sum())
+
+
+@pytest.mark.parametrize("side", Laterality)
+def test_a_lung_alone_still_tells_the_sides(side: Laterality) -> None:
+    both, one = picture(), picture(lungs=(side,))
+    corner = both.shape[1] // 8
+    assert np.array_equal(both[:corner, :corner], one[:corner, :corner])
+    assert np.array_equal(both[:corner, -corner:], one[:corner, -corner:])
+
+
+def test_without_lungs_no_side_is_claimed() -> None:
+    drawn = picture(Decision.UNDETERMINED)
+    corner = drawn.shape[1] // 8
+    assert letter(drawn[:corner, :corner]) == letter(drawn[:corner, -corner:]) == 0
+
+
+def test_the_strip_differs_with_the_decision() -> None:
+    strips = [picture(decision)[-200:] for decision in list(Decision)[:3]]
+    assert not any(np.array_equal(strips[0], strip) for strip in strips[1:])
+    assert not np.array_equal(strips[1], strips[2])
+
+
+def test_the_notice_is_large_and_in_full_contrast() -> None:
+    drawn = picture()
+    band = drawn[-drawn.shape[1] // 60 :]
+    assert (band == (255, 200, 80)).all(axis=2).mean() > 0.5
+    assert (band.max(axis=2) < 60).any()
+
+
+def test_the_gray_of_the_image_is_kept() -> None:
+    found = findings(Decision.UNDETERMINED, shape=LARGE)
+    ramp = np.tile(np.linspace(0, 1, LARGE[1], dtype=np.float32), (LARGE[0], 1))
+    drawn = np.asarray(overlay_picture(ramp, found))
+    middle = drawn[drawn.shape[0] // 3]
+    assert middle[0].max() <= 1
+    assert middle[-1].min() >= 254
+    assert (np.diff(middle[:, 0].astype(int)) >= 0).all()
+    assert (middle[:, 0] == middle[:, 2]).all()
+
+
+def test_a_source_without_orientation_gives_an_overlay_without() -> None:
+    dataset = header(PatientOrientation="")
+    assert not read(write(dataset=dataset)[Role.SC]).PatientOrientation
+    assert (dataset.Rows, dataset.Columns) == SHAPE

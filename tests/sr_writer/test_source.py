@@ -1,0 +1,278 @@
+"""What a PACS groups by goes out as it came in; nothing of a poor header stops the results."""
+
+import zlib
+from collections.abc import Mapping
+from copy import deepcopy
+from io import SEEK_END, BytesIO
+
+import pytest
+from pydicom import DataElement, Dataset, dcmread
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_data_element, write_file_meta_info
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from sr_writer.results import Role
+from sr_writer.source import encoded_value
+from tests.sr_writer.examples import SOURCE_UID, bare_header, header, source_of, write
+from tests.sr_writer.reading import read
+
+#: (0010,0010) as its bytes, in the character set beside it (PS3.5 annexes H, I, J).
+NAMES = {
+    "latin": ("ISO_IR 100", "Äneas^Rüdiger".encode("latin-1")),
+    "greek": ("ISO_IR 126", "Διονυσιος".encode("iso8859_7")),
+    "utf-8": ("ISO_IR 192", "Wang^XiaoDong=王^小東=".encode()),
+    "gb18030": ("GB18030", "Wang^XiaoDong=王^小东=".encode("gb18030")),
+    "japanese": (
+        "\\ISO 2022 IR 87",
+        b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B=\x1b$B$d$^$@\x1b(B^\x1b$B$?$m$&\x1b(B",
+    ),
+    "korean": ("\\ISO 2022 IR 149", b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7="),
+}
+
+#: Values that highdicom refuses, or that are no valid value at all.
+MALFORMED = [
+    ("StudyTime", b"10:00:00"),
+    ("StudyTime", b"garbage "),
+    ("StudyDate", b"2026-11-25"),
+    ("StudyDate", b"25112026"),
+    ("PatientBirthDate", b"unknown "),
+    ("PatientSex", b"X "),
+    ("PatientSex", b"FEMALE"),
+    ("PatientAge", b"66"),
+    ("PatientName", b"A^B^C^D^E^F^G=x=y=z "),
+    ("AccessionNumber", b"longer than sixteen characters "),
+    ("StudyID", b"a\\b "),
+    ("PatientWeight", b"heavy "),
+    ("SpecificCharacterSet", b"LATIN1"),
+    ("StudyDescription", b"undecodable \xff\xfe"),
+]
+
+
+def received(
+    dataset: Dataset,
+    transfer_syntax: str = ExplicitVRLittleEndian,
+    raw: Mapping[str, bytes] | None = None,
+) -> Dataset:
+    """`dataset` as a listener reads it: from bytes, nothing decoded yet.
+
+    `raw` holds attributes whose value is to be exactly these bytes.
+    """
+    syntax = UID(transfer_syntax)
+    buffer = DicomBytesIO(b"\0" * 128 + b"DICM")
+    buffer.seek(0, SEEK_END)
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = syntax
+    meta.ImplementationClassUID = UID("1.2.3")
+    write_file_meta_info(buffer, meta)
+    body = DicomBytesIO()
+    body.is_implicit_VR, body.is_little_endian = syntax.is_implicit_VR, syntax.is_little_endian
+    elements: dict[BaseTag, DataElement | RawDataElement] = {e.tag: e for e in dataset}
+    for keyword, content in (raw or {}).items():
+        tag, padded = Tag(keyword), content + b" " * (len(content) % 2)
+        elements[tag] = RawDataElement(
+            tag, dictionary_VR(tag), len(padded), padded, 0, syntax.is_implicit_VR, True
+        )
+    for tag in sorted(elements):
+        write_data_element(body, elements[tag], dataset.get("SpecificCharacterSet"))
+    content = body.getvalue()
+    if syntax.is_deflated:
+        compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        content = compressor.compress(content) + compressor.flush()
+    return dcmread(BytesIO(buffer.getvalue() + content))
+
+
+def value(dataset: Dataset, keyword: str) -> bytes | None:
+    found = encoded_value(dataset, Tag(keyword))
+    return None if found is None else found.rstrip(b" \0")
+
+
+def is_everywhere(dataset: Dataset, keyword: str, expected: bytes | None) -> bool:
+    """Whether all three results have that value of `keyword`."""
+    results = [read(output) for output in write(dataset=dataset).values()]
+    return all(value(result, keyword) == expected for result in results)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_a_name_keeps_its_bytes_in_every_character_set(kind: str) -> None:
+    character_set, name = NAMES[kind]
+    raw = {"SpecificCharacterSet": character_set.encode(), "PatientName": name}
+    dataset = received(header(), raw=raw)
+    assert is_everywhere(dataset, "PatientName", name)
+    assert is_everywhere(dataset, "SpecificCharacterSet", character_set.encode())
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_a_name_that_was_decoded_on_the_way_keeps_its_bytes_too(kind: str) -> None:
+    character_set, name = NAMES[kind]
+    raw = {"SpecificCharacterSet": character_set.encode(), "PatientName": name}
+    dataset = received(header(), raw=raw)
+    assert dataset.PatientName
+    # Decoding drops an empty last component group, which says nothing.
+    assert is_everywhere(dataset, "PatientName", name.rstrip(b"="))
+
+
+# pydicom says that it does not know the character set; the PACS may.
+@pytest.mark.filterwarnings("ignore:.*(encoding|Failed to decode)")
+@pytest.mark.parametrize(("keyword", "content"), MALFORMED)
+def test_a_malformed_value_goes_out_as_it_came(keyword: str, content: bytes) -> None:
+    dataset = received(header(), raw={keyword: content})
+    assert is_everywhere(dataset, keyword, content.rstrip())
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    [
+        "AccessionNumber",
+        "StudyID",
+        "StudyDate",
+        "StudyTime",
+        "PatientName",
+        "PatientID",
+        "PatientBirthDate",
+        "PatientSex",
+        "ReferringPhysicianName",
+    ],
+)
+def test_what_is_absent_or_empty_in_the_source_is_empty_in_the_results(keyword: str) -> None:
+    assert is_everywhere(header(**{keyword: None}), keyword, b"")
+    assert is_everywhere(header(**{keyword: ""}), keyword, b"")
+
+
+@pytest.mark.parametrize("keyword", ["StudyDescription", "PatientAge", "SpecificCharacterSet"])
+def test_what_is_optional_and_absent_stays_absent(keyword: str) -> None:
+    assert is_everywhere(header(**{keyword: None}), keyword, None)
+
+
+@pytest.mark.parametrize("kind", ["CR", "DX", "SC"])
+def test_four_uids_and_a_size_are_enough(kind: str) -> None:
+    assert is_everywhere(bare_header(kind), "StudyInstanceUID", b"1.2.840.99999.1")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "content"),
+    [
+        ("Modality", b""),
+        ("Modality", b"\xff\xff"),
+        ("PatientOrientation", b""),
+        ("PatientOrientation", b"L"),
+        ("PatientOrientation", b"LEFT\\FOOT"),
+        ("PatientOrientation", b"\\"),
+        ("ImagerPixelSpacing", b"0\\0"),
+        ("ImagerPixelSpacing", b"wide"),
+        ("Manufacturer", b""),
+        ("Manufacturer", b"x" * 90),
+        ("Manufacturer", b"\xc4cme"),
+        ("SoftwareVersions", b"1\\2\\3"),
+        ("LossyImageCompression", b"perhaps"),
+        ("ViewPosition", b""),
+    ],
+)
+def test_a_poor_header_stops_no_result(keyword: str, content: bytes) -> None:
+    assert set(write(dataset=received(header(), raw={keyword: content}))) == set(Role)
+
+
+def test_a_source_without_study_or_series_gets_one_of_its_own_always_the_same() -> None:
+    dataset = header(StudyInstanceUID=None, SeriesInstanceUID=None)
+    first, second = write(dataset=dataset), write(dataset=dataset)
+    studies = {output.study_instance_uid for output in (*first.values(), *second.values())}
+    assert len(studies) == 1
+    assert studies != {""}
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        ImplicitVRLittleEndian,
+        ExplicitVRLittleEndian,
+        ExplicitVRBigEndian,
+        DeflatedExplicitVRLittleEndian,
+    ],
+)
+def test_every_transfer_syntax_gives_the_same_results(syntax: str) -> None:
+    dataset = header(PregnancyStatus=4, PatientSize="1.7")
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99X", "Chest"
+    dataset.ProcedureCodeSequence = [code]
+    assert write(dataset=received(dataset, syntax)) == write(dataset=dataset)
+    result = read(write(dataset=received(dataset, syntax))[Role.SR])
+    assert result.PregnancyStatus == 4
+    assert result.ProcedureCodeSequence[0].CodeMeaning == "Chest"
+
+
+def test_a_value_of_unknown_vr_gets_the_dictionarys() -> None:
+    dataset = header()
+    dataset.add_new(Tag("PatientID"), "UN", b"P1")
+    dataset = received(dataset)
+    assert is_everywhere(dataset, "PatientID", b"P1")
+    assert read(write(dataset=dataset)[Role.SR])["PatientID"].VR == "LO"
+
+
+def test_the_header_is_not_altered() -> None:
+    dataset = received(header(PatientOrientation=""), raw={"StudyTime": b"10:00:00"})
+    before = deepcopy(dataset)
+    tags = sorted(dataset.keys())
+    elements = [dataset.get_item(tag) for tag in tags]
+    write(dataset=dataset)
+    assert [dataset.get_item(tag) for tag in tags] == elements
+    assert dataset == before
+
+
+def test_nothing_of_the_image_itself_is_inherited() -> None:
+    dataset = header(ViewPosition="PA", ImageComments="seen by Dr X", KVP="120")
+    dataset.add_new(0x00091001, "LO", "private")
+    for output in write(dataset=dataset).values():
+        result = read(output)
+        assert "ImageComments" not in result
+        assert "KVP" not in result
+        assert 0x00091001 not in result
+
+
+@pytest.mark.parametrize(
+    ("offset", "date", "time"),
+    [
+        (b"+0100", "20261125", "030304.567000"),
+        (b"-0330", "20261124", "223304.567000"),
+        (b"+1400", "20261125", "160304.567000"),
+    ],
+)
+def test_results_tell_the_time_as_the_study_does(offset: bytes, date: str, time: str) -> None:
+    dataset = received(header(), raw={"TimezoneOffsetFromUTC": offset})
+    for output in write(dataset=dataset).values():
+        result = read(output)
+        assert (result.ContentDate, result.ContentTime) == (date, time)
+        assert (result.InstanceCreationDate, result.SeriesTime) == (date, time)
+        assert result.TimezoneOffsetFromUTC == offset.decode()
+
+
+def test_a_lossy_source_makes_lossy_results() -> None:
+    dataset = header(
+        LossyImageCompression="01",
+        LossyImageCompressionRatio="12.5",
+        LossyImageCompressionMethod="ISO_10918_1",
+    )
+    outputs = write(dataset=dataset)
+    for role in (Role.SEG, Role.SC):
+        assert read(outputs[role]).LossyImageCompression == "01"
+        assert read(outputs[role]).LossyImageCompressionRatio == 12.5
+
+
+def test_the_acquiring_equipment_is_named_beside_ours() -> None:
+    item = read(write()[Role.SEG]).ContributingEquipmentSequence[0]
+    assert item.PurposeOfReferenceCodeSequence[0].CodeValue == "109101"
+    assert (item.Manufacturer, item.ManufacturerModelName) == ("Acme X-ray", "Ray 1")
+
+
+def test_the_source_read_is_the_one_analysed() -> None:
+    assert source_of(bare_header()).header.SOPInstanceUID == SOURCE_UID
