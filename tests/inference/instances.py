@@ -1,6 +1,7 @@
 """DICOM instances made in memory, with any pixels, any header and any transfer syntax."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import gdcm
@@ -78,29 +79,25 @@ def compressed(syntax: UID) -> Dataset:
     return dataset
 
 
-def jpeg_lossless(syntax: UID) -> bytes:
-    """`twelve_bit` as a Part 10 file, written by GDCM."""
-    dataset = twelve_bit()
-    image = gdcm.Image()
-    image.SetNumberOfDimensions(2)
-    image.SetDimensions((dataset.Columns, dataset.Rows, 1))
-    image.SetPixelFormat(gdcm.PixelFormat(1, 16, 12, 11, 0))
-    image.SetPhotometricInterpretation(
-        gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2)
-    )
-    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.ExplicitVRLittleEndian))
-    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
-    element.SetByteStringValue(dataset.PixelData)
-    image.SetDataElement(element)
+def jpeg_lossless(syntax: UID, folder: Path) -> bytes:
+    """`twelve_bit` as a Part 10 file, written by GDCM by way of files in `folder`."""
+    plain, lossless = folder / "plain.dcm", folder / "lossless.dcm"
+    plain.write_bytes(part10(twelve_bit()))
+    # The reader must own the image: one made in Python is destroyed while GDCM still refers to it,
+    # which now and then aborts the process ("ReferenceCount > 0").
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(plain))
+    assert reader.Read()
     change = gdcm.ImageChangeTransferSyntax()
     change.SetTransferSyntax(gdcm.TransferSyntax(_GDCM_SYNTAXES[syntax]))
-    change.SetInput(image)
+    change.SetInput(reader.GetImage())
     assert change.Change()
-    fragments = change.GetOutput().GetDataElement().GetSequenceOfFragments()
-    frame = fragments.GetFragment(0).GetByteValue().GetBuffer().encode("utf-8", "surrogateescape")
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.PixelData = encapsulate([frame])
-    return part10(dataset)
+    writer = gdcm.ImageWriter()
+    writer.SetFileName(str(lossless))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+    return lossless.read_bytes()
 
 
 def jpeg(syntax: UID) -> Dataset:

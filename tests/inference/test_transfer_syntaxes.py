@@ -5,6 +5,7 @@ No decoder here writes High-Throughput JPEG 2000, so one codestream is kept in t
 """
 
 import base64
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,8 +92,9 @@ def test_lossless_compression_is_read_exactly(syntax: UID) -> None:
 
 
 @pytest.mark.parametrize("syntax", [JPEGLossless, JPEGLosslessSV1], ids=lambda uid: uid.name)
-def test_jpeg_lossless_is_read_exactly(syntax: UID) -> None:
-    np.testing.assert_array_equal(pixels_of(jpeg_lossless(syntax)), pixels_of(twelve_bit()))
+def test_jpeg_lossless_is_read_exactly(syntax: UID, tmp_path: Path) -> None:
+    pixels = pixels_of(jpeg_lossless(syntax, tmp_path))
+    np.testing.assert_array_equal(pixels, pixels_of(twelve_bit()))
 
 
 @pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGExtended12Bit], ids=lambda uid: uid.name)
