@@ -71,6 +71,7 @@ def build_segmentation(
         pixel_measures=PixelMeasuresSequence(findings.spacing_mm or (1.0, 1.0), 1.0),
         omit_empty_frames=False,
     )
+    dataset.ContentCreatorName = ""
     _set_pixels(dataset, findings)
     if source.patient_orientation is not None:
         dataset.PatientOrientation = list(source.patient_orientation)

@@ -1,10 +1,11 @@
 """What the results take over from the instance they were made from.
 
-Two readings of one header. `inherited` is every patient and study attribute as the bytes that
-came: a PACS groups by these, and one that is tidied up splits the study or merges two patients.
-So a malformed value is passed on malformed; that costs a validator's error about a fault that is
-the source's own. `header` is what highdicom reads while it builds: only what is known to be well
-formed, with the rest blank, because it refuses what real headers hold.
+Two readings of one header. `inherited` is its patient and study attributes as the bytes that came.
+What a PACS groups by stays as it is even where it is malformed: tidied up, it would split the study
+or merge two patients, and a validator's error about a fault of the source's own costs less. What
+merely describes (an age of "62") is left out where it is malformed: nothing hangs on it.
+`header` is what highdicom reads while it builds: only what is known to be well formed, with the
+rest blank, because it refuses what real headers hold.
 """
 
 import struct
@@ -14,37 +15,45 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 from pydicom.charset import default_encoding
+from pydicom.config import RAISE
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import SecondaryCaptureImageStorage
-from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, STR_VR
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, STR_VR, validate_value
 
 from sr_writer.identity import derived_uid
 
-#: Patient, Clinical Trial, General Study and Patient Study modules (PS3.3 C.7.1, C.7.2), with the
-#: two attributes that say how to read their text and times.
+#: What a PACS knows a patient and a study by, and what says how to read it: goes out as it came.
 # fmt: off
-INHERITED = (
+IDENTIFYING = (
     "SpecificCharacterSet", "TimezoneOffsetFromUTC", "PatientName", "PatientID",
     "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID",
-    "PatientBirthDate", "PatientBirthDateInAlternativeCalendar",
-    "PatientDeathDateInAlternativeCalendar", "PatientAlternativeCalendar", "PatientBirthTime",
-    "PatientSex", "QualityControlSubject", "OtherPatientIDs", "OtherPatientIDsSequence",
-    "OtherPatientNames", "ReferencedPatientSequence", "EthnicGroup", "EthnicGroupCodeSequence",
-    "PatientComments", "PatientSpeciesDescription", "PatientSpeciesCodeSequence",
-    "PatientBreedDescription", "PatientBreedCodeSequence", "BreedRegistrationSequence",
-    "ResponsiblePerson", "ResponsiblePersonRole", "ResponsibleOrganization",
-    "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence",
-    "ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "ClinicalTrialProtocolName",
-    "ClinicalTrialSiteID", "ClinicalTrialSiteName", "ClinicalTrialSubjectID",
-    "ClinicalTrialSubjectReadingID", "ClinicalTrialProtocolEthicsCommitteeName",
+    "PatientBirthDate", "PatientBirthTime", "PatientSex", "OtherPatientIDs",
+    "OtherPatientIDsSequence", "OtherPatientNames", "StudyInstanceUID", "StudyDate",
+    "StudyTime", "AccessionNumber", "IssuerOfAccessionNumberSequence", "StudyID",
+    "StudyDescription", "ReferringPhysicianName", "AdmissionID", "IssuerOfAdmissionIDSequence",
+)
+# fmt: on
+
+#: The rest of the Patient, Clinical Trial, General Study and Patient Study modules (PS3.3 C.7.1,
+#: C.7.2), all of it optional: goes out as it came where it is well formed.
+# fmt: off
+DESCRIBING = (
+    "PatientBirthDateInAlternativeCalendar", "PatientDeathDateInAlternativeCalendar",
+    "PatientAlternativeCalendar", "QualityControlSubject", "ReferencedPatientSequence",
+    "EthnicGroup", "EthnicGroupCodeSequence", "PatientComments", "PatientSpeciesDescription",
+    "PatientSpeciesCodeSequence", "PatientBreedDescription", "PatientBreedCodeSequence",
+    "BreedRegistrationSequence", "ResponsiblePerson", "ResponsiblePersonRole",
+    "ResponsibleOrganization", "PatientIdentityRemoved", "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence", "ClinicalTrialSponsorName", "ClinicalTrialProtocolID",
+    "ClinicalTrialProtocolName", "ClinicalTrialSiteID", "ClinicalTrialSiteName",
+    "ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID",
+    "ClinicalTrialProtocolEthicsCommitteeName",
     "ClinicalTrialProtocolEthicsCommitteeApprovalNumber", "ClinicalTrialTimePointID",
     "ClinicalTrialTimePointDescription", "ConsentForClinicalTrialUseSequence",
-    "StudyInstanceUID", "StudyDate", "StudyTime", "AccessionNumber",
-    "IssuerOfAccessionNumberSequence", "StudyID", "StudyDescription", "ReferringPhysicianName",
     "ReferringPhysicianIdentificationSequence", "ConsultingPhysicianName",
     "ConsultingPhysicianIdentificationSequence", "PhysiciansOfRecord",
     "PhysiciansOfRecordIdentificationSequence", "NameOfPhysiciansReadingStudy",
@@ -53,10 +62,9 @@ INHERITED = (
     "ReasonForPerformedProcedureCodeSequence", "AdmittingDiagnosesDescription",
     "AdmittingDiagnosesCodeSequence", "PatientAge", "PatientSize", "PatientWeight",
     "PatientBodyMassIndex", "PatientSizeCodeSequence", "Occupation", "AdditionalPatientHistory",
-    "AdmissionID", "IssuerOfAdmissionIDSequence", "ServiceEpisodeID",
-    "IssuerOfServiceEpisodeIDSequence", "ServiceEpisodeDescription", "PatientSexNeutered",
-    "MedicalAlerts", "Allergies", "SmokingStatus", "PregnancyStatus", "LastMenstrualDate",
-    "PatientState", "ReasonForVisit", "ReasonForVisitCodeSequence",
+    "ServiceEpisodeID", "IssuerOfServiceEpisodeIDSequence", "ServiceEpisodeDescription",
+    "PatientSexNeutered", "MedicalAlerts", "Allergies", "SmokingStatus", "PregnancyStatus",
+    "LastMenstrualDate", "PatientState", "ReasonForVisit", "ReasonForVisitCodeSequence",
 )
 # fmt: on
 
@@ -68,6 +76,8 @@ _BLANK_WHEN_ABSENT = (
 )
 # fmt: on
 
+#: Whose values have a strict form in plain ASCII.
+_FORMAL_VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"})
 #: Of the acquiring device, for the Contributing Equipment Sequence.
 EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "SoftwareVersions", "DeviceSerialNumber")
 #: How far from the original the source's pixels are.
@@ -148,9 +158,11 @@ def encoded_value(dataset: Dataset, tag: BaseTag) -> bytes | None:
 
 def _inherited(received: Dataset, study: str) -> dict[BaseTag, RawDataElement]:
     elements = {}
-    for keyword in INHERITED:
+    for keyword in (*IDENTIFYING, *DESCRIBING):
         tag = Tag(keyword)
         value = encoded_value(received, tag)
+        if keyword in DESCRIBING and not _is_well_formed(tag, value):
+            continue
         if value is None and keyword in _BLANK_WHEN_ABSENT:
             value = b""
         if keyword == "StudyInstanceUID":
@@ -158,6 +170,20 @@ def _inherited(received: Dataset, study: str) -> dict[BaseTag, RawDataElement]:
         if value is not None:
             elements[tag] = _element(tag, value)
     return elements
+
+
+def _is_well_formed(tag: BaseTag, value: bytes | None) -> bool:
+    """Whether the value has the form of its VR (PS3.5 6.2), as far as that needs no decoding."""
+    vr = dictionary_VR(tag)
+    if not value or vr not in _FORMAL_VRS:
+        return True
+    parts = value.decode("latin-1").strip(" \0").split("\\")
+    try:
+        for part in parts:
+            validate_value(vr, part.strip(" "), RAISE)
+    except ValueError:
+        return False
+    return True
 
 
 def _element(tag: BaseTag, value: bytes) -> RawDataElement:

@@ -48,11 +48,9 @@ MALFORMED = [
     ("PatientBirthDate", b"unknown "),
     ("PatientSex", b"X "),
     ("PatientSex", b"FEMALE"),
-    ("PatientAge", b"66"),
     ("PatientName", b"A^B^C^D^E^F^G=x=y=z "),
     ("AccessionNumber", b"longer than sixteen characters "),
     ("StudyID", b"a\\b "),
-    ("PatientWeight", b"heavy "),
     ("SpecificCharacterSet", b"LATIN1"),
     ("StudyDescription", b"undecodable \xff\xfe"),
 ]
@@ -129,6 +127,33 @@ def test_a_name_that_was_decoded_on_the_way_keeps_its_bytes_too(kind: str) -> No
 def test_a_malformed_value_goes_out_as_it_came(keyword: str, content: bytes) -> None:
     dataset = received(header(), raw={keyword: content})
     assert is_everywhere(dataset, keyword, content.rstrip())
+
+
+@pytest.mark.parametrize(
+    ("keyword", "content"),
+    [
+        ("PatientAge", b"66"),
+        ("PatientWeight", b"heavy"),
+        ("SmokingStatus", b"now and then"),
+        ("LastMenstrualDate", b"x"),
+    ],
+)
+def test_a_malformed_value_that_nothing_hangs_on_is_left_out(keyword: str, content: bytes) -> None:
+    assert is_everywhere(received(header(), raw={keyword: content}), keyword, None)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "content"),
+    [
+        ("PatientAge", b"066Y"),
+        ("PatientWeight", b"70.5"),
+        ("SmokingStatus", b"NO"),
+        ("Occupation", b"M\xfcller"),
+        ("PatientComments", b"two\r\nlines"),
+    ],
+)
+def test_a_well_formed_value_goes_out_as_it_came(keyword: str, content: bytes) -> None:
+    assert is_everywhere(received(header(), raw={keyword: content}), keyword, content)
 
 
 @pytest.mark.parametrize(

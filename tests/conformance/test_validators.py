@@ -1,0 +1,167 @@
+"""Other people's programs read what we write: dciodvfy, DCMTK's dsrdump, and dcmqi of 3D Slicer.
+
+Where one is missing, its tests skip with the reason; in CI they fail.
+"""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+
+from inference.results import Decision, Findings, Laterality
+from sr_writer import codes
+from sr_writer.identity import tracking_id
+from sr_writer.results import Output, Role
+from tests.sr_writer.examples import bare_header, findings, header, with_uid, write
+
+DECISIONS = [Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED]
+HEADERS = {
+    **{f"{kind} full": header(kind) for kind in ("CR", "DX", "SC")},
+    **{f"{kind} bare": bare_header(kind) for kind in ("CR", "DX", "SC")},
+}
+
+
+def program(name: str) -> str:
+    """The path of a validator: on PATH, or installed beside this Python."""
+    beside = Path(sys.executable).parent / name
+    path = shutil.which(name) or (str(beside) if beside.is_file() else None)
+    if path is None:
+        reason = f"{name} is not installed (dicom3tools, dcmtk; dcmqi is in the dev extra)"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return path
+
+
+def run(*arguments: str | Path) -> str:
+    """What a program says, on either stream; it must end well."""
+    done = subprocess.run(
+        [str(argument) for argument in arguments], capture_output=True, text=True, check=False
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    return said
+
+
+def dciodvfy(file: Path) -> list[str]:
+    """The errors that dciodvfy finds; its exit code says nothing about them."""
+    done = subprocess.run(
+        [program("dciodvfy"), "-new", str(file)], capture_output=True, text=True, check=False
+    )
+    said = (done.stdout + done.stderr).splitlines()
+    assert said, "dciodvfy said nothing at all"
+    return [line for line in said if line.startswith(("Error", "Abort"))]
+
+
+def dsrdump(file: Path) -> list[str]:
+    said = run(program("dsrdump"), file).splitlines()
+    assert any("Imaging Measurement Report" in line for line in said)
+    faults = [line for line in said if line.startswith(("E:", "W:", "F:"))]
+    # This says what dsrdump cannot do, not what is wrong.
+    return [line for line in faults if "VR checker does not support" not in line]
+
+
+def saved(outputs: dict[Role, Output], folder: Path) -> dict[Role, Path]:
+    for role, output in outputs.items():
+        (folder / f"{role}.dcm").write_bytes(output.content)
+    return {role: folder / f"{role}.dcm" for role in outputs}
+
+
+def chest_headers(shared_data: Path) -> list[Dataset]:
+    files = sorted((shared_data / "dicom" / "chest").glob("*.dcm"))
+    assert len(files) == 6
+    return [dcmread(file, stop_before_pixels=True) for file in files]
+
+
+def findings_for(source: Dataset, decision: Decision = Decision.POSITIVE) -> Findings:
+    found = findings(decision, shape=(source.Rows, source.Columns), spacing_mm=None)
+    return with_uid(found, source.SOPInstanceUID)
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+@pytest.mark.parametrize("kind", HEADERS)
+def test_dciodvfy_and_dsrdump_find_no_error(kind: str, decision: Decision, tmp_path: Path) -> None:
+    files = saved(write(findings(decision), HEADERS[kind]), tmp_path)
+    assert {role: dciodvfy(file) for role, file in files.items()} == {role: [] for role in Role}
+    assert dsrdump(files[Role.SR]) == []
+
+
+@pytest.mark.parametrize("side", Laterality)
+def test_one_lung_alone_is_valid_too(side: Laterality, tmp_path: Path) -> None:
+    files = saved(write(findings(lungs=(side,))), tmp_path)
+    assert [dciodvfy(file) for file in files.values()] == [[], [], []]
+    assert dsrdump(files[Role.SR]) == []
+
+
+def test_the_results_of_the_real_chest_radiographs_are_valid(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    for source in chest_headers(shared_data):
+        files = saved(write(findings_for(source), source), tmp_path)
+        for file in files.values():
+            assert dciodvfy(file) == [], source.filename
+        assert dsrdump(files[Role.SR]) == []
+
+
+def test_a_fault_would_be_found(tmp_path: Path) -> None:
+    files = saved(write(), tmp_path)
+    for role, keyword in ((Role.SEG, "SegmentSequence"), (Role.SR, "CompletionFlag")):
+        dataset = dcmread(files[role])
+        delattr(dataset, keyword)
+        dataset.save_as(files[role])
+        assert any(keyword in line for line in dciodvfy(files[role]))
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_slicers_importer_reads_the_same_pixels(decision: Decision, tmp_path: Path) -> None:
+    found = findings(decision)
+    file = saved(write(found), tmp_path)[Role.SEG]
+    run(
+        *(program("segimage2itkimage"), "--inputDICOM", file),
+        *("--outputDirectory", tmp_path, "--outputType", "nrrd"),
+    )
+    described = json.loads((tmp_path / "meta.json").read_text("utf-8"))["segmentAttributes"]
+    labels = [group[0]["SegmentLabel"] for group in described]
+    assert labels == [tracking_id(s.task, s.laterality) for s in found.segments]
+    for segment in found.segments:
+        pixels = nrrd_pixels(tmp_path / f"{segment.number}.nrrd")
+        assert np.array_equal(pixels > 0, segment.mask)
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_slicers_report_reader_finds_the_same_figures(decision: Decision, tmp_path: Path) -> None:
+    found = findings(decision)
+    file = saved(write(found), tmp_path)[Role.SR]
+    report = tmp_path / "report.json"
+    run(program("tid1500reader"), "--inputDICOM", file, "--outputMetadata", report)
+    percentages = {
+        group["TrackingIdentifier"]: float(item["value"])
+        for group in json.loads(report.read_text("utf-8"))["Measurements"]
+        for item in group.get("measurementItems") or []
+        if item["quantity"]["CodeValue"] == codes.INFECTED_PERCENT.value
+    }
+    said = {
+        "Left lung": found.left.infected_percent,
+        "Right lung": found.right.infected_percent,
+        "COVID-19": found.infected_percent,
+    }
+    assert percentages == {
+        name: pytest.approx(percent, abs=0.005)
+        for name, percent in said.items()
+        if percent is not None
+    }
+
+
+def nrrd_pixels(file: Path) -> np.ndarray:
+    """The one plane of a gzipped NRRD of 16-bit pixels, as dcmqi writes it."""
+    head, _, body = file.read_bytes().partition(b"\n\n")
+    fields = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line)
+    assert (fields["type"], fields["encoding"], fields["endian"]) == ("short", "gzip", "little")
+    columns, rows, planes = (int(size) for size in fields["sizes"].split())
+    assert planes == 1
+    return np.frombuffer(gzip.decompress(body), "<i2").reshape(rows, columns)
