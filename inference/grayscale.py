@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_windowing
-from pydicom.uid import RLELossless
+from pydicom.pixels.processing import apply_color_lut, apply_rescale, apply_windowing
+from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
 from inference.decoders import undecodable
 from inference.elements import value_of
@@ -108,12 +108,18 @@ def _padding(values: NDArray[np.int64], header: Dataset) -> NDArray[np.bool_]:
 
 
 def _modality(values: NDArray[np.int64], header: Dataset) -> Values:
+    plain = values.astype(np.float64)
     try:
-        mapped = np.asarray(apply_modality_lut(values, header), np.float64)
+        sequence = value_of(header, "ModalityLUTSequence")
+        mapped = (
+            _through_lut(plain, sequence[0], header)
+            if sequence
+            else np.asarray(apply_rescale(plain, header), np.float64)
+        )
     except Exception:
-        # A table that contradicts its own descriptor: pydicom raises whatever comes.
-        return values.astype(np.float64)
-    return mapped if np.isfinite(mapped).all() else values.astype(np.float64)
+        # A table that contradicts its own descriptor, a slope that is no number.
+        return plain
+    return mapped if np.isfinite(mapped).all() else plain
 
 
 def _windowed(values: Values, counts: NDArray[np.int64], header: Dataset) -> Values:
@@ -133,22 +139,23 @@ def _windowed(values: Values, counts: NDArray[np.int64], header: Dataset) -> Val
 
 def _voi_transforms(header: Dataset) -> Iterator[Callable[[Values], Values]]:
     for item in value_of(header, "VOILUTSequence") or ():
-        yield partial(_voi_lut, item=item, header=header)
+        yield partial(_through_lut, item=item, header=header)
     windows = 0 if value_of(header, "WindowCenter") is None else header["WindowCenter"].VM
     for index in range(windows):
         yield partial(apply_windowing, ds=header, index=index)
 
 
-def _voi_lut(values: Values, item: Dataset, header: Dataset) -> Values:
-    """One item of the VOI LUT Sequence.
+def _through_lut(values: Values, item: Dataset, header: Dataset) -> Values:
+    """One item of a Modality or VOI LUT Sequence (PS3.3 C.11.1.1.1, C.11.2.1.1).
 
-    Not pydicom's `apply_voi`: with 8-bit entries it counts the entries in 8 bits as well.
+    pydicom's own fail on files that exist: it knows no Modality LUT of other depths than 8 and 16,
+    and counts the entries of an 8-bit VOI LUT in 8 bits.
     """
     entries, first, _ = (int(number) for number in item.LUTDescriptor)
     data = item.LUTData
     if isinstance(data, bytes):
-        little = header.original_encoding[1] is not False
-        data = np.frombuffer(data, "<u2" if little else ">u2")
+        is_big = header.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
+        data = np.frombuffer(data, ">u2" if is_big else "<u2")
     table = np.asarray(data, np.float64)[: entries or 65536]
     return table[np.clip(np.rint(values).astype(np.int64) - first, 0, len(table) - 1)]
 
