@@ -30,8 +30,9 @@ from pydicom.uid import (
     RLELossless,
 )
 from pynetdicom import AE, evt
+from pynetdicom.association import Association
 from pynetdicom.events import Event
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import Verification
 from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_node.config import Config
@@ -51,8 +52,7 @@ from dicom_node.spool import Spool
 
 logger = logging.getLogger(__name__)
 
-#: Every transfer syntax whose pixels we can decode (PS3.5 Annex A), uncompressed ones first:
-#: the SCP chooses in its own order, and what needs no decoder is faster on arrival.
+#: Every transfer syntax whose pixels we can decode (PS3.5 Annex A).
 TRANSFER_SYNTAXES: tuple[UID, ...] = (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -102,7 +102,7 @@ class Listener:
     def start(self) -> None:
         """Listen; raises OSError when the address is taken."""
         handlers: list[tuple[object, Callable[[Event], object]]] = [
-            (evt.EVT_REQUESTED, self._check_caller),
+            (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_C_ECHO, self._on_echo),
             (evt.EVT_C_STORE, self._on_store),
         ]
@@ -162,7 +162,7 @@ class Listener:
             logger.warning("could not publish; recovery will", extra=ids | {"reason": str(exc)})
         logger.info("received", extra=ids | {"from": aet, "bytes": stored.size_bytes})
 
-    def _check_caller(self, event: Event) -> None:
+    def _on_requested(self, event: Event) -> None:
         """Reject whoever is not on the allow-list (PS3.8 9.3.4: calling AE title unrecognised)."""
         requestor = event.assoc.requestor
         aet, host = requestor.primitive.calling_ae_title.strip(), requestor.address
@@ -174,6 +174,8 @@ class Listener:
             event.assoc.acse.send_reject(0x01, 0x01, 0x03)
             # As pynetdicom does after its own rejections: lets the PDU out, then ends the thread.
             event.assoc.kill()
+            return
+        _prefer_as_proposed(event.assoc)
 
     def _on_echo(self, event: Event) -> int:
         logger.info("answered an echo", extra={"from": event.assoc.requestor.ae_title.strip()})
@@ -197,6 +199,21 @@ class Listener:
             logger.exception("failed to store", extra={"sop_instance_uid": sop_instance_uid})
             return _status(OUT_OF_RESOURCES, "unexpected error, see the node's log")
         return _status(SUCCESS)
+
+
+def _prefer_as_proposed(association: Association) -> None:
+    """Choose transfer syntaxes in the requestor's order, not in ours.
+
+    A sender puts first what it holds: another choice makes it decompress, which DCMTK's storescu
+    for one cannot, or compress.
+    """
+    proposed: dict[str, list[UID]] = {}
+    for context in association.requestor.primitive.presentation_context_definition_list:
+        proposed.setdefault(context.abstract_syntax, []).extend(context.transfer_syntax)
+    for context in association.acceptor.supported_contexts:
+        wanted = dict.fromkeys(proposed.get(context.abstract_syntax, ()))
+        if common := [syntax for syntax in wanted if syntax in context.transfer_syntax]:
+            context.transfer_syntax = common
 
 
 def _read_index(content: bytes, sop_class_uid: str, sop_instance_uid: str) -> Dataset:

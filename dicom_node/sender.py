@@ -28,7 +28,7 @@ from dicom_node.errors import (
     Refused,
     SpoolUnavailable,
 )
-from dicom_node.ledger import Delivery, Ledger
+from dicom_node.ledger import Delivery, LeaseLost, Ledger
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
 
@@ -150,7 +150,11 @@ class DeliveryLoop:
         started = time.monotonic()
         outcomes = self._send(batch)
         for delivery, outcome in zip(batch, outcomes, strict=True):
-            self._record(delivery, outcome)
+            try:
+                self._record(delivery, outcome)
+            except LeaseLost as exc:
+                # It took longer than the lease: whoever has it now sends the same instance again.
+                logger.warning("lost the lease", extra=self._extra() | {"reason": str(exc)})
         self._judge_destination(outcomes)
         extra = {"study_instance_uid": batch[0].study_instance_uid, "outputs": len(batch)}
         seconds = {"duration_ms": 1000 * (time.monotonic() - started)}

@@ -14,6 +14,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLosslessSV1,
     RLELossless,
     generate_uid,
 )
@@ -21,7 +22,8 @@ from pynetdicom import AE
 
 from dicom_node.config import Caller, Config
 from dicom_node.demo.modality import echo, send
-from dicom_node.demo.phantom import PhantomKind, draw
+from dicom_node.demo.phantom import Kind as PhantomKind
+from dicom_node.demo.phantom import draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES, SUCCESS
 from dicom_node.ledger import JobState, Ledger
@@ -231,6 +233,21 @@ def test_a_class_that_is_not_radiography_is_not_accepted(running: Callable[..., 
     accepted = [context.abstract_syntax for context in association.accepted_contexts]
     association.release()
     assert accepted == [DigitalXRayImageStorageForPresentation]
+
+
+@pytest.mark.parametrize(
+    "proposed",
+    [[JPEGLosslessSV1, ExplicitVRLittleEndian], [ExplicitVRLittleEndian, JPEGLosslessSV1]],
+)
+def test_the_senders_first_transfer_syntax_is_chosen(
+    running: Callable[..., Running], proposed: list[str]
+) -> None:
+    ae = AE()
+    ae.add_requested_context(DigitalXRayImageStorageForPresentation, proposed)
+    association = ae.associate("127.0.0.1", running().listener.port)
+    (context,) = association.accepted_contexts
+    association.release()
+    assert context.transfer_syntax == proposed[:1]
 
 
 def file_bytes(dataset: Dataset) -> bytes:

@@ -15,7 +15,7 @@ from dicom_node.config import Config
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
-from dicom_node.demo.phantom import PhantomKind, draw
+from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
 from dicom_node.ledger import BuiltOutput, JobState, Ledger, StoredInstance
@@ -28,7 +28,7 @@ from tests.system.waiting import ended_job, wait_until
 
 
 def radiographs(count: int, seed: int) -> list[Dataset]:
-    kinds = (PhantomKind.HEALTHY, PhantomKind.LEFT_OPACITY)
+    kinds = (Kind.HEALTHY, Kind.LEFT_OPACITY)
     return [
         as_dicom(draw(kinds[i % 2], rows=382, columns=318, seed=seed + i)) for i in range(count)
     ]

@@ -10,7 +10,7 @@ from pydicom import Dataset, dcmread
 from dicom_node.demo.modality import echo, send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
-from dicom_node.demo.phantom import PhantomKind, draw
+from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.demo.results import count_segmentation, read_report
 from dicom_node.errors import SUCCESS
@@ -36,7 +36,7 @@ def node(pacs: Pacs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runni
         yield node
 
 
-def radiograph(kind: PhantomKind, seed: int, **options: object) -> Dataset:
+def radiograph(kind: Kind, seed: int, **options: object) -> Dataset:
     phantom = draw(kind, rows=764, columns=636, seed=seed)
     return as_dicom(phantom, **options)  # type: ignore[arg-type]
 
@@ -44,7 +44,7 @@ def radiograph(kind: PhantomKind, seed: int, **options: object) -> Dataset:
 def test_a_radiograph_comes_back_as_seg_sr_and_overlay_in_its_own_study(
     node: RunningNode, pacs: Pacs
 ) -> None:
-    source = radiograph(PhantomKind.LEFT_OPACITY, seed=11)
+    source = radiograph(Kind.LEFT_OPACITY, seed=11)
     (sent,) = send([source], "127.0.0.1", node.port)
     assert sent.status == SUCCESS
     job = ended_job(node.state, source.SOPInstanceUID)
@@ -62,7 +62,7 @@ def test_a_radiograph_comes_back_as_seg_sr_and_overlay_in_its_own_study(
 
 
 def test_a_duplicate_send_gives_no_second_result(node: RunningNode, pacs: Pacs) -> None:
-    source = radiograph(PhantomKind.HEALTHY, seed=12)
+    source = radiograph(Kind.HEALTHY, seed=12)
     for _ in range(3):
         (sent,) = send([source], "127.0.0.1", node.port)
         assert sent.status == SUCCESS
@@ -70,7 +70,7 @@ def test_a_duplicate_send_gives_no_second_result(node: RunningNode, pacs: Pacs) 
     (sent,) = send([source], "127.0.0.1", node.port)
     assert sent.status == SUCCESS
     # Whatever a second job would send is sent before what comes after it.
-    after = radiograph(PhantomKind.HEALTHY, seed=13)
+    after = radiograph(Kind.HEALTHY, seed=13)
     send([after], "127.0.0.1", node.port)
     ended_job(node.state, after.SOPInstanceUID)
     of_study = [a for a in pacs.stored if a.path.parent.name == source.StudyInstanceUID]
@@ -80,7 +80,7 @@ def test_a_duplicate_send_gives_no_second_result(node: RunningNode, pacs: Pacs) 
 def test_a_refused_instance_is_stored_skipped_and_gives_nothing(
     node: RunningNode, pacs: Pacs
 ) -> None:
-    source = radiograph(PhantomKind.LATERAL, seed=14)
+    source = radiograph(Kind.LATERAL, seed=14)
     (sent,) = send([source], "127.0.0.1", node.port)
     assert sent.status == SUCCESS
     job = ended_job(node.state, source.SOPInstanceUID)
@@ -90,14 +90,14 @@ def test_a_refused_instance_is_stored_skipped_and_gives_nothing(
 
 
 def test_bad_input_fails_by_name_and_delays_nothing_else(node: RunningNode, tmp_path: Path) -> None:
-    good = radiograph(PhantomKind.HEALTHY, seed=15)
+    good = radiograph(Kind.HEALTHY, seed=15)
     truncated = tmp_path / "truncated.dcm"
-    bad = radiograph(PhantomKind.HEALTHY, seed=16)
+    bad = radiograph(Kind.HEALTHY, seed=16)
     bad.save_as(truncated, enforce_file_format=True)
     truncated.write_bytes(truncated.read_bytes()[:-100_000])
-    huge = radiograph(PhantomKind.HEALTHY, seed=17, Rows=20_000, Columns=20_000)
-    wrong_length = radiograph(PhantomKind.HEALTHY, seed=18, Rows=700)
-    dot = radiograph(PhantomKind.HEALTHY, seed=19, Rows=1, Columns=1, PixelData=b"\0\0")
+    huge = radiograph(Kind.HEALTHY, seed=17, Rows=20_000, Columns=20_000)
+    wrong_length = radiograph(Kind.HEALTHY, seed=18, Rows=700)
+    dot = radiograph(Kind.HEALTHY, seed=19, Rows=1, Columns=1, PixelData=b"\0\0")
     sent = send([truncated, huge, wrong_length, dot, good], "127.0.0.1", node.port)
     assert [one.status for one in sent] == [SUCCESS] * 5
     assert ended_job(node.state, good.SOPInstanceUID).state == "DELIVERED"
@@ -118,7 +118,7 @@ def test_an_echo_is_answered(node: RunningNode) -> None:
 
 
 def test_status_tells_what_the_ledger_knows(node: RunningNode) -> None:
-    source = radiograph(PhantomKind.LATERAL, seed=20)
+    source = radiograph(Kind.LATERAL, seed=20)
     send([source], "127.0.0.1", node.port)
     ended_job(node.state, source.SOPInstanceUID)
     status = json.loads(run_cli("status", "--state", str(node.state), "--json").stdout)
