@@ -7,15 +7,15 @@ BIN := .venv/bin
 demo: .venv/installed
 	$(BIN)/cxr-node demo
 
-test: .venv/installed
+test: .venv/installed-dev
 	$(BIN)/python -m pytest
 
-lint: .venv/installed
+lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: .venv/installed
+format: .venv/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -25,8 +25,15 @@ bench: .venv/installed
 clean:
 	rm -rf .venv demo-out state
 
+INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+
 # A torch and torchvision already in .venv (a CUDA pair, say) are kept if constraints.txt allows.
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) .
+	touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(INSTALL) '.[dev]'
 	touch $@

@@ -89,7 +89,10 @@ def _engine(url: URL) -> Engine:
         "keepalives_idle": SILENCE_TIMEOUT_S,
     }
     # After a restart of the database the pool's connections are dead: look before use.
-    return create_engine(url, connect_args=limits, pool_pre_ping=True)
+    try:
+        return create_engine(url, connect_args=limits, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise UsageError("PostgreSQL needs the extra: pip install 'cxr-node[postgres]'") from error
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
