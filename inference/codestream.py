@@ -29,8 +29,12 @@ def declared_size(frame: bytes) -> tuple[int, int] | None:
 
 
 def is_complete(frame: bytes) -> bool:
-    """Whether a JPEG or JPEG-LS codestream comes to its End Of Image; padding may follow."""
-    return frame.rstrip(b"\0").endswith(bytes([0xFF, _EOI]))
+    """Whether a JPEG or JPEG-LS codestream comes to its End Of Image.
+
+    Anywhere, since real files are padded behind it with 00 or FF; within the coded data FF D9
+    cannot occur, since JPEG-LS follows each FF with a zero bit (ITU T.87).
+    """
+    return bytes([0xFF, _EOI]) in frame
 
 
 def _jpeg_size(frame: bytes) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     HTJ2K,
@@ -114,6 +114,15 @@ def test_high_throughput_jpeg_2000_is_read_exactly(syntax: UID) -> None:
 @pytest.mark.parametrize("syntax", PLUGINS, ids=lambda uid: uid.name)
 def test_every_compressed_syntax_has_a_decoder_installed(syntax: UID) -> None:
     assert set(PLUGINS[syntax]) & set(get_decoder(syntax).available_plugins)
+
+
+@pytest.mark.parametrize("padding", [b"\xff", b"\0", b"\0" * 7], ids=repr)
+def test_padding_behind_a_codestream_is_no_fault(padding: bytes) -> None:
+    # The JPEG-LS file among the real ones ends in FF D9 FF.
+    dataset = compressed(JPEGLSLossless)
+    frame = get_frame(dataset.PixelData, 0, number_of_frames=1).rstrip(b"\0")
+    dataset.PixelData = encapsulate([frame + padding])
+    np.testing.assert_array_equal(pixels_of(part10(dataset)), pixels_of(twelve_bit()))
 
 
 def test_signed_pixels_keep_their_order_in_every_lossless_syntax() -> None:

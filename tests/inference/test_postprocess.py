@@ -1,0 +1,159 @@
+"""The paper's section 3.2, plausibility, and the way back to the source's grid."""
+
+import numpy as np
+import pytest
+
+from inference.engines import ProbabilityMaps
+from inference.orientation import UNKNOWN, Orientation, parse
+from inference.plausibility import fault_of
+from inference.postprocess import (
+    Masks,
+    Probability,
+    clean,
+    infection_mask,
+    lung_mask,
+    restore_masks,
+)
+from inference.results import Caution, Laterality, Mask
+
+LEFT, RIGHT = Laterality.LEFT, Laterality.RIGHT
+SIZE = 256
+ORIENTATIONS = ["L\\F", "R\\F", "L\\H", "R\\H", "F\\L", "F\\R", "H\\L", "H\\R"]
+
+
+def soft_ellipse(x: float, y: float, half_width: float, half_height: float) -> Probability:
+    """Sure inside and outside, and a slope in between, as a network draws it."""
+    rows, columns = np.mgrid[0:SIZE, 0:SIZE]
+    distance = np.hypot((columns - x) / half_width, (rows - y) / half_height)
+    return (1 / (1 + np.exp(25 * (distance - 1)))).astype(np.float32)
+
+
+def both_lungs() -> Probability:
+    return np.maximum(soft_ellipse(75, 120, 40, 85), soft_ellipse(180, 130, 35, 70))
+
+
+def nothing() -> Probability:
+    return np.zeros((SIZE, SIZE), np.float32)
+
+
+def masks_of(
+    lung: Probability,
+    infection: Probability,
+    shape: tuple[int, int] = (SIZE, SIZE),
+    orientation: Orientation = UNKNOWN,
+) -> Masks:
+    return restore_masks(clean(ProbabilityMaps(lung, infection)), orientation, shape)
+
+
+def union(masks: dict[Laterality, Mask]) -> Mask:
+    return masks[LEFT] | masks[RIGHT]
+
+
+def test_exactly_one_half_is_not_lung() -> None:
+    assert not lung_mask(np.full((SIZE, SIZE), 0.5, np.float32)).any()
+
+
+def test_holes_are_filled() -> None:
+    lung = both_lungs()
+    lung[110:125, 70:80] = 0
+    np.testing.assert_array_equal(lung_mask(lung), both_lungs() > 0.5)
+
+
+def test_regions_below_5_percent_are_dropped_and_larger_ones_kept() -> None:
+    lung, total = both_lungs(), int((both_lungs() > 0.5).sum())
+    small, large = int((0.04 * total) ** 0.5), int((0.07 * total) ** 0.5)
+    lung[2 : 2 + small, 2 : 2 + small] = 1
+    lung[225 : 225 + large, 100 : 100 + large] = 1
+    cleaned = lung_mask(lung)
+    assert not cleaned[:30, :20].any()
+    assert cleaned[230, 105]
+
+
+def test_infection_outside_the_lungs_does_not_count() -> None:
+    everywhere = np.ones((SIZE, SIZE), np.float32)
+    lungs = both_lungs() > 0.5
+    np.testing.assert_array_equal(infection_mask(everywhere, lungs), lungs)
+    masks = masks_of(both_lungs(), everywhere)
+    np.testing.assert_array_equal(union(masks.infection), lungs)  # type: ignore[arg-type]
+
+
+def test_at_the_networks_size_the_masks_are_those_decided_there() -> None:
+    lung = both_lungs()
+    lung[110:125, 70:80] = 0.2
+    lung[3:10, 3:10] = 1
+    infection = soft_ellipse(85, 150, 30, 30)
+    masks = masks_of(lung, infection)
+    np.testing.assert_array_equal(union(masks.lung), lung_mask(lung))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(masks.infection[RIGHT], (infection > 0.5) & masks.lung[RIGHT])
+
+
+@pytest.mark.parametrize("value", ORIENTATIONS)
+@pytest.mark.parametrize("shape", [(3056, 2544), (440, 440), (169, 211)], ids=str)
+def test_lungs_lie_on_the_source_where_they_lay_in_the_square(
+    shape: tuple[int, int], value: str
+) -> None:
+    orientation = parse(value.split("\\"))
+    infection = soft_ellipse(60, 150, 30, 30)
+    masks = masks_of(both_lungs(), infection, shape, orientation)
+    for mask, square in (
+        (masks.lung[RIGHT], soft_ellipse(75, 120, 40, 85) > 0.5),
+        (masks.lung[LEFT], soft_ellipse(180, 130, 35, 70) > 0.5),
+        (masks.infection[RIGHT], (infection > 0.5) & (both_lungs() > 0.5)),
+    ):
+        assert mask.shape == shape
+        assert mask.mean() == pytest.approx(square.mean(), rel=0.03)
+        upright = orientation.upright(mask)
+        centre = (np.argwhere(upright).mean(axis=0) + 0.5) / upright.shape
+        expected = (np.argwhere(square).mean(axis=0) + 0.5) / SIZE
+        np.testing.assert_allclose(centre, expected, atol=0.002)
+    assert not masks.infection[LEFT].any()
+
+
+@pytest.mark.parametrize("shape", [(3056, 2544), (777, 1023), (100, 90)], ids=str)
+def test_left_and_right_never_overlap_even_where_they_touch(shape: tuple[int, int]) -> None:
+    lung = both_lungs()
+    lung[100:130, 75:180] = 0.9
+    masks = masks_of(lung, lung, shape)
+    assert Caution.LUNGS_TOUCH in masks.cautions
+    assert not (masks.lung[LEFT] & masks.lung[RIGHT]).any()
+    assert not (masks.infection[LEFT] & masks.infection[RIGHT]).any()
+
+
+def test_infection_lies_within_its_own_lung_on_the_source() -> None:
+    infection = np.random.default_rng(0).random((SIZE, SIZE), np.float32)
+    masks = masks_of(both_lungs(), infection, (1000, 900))
+    for side in Laterality:
+        assert masks.infection[side].any()
+        assert not (masks.infection[side] & ~masks.lung[side]).any()
+
+
+def test_outlines_are_smooth_on_a_large_source() -> None:
+    # Masks enlarged pixel by pixel would have steps of 12 rows; these follow the slope.
+    mask = masks_of(both_lungs(), nothing(), (3056, 2544)).lung[RIGHT]
+    edge = mask.argmax(axis=1)[1200:1700]
+    assert np.abs(np.diff(edge)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("probability", "says"),
+    [
+        (nothing(), "No lungs were found"),
+        (soft_ellipse(100, 100, 15, 15), "too small"),
+        (np.ones((SIZE, SIZE), np.float32), "too large"),
+        (0.8 * both_lungs(), "not sure enough"),
+    ],
+    ids=["none", "small", "large", "unsure"],
+)
+def test_implausible_lungs_say_why_and_leave_no_mask(probability: Probability, says: str) -> None:
+    masks = masks_of(probability, np.ones((SIZE, SIZE), np.float32), (300, 200))
+    assert masks.fault is not None
+    assert says in masks.fault
+    every = [*masks.lung.values(), *masks.infection.values()]
+    assert [mask.any() for mask in every] == [False] * 4
+    assert masks.cautions == ()
+
+
+def test_plausible_lungs_have_no_fault() -> None:
+    assert fault_of(both_lungs(), lung_mask(both_lungs())) is None
+    alone = soft_ellipse(75, 120, 40, 85)
+    assert fault_of(alone, lung_mask(alone)) is None
