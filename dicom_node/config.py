@@ -62,6 +62,7 @@ class Config:
     port: int = 11112
     ledger_url: str = ""  #: SQLAlchemy URL; default: SQLite in the state folder
     broker_url: str = EMBEDDED_BROKER
+    queue_prefix: str = "cxr"  #: names the queues, so that two nodes can share one RabbitMQ
     spool: Path = Path()  #: default: state/spool; on several hosts a shared mount
     callers: tuple[Caller, ...] = ()  #: empty: anyone, and then only on the loopback address
     destinations: tuple[Destination, ...] = ()
@@ -131,7 +132,7 @@ class _Reader:
         node = self._table("node", {"aet": str, "host": str, "port": int, "state": str,
                                     "max_associations": int})  # fmt: skip
         ledger = self._table("ledger", {"url": str})
-        broker = self._table("broker", {"url": str})
+        broker = self._table("broker", {"url": str, "queue_prefix": str})
         spool = self._table("spool", {"folder": str})
         models = self._table("models", {"lung": str, "infection": str, "device": str})
         worker = self._table("worker", {"lease_s": float})
@@ -151,6 +152,7 @@ class _Reader:
         values["broker_url"] = environ.get(BROKER_URL_VARIABLE) or broker.get(
             "url", EMBEDDED_BROKER
         )
+        values |= {"queue_prefix": broker["queue_prefix"]} if "queue_prefix" in broker else {}
         values |= {f"{key}_model": models[key] for key in ("lung", "infection") if key in models}
         values |= {"device": models["device"]} if "device" in models else {}
         values |= worker

@@ -67,14 +67,9 @@ def demo(out: Path, folder: Path | None) -> int:
         RunningNode(Path(state), [f"{pacs.aet}@{pacs.host}:{pacs.port}"]) as node,
     ):
         print(f"sending {len(cases)} radiographs ...")
-        sent = send((case.source for case in cases), "127.0.0.1", node.port)
         ledger = Ledger.open(Config(state=Path(state)).ledger_url)
         try:
-            jobs = _wait(ledger, cases, sent)
-            outcomes = [
-                _outcome(case, one, jobs.get(case.sop_instance_uid), ledger, pacs, out)
-                for case, one in zip(cases, sent, strict=True)
-            ]
+            outcomes = [_run(case, node.port, ledger, pacs, out) for case in cases]
         finally:
             ledger.close()
     return _show(outcomes)
@@ -104,23 +99,21 @@ def _found(folder: Path) -> list[Case]:
     return cases
 
 
-def _wait(ledger: Ledger, cases: Sequence[Case], sent: Sequence[Sent]) -> Mapping[str, Job]:
-    """The job of every case that was taken, when all have ended or time is up."""
-    waiting = {
-        case.sop_instance_uid
-        for case, one in zip(cases, sent, strict=True)
-        if one.status == SUCCESS
-    }
-    jobs: dict[str, Job] = {}
+def _run(case: Case, port: int, ledger: Ledger, pacs: Pacs, out: Path) -> Outcome:
+    """Send one radiograph, as a modality would, and see what becomes of it."""
+    (sent,) = send([case.source], "127.0.0.1", port)
+    job = _wait(ledger, case.sop_instance_uid) if sent.status == SUCCESS else None
+    return _outcome(case, sent, job, ledger, pacs, out)
+
+
+def _wait(ledger: Ledger, sop_instance_uid: str) -> Job:
+    """The instance's job, when it has ended or time is up."""
     deadline = time.monotonic() + RESULT_WITHIN_S
-    while waiting and time.monotonic() < deadline:
-        for uid in list(waiting):
-            job = ledger.find(uid)[-1]
-            jobs[uid] = job
-            if job.state in _ENDED:
-                waiting.discard(uid)
-        time.sleep(0.05)
-    return jobs
+    while True:
+        job = ledger.find(sop_instance_uid)[-1]
+        if job.state in _ENDED or time.monotonic() > deadline:
+            return job
+        time.sleep(0.02)
 
 
 def _outcome(

@@ -51,7 +51,8 @@ def open_queues(config: Config) -> Queues:
     """The broker the URL names; one id in hand at a time, so nothing waits behind a slow one."""
     embedded = config.broker_url == EMBEDDED_BROKER
     url = "filesystem://" if embedded else config.broker_url
-    return Queues(url, config.queue_folder if embedded else None, prefetch=1)
+    folder = config.queue_folder if embedded else None
+    return Queues(url, folder, prefetch=1, prefix=config.queue_prefix)
 
 
 def _pipeline(config: Config) -> str:

@@ -1,0 +1,59 @@
+"""The command line: help worth reading, one clear line for an error, the right exit code."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.system.waiting import run_cli
+
+COMMANDS = ("up", "listen", "work", "send", "analyze", "demo", "status")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_manual(command: str) -> None:
+    run = run_cli(command, "--help")
+    assert run.returncode == 0
+    assert len(run.stdout.splitlines()) > 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["up", "--destination", "PACS"], "is not AET@HOST:PORT"),
+        (["up", "--port", "99999"], "is not between 0 and 65535"),
+        (["up", "--config", "absent.toml"], "cannot be read"),
+        (["listen"], "--config"),
+        (["analyze", "absent.dcm", "--out", "out"], "no such file or folder"),
+        (["analyze", ".", "--out", "out", "--lung", "unet-nothing"], "no lung network called"),
+        (["nothing"], "invalid choice"),
+    ],
+)
+def test_wrong_usage_is_told_in_one_line_and_exits_2(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "dicom_node", *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert run.returncode == 2
+    assert said in run.stderr.splitlines()[-1]
+    assert "Traceback" not in run.stderr
+
+
+def test_status_of_a_folder_without_a_ledger_is_a_failure(tmp_path: Path) -> None:
+    run = run_cli("status", "--state", str(tmp_path))
+    assert run.returncode == 1
+    assert "no ledger here" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_listener_starts_without_torch() -> None:
+    code = (
+        "import sys, dicom_node.listener, dicom_node.commands.parts as parts\n"
+        "from dicom_node.commands.networks import pipeline_id\n"
+        "pipeline_id('', '')\n"
+        "print([name for name in ('torch', 'highdicom', 'skimage') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout.replace("'", '"')) == []
