@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
+from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
@@ -72,6 +73,8 @@ def decode(dataset: Dataset) -> NDArray[Any]:
     decoder = _decoder(dataset)
     if decoder.UID.is_encapsulated:
         _refuse_unsound_codestream(dataset)
+    else:
+        _refuse_another_length(dataset)
     faults = []
     for plugin in _plugins(decoder, dataset):
         try:
@@ -115,6 +118,22 @@ def _refuse_what_is_no_single_image(dataset: Dataset) -> None:
     if not 1 <= _whole(dataset, "BitsStored") <= dataset.BitsAllocated:
         raise undecodable(
             dataset, f"{dataset.BitsStored} bits stored do not fit {dataset.BitsAllocated}"
+        )
+
+
+def _refuse_another_length(dataset: Dataset) -> None:
+    """Pixels of another number than Rows x Columns: which of the two is wrong nobody knows."""
+    try:
+        expected = get_expected_length(dataset)
+    except Exception as exc:
+        # A photometric interpretation or sample count that pydicom does not know.
+        raise undecodable(dataset, f"how long the pixels should be is not clear ({exc})") from exc
+    length = len(dataset.PixelData)
+    # An odd length is padded to an even one (PS3.5 8.1.1); some writers leave that out.
+    if length not in (expected, expected + expected % 2):
+        raise undecodable(
+            dataset,
+            f"the pixels are {length} bytes, Rows x Columns need {expected}: send it again",
         )
 
 
