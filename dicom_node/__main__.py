@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from dicom_node import logs
+from dicom_node.commands import workshop
 from dicom_node.config import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE, Config, Destination, load
 from dicom_node.errors import NodeError, UsageError
 
@@ -57,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_demo(commands)
     _add_status(commands)
+    workshop.add(commands)
     return parser
 
 

@@ -1,0 +1,49 @@
+"""Small chests drawn by rule, in the layout COVID-QU-Ex is published in: nothing real in them."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inference.results import Mask
+
+CLASSES = ("COVID-19", "Non-COVID", "Normal")
+
+
+def chest(seed: int, infected: bool, size: int = 64) -> tuple[NDArray[np.uint8], Mask, Mask]:
+    """Image, lungs, infection: two dark lungs in a bright body, a bright patch in the right one."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:size, :size] / size
+    row, half = random.uniform(0.45, 0.55), random.uniform(0.1, 0.14)
+    lungs = np.zeros((size, size), np.bool_)
+    for middle in (0.28, 0.72):
+        lungs |= ((columns - middle) / half) ** 2 + ((rows - row) / 0.3) ** 2 < 1
+    patch = (columns - 0.28) ** 2 + (rows - random.uniform(0.35, 0.65)) ** 2 < 0.01
+    infection = lungs & patch if infected else np.zeros_like(lungs)
+    gray = np.where(lungs, 0.25, 0.75) + 0.35 * infection
+    gray = gray + random.normal(0, 0.02, gray.shape) + 0.1 * random.uniform() * rows
+    return np.rint(255 * gray.clip(0, 1)).astype(np.uint8), lungs, infection
+
+
+def draw_split(
+    folder: Path, each: int, first_seed: int = 0, *, masks: bool = True, size: int = 64
+) -> Path:
+    """`each` chests of every class; the published layout, with or without the folders of masks."""
+    for number, label in enumerate(CLASSES):
+        for index in range(each):
+            image, lungs, infection = chest(
+                first_seed + 100 * number + index, label == "COVID-19", size
+            )
+            planes = {"images": image}
+            if masks:
+                planes |= {"lung masks": _png(lungs), "infection masks": _png(infection)}
+            for name, plane in planes.items():
+                path = folder / label / name / f"chest ({index}).png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(plane).save(path)
+    return folder
+
+
+def _png(mask: Mask) -> NDArray[np.uint8]:
+    return mask.astype(np.uint8) * 255
