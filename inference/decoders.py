@@ -129,8 +129,9 @@ def _refuse_another_length(dataset: Dataset) -> None:
         # A photometric interpretation or sample count that pydicom does not know.
         raise undecodable(dataset, f"how long the pixels should be is not clear ({exc})") from exc
     length = len(dataset.PixelData)
-    # An odd length is padded to an even one (PS3.5 8.1.1); some writers leave that out.
-    if length not in (expected, expected + expected % 2):
+    # A little behind the pixels is padding, which some writers are generous with; a row is not.
+    row = max(2, expected // _whole(dataset, "Rows"))
+    if not expected <= length < expected + row:
         raise undecodable(
             dataset,
             f"the pixels are {length} bytes, Rows x Columns need {expected}: send it again",

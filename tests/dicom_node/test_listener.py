@@ -1,5 +1,6 @@
 """The listener, met by real Application Entities: what it answers and what it then has."""
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -130,8 +131,7 @@ def test_the_same_uid_with_other_bytes_keeps_both_files_and_the_first_job(
     node = running()
     node.send(radiograph)
     (first,) = node.ledger.find(radiograph.SOPInstanceUID)
-    other = Dataset(radiograph)
-    other.file_meta = radiograph.file_meta
+    other = copy.deepcopy(radiograph)
     other.StudyDescription = "corrected later"
     assert node.send(other) == [SUCCESS]
     (job,) = node.ledger.find(radiograph.SOPInstanceUID)
@@ -157,8 +157,7 @@ def test_a_data_set_the_ledger_cannot_index_is_answered_and_the_node_goes_on(
     running: Callable[..., Running], radiograph: Dataset, missing: str
 ) -> None:
     node = running()
-    poor = Dataset(radiograph)
-    poor.file_meta = radiograph.file_meta
+    poor = copy.deepcopy(radiograph)
     delattr(poor, missing)
     assert node.send(poor) == [CANNOT_UNDERSTAND]
     assert node.send(radiograph) == [SUCCESS]

@@ -99,10 +99,16 @@ def test_too_few_pixel_bytes_are_refused() -> None:
     dataset.PixelData = dataset.PixelData[:-2]
     message = refusal(dataset)
     assert UID_OF_IMAGE in message
-    assert "less than expected" in message
+    assert f"the pixels are {len(dataset.PixelData)} bytes" in message
 
 
-def test_excess_bytes_behind_the_pixels_are_ignored() -> None:
+def test_pixels_of_more_rows_than_the_header_says_are_refused() -> None:
+    dataset = twelve_bit()
+    dataset.Rows -= 1
+    assert f"the pixels are {len(dataset.PixelData)} bytes" in refusal(dataset)
+
+
+def test_padding_behind_the_pixels_is_ignored() -> None:
     dataset = twelve_bit()
     dataset.PixelData += b"rest"
     expected = read_radiograph(twelve_bit()).pixels
