@@ -18,7 +18,8 @@ _GRAY: _Color = (165, 170, 178)
 _AMBER: _Color = (255, 200, 80)
 _HEADLINE: Mapping[Decision, tuple[str, _Color]] = {
     Decision.POSITIVE: ("COVID-19 infection seen", COLORS[Task.INFECTION, Laterality.LEFT]),
-    Decision.NEGATIVE: ("No COVID-19 infection seen", (120, 200, 140)),
+    # Not green: it may still be another pneumonia (paper, section 3.3).
+    Decision.NEGATIVE: ("No COVID-19 infection seen", _WHITE),
     Decision.UNDETERMINED: ("Undetermined", _AMBER),
     Decision.NOT_ANALYSED: ("Not analysed", _AMBER),
 }

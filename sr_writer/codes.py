@@ -13,9 +13,10 @@ PRIVATE_SCHEME = "99CXRNODE"
 PRIVATE_SCHEME_NAME = "CXR node private concepts"
 
 # What is measured. No standard concept says "share of the lung's projected area that is opaque":
-# 112017 and 112018 mean other things and are not borrowed.
-INFECTED_PERCENT = Code("INFPERC", PRIVATE_SCHEME, "Infected percentage of lung area")
-INFECTED_PIXELS = Code("INFPIX", PRIVATE_SCHEME, "Number of infected lung pixels")
+# 112017 and 112018 mean other things and are not borrowed. The meanings are short because OHIF
+# writes them beside the lungs.
+INFECTED_PERCENT = Code("INFPERC", PRIVATE_SCHEME, "Infected lung area")
+INFECTED_PIXELS = Code("INFPIX", PRIVATE_SCHEME, "Infected lung pixels")
 AREA = Code("42798000", "SCT", "Area")
 
 PERCENT = Code("%", "UCUM", "Percent")

@@ -1,6 +1,6 @@
 """The picture that any viewer shows: a Secondary Capture (PS3.3 A.8.1), 8-bit RGB.
 
-Lungs outlined and infection tinted on the radiograph; below it, never over it, a strip with the
+Lungs and infection outlined, infection tinted; below it, never over it, a strip with the
 decision, the percentages, the models and the notice. Uncompressed: every PACS takes that, and
 JPEG 2000 would cost 205 ms.
 """
@@ -42,8 +42,8 @@ def overlay_picture(pixels: NDArray[np.float32], findings: Findings) -> Image.Im
     }
     for side in Laterality:
         _tint(rgb, masks[Task.INFECTION, side], COLORS[Task.INFECTION, side])
-    for side in Laterality:
-        rgb[_edge(masks[Task.LUNG, side])] = COLORS[Task.LUNG, side]
+    for key, mask in masks.items():
+        rgb[_edge(mask)] = COLORS[key]
     picture = Image.fromarray(rgb)
     lungs = {side: masks[Task.LUNG, side] for side in Laterality}
     draw_sides(picture, lungs)

@@ -19,7 +19,7 @@ from inference.results import Decision, Findings, Laterality
 from sr_writer import codes
 from sr_writer.identity import tracking_id
 from sr_writer.results import Output, Role
-from tests.sr_writer.examples import bare_header, findings, header, with_uid, write
+from tests.sr_writer.examples import bare_header, findings, header, usual_results, with_uid, write
 
 DECISIONS = [Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED]
 HEADERS = {
@@ -109,7 +109,7 @@ def test_the_results_of_the_real_chest_radiographs_are_valid(
 
 
 def test_a_fault_would_be_found(tmp_path: Path) -> None:
-    files = saved(write(), tmp_path)
+    files = saved(usual_results(), tmp_path)
     for role, keyword in ((Role.SEG, "SegmentSequence"), (Role.SR, "CompletionFlag")):
         dataset = dcmread(files[role])
         delattr(dataset, keyword)

@@ -194,10 +194,15 @@ def identity(found: Findings | None = None) -> Identity:
     return identity_of(found or findings(), EQUIPMENT, CREATED)
 
 
-def write(found: Findings | None = None, dataset: Dataset | None = None) -> dict[Role, Output]:
-    found = found or findings()
+def write(found: Findings, dataset: Dataset | None = None) -> dict[Role, Output]:
     outputs = write_results(dataset or header(), found, pixels(found), EQUIPMENT, CREATED)
     return {output.role: output for output in outputs}
+
+
+@cache
+def usual_results() -> dict[Role, Output]:
+    """The results of the positive findings under the full DX header, written once."""
+    return write(findings())
 
 
 def with_uid(found: Findings, uid: str) -> Findings:

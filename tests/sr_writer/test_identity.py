@@ -16,6 +16,7 @@ from tests.sr_writer.examples import (
     findings,
     header,
     pixels,
+    usual_results,
     with_uid,
     write,
 )
@@ -28,18 +29,18 @@ def uids(outputs: dict[Role, Output]) -> set[str]:
 
 
 def test_a_retry_gives_the_same_bytes() -> None:
-    assert write() == write()
+    assert write(findings()) == write(findings()) == usual_results()
 
 
 def test_a_later_try_gives_the_same_uids() -> None:
     found = findings()
     later = CREATED + timedelta(hours=5)
     outputs = write_results(header(), found, pixels(found), EQUIPMENT, later)
-    assert uids({output.role: output for output in outputs}) == uids(write())
+    assert uids({output.role: output for output in outputs}) == uids(usual_results())
 
 
 def test_the_six_uids_differ() -> None:
-    assert len(uids(write())) == 6
+    assert len(uids(usual_results())) == 6
 
 
 def test_another_source_or_another_model_gives_new_uids() -> None:
@@ -75,7 +76,7 @@ def test_the_pipeline_is_named_by_both_models() -> None:
 
 
 def test_series_come_in_order_and_say_version_and_use() -> None:
-    results = [read(output) for output in write().values()]
+    results = [read(output) for output in usual_results().values()]
     assert [result.Modality for result in results] == ["SEG", "SR", "OT"]
     assert [result.SeriesNumber for result in results] == [100, 200, 300]
     for result in results:
@@ -91,7 +92,7 @@ def test_names_of_any_length_fit_their_elements() -> None:
 
 
 def test_every_output_is_in_the_sources_study_and_tells_itself() -> None:
-    for role, output in write().items():
+    for role, output in usual_results().items():
         result = read(output)
         assert output.role is role
         assert output.study_instance_uid == result.StudyInstanceUID == header().StudyInstanceUID
@@ -121,3 +122,13 @@ def test_naming_a_pipeline_loads_nothing_that_builds_objects() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_warming_up_goes_through_every_builder_and_the_gate() -> None:
+    """It raises InvalidResult if what it writes no longer is what the gate takes."""
+    code = (
+        "import sys; from sr_writer.warmup import warm_up; warm_up();"
+        "print(all(m in sys.modules for m in ('highdicom.seg', 'highdicom.sr', 'PIL.ImageFont')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"

@@ -10,7 +10,15 @@ from inference.results import Decision, Laterality, Task
 from sr_writer.overlay import overlay_picture
 from sr_writer.results import Role
 from sr_writer.segmentation import COLORS
-from tests.sr_writer.examples import SHAPE, SOURCE_UID, findings, header, pixels, write
+from tests.sr_writer.examples import (
+    SHAPE,
+    SOURCE_UID,
+    findings,
+    header,
+    pixels,
+    usual_results,
+    write,
+)
 from tests.sr_writer.reading import read
 
 LARGE = (1500, 1200)
@@ -18,7 +26,7 @@ LARGE = (1500, 1200)
 
 @pytest.fixture(scope="module")
 def overlay() -> Dataset:
-    return read(write()[Role.SC])
+    return read(usual_results()[Role.SC])
 
 
 def picture(*args: object, **kwargs: object) -> np.ndarray:
@@ -153,5 +161,5 @@ def test_the_gray_of_the_image_is_kept() -> None:
 
 def test_a_source_without_orientation_gives_an_overlay_without() -> None:
     dataset = header(PatientOrientation="")
-    assert not read(write(dataset=dataset)[Role.SC]).PatientOrientation
+    assert not read(write(findings(), dataset)[Role.SC]).PatientOrientation
     assert (dataset.Rows, dataset.Columns) == SHAPE

@@ -21,6 +21,7 @@ from tests.sr_writer.examples import (
     bare_header,
     findings,
     header,
+    usual_results,
     write,
 )
 from tests.sr_writer.reading import child, children, code, everything, is_named, numbers, read
@@ -33,7 +34,7 @@ DECISIONS = [Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED]
 
 @pytest.fixture(scope="module")
 def report() -> Dataset:
-    return read(write()[Role.SR])
+    return read(usual_results()[Role.SR])
 
 
 def groups(report: Dataset) -> dict[str, Dataset]:
@@ -67,7 +68,7 @@ def test_it_says_who_observed_in_which_language_and_what(report: Dataset) -> Non
 
 
 def test_its_evidence_is_the_source_and_the_segmentation() -> None:
-    outputs = write()
+    outputs = usual_results()
     [study] = read(outputs[Role.SR]).CurrentRequestedProcedureEvidenceSequence
     referenced = {
         series.SeriesInstanceUID: series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
@@ -207,7 +208,7 @@ def test_the_reason_the_cautions_and_the_notice_stand_in_the_report(decision: De
 
 
 def test_a_group_is_tracked_as_its_segment_is() -> None:
-    outputs = write()
+    outputs = usual_results()
     tracked = {s.TrackingID: s.TrackingUID for s in read(outputs[Role.SEG]).SegmentSequence}
     for name, group in groups(read(outputs[Role.SR])).items():
         if name != "COVID-19":
@@ -266,7 +267,7 @@ def test_no_group_refers_to_a_segment_directly(report: Dataset) -> None:
 
 def test_the_image_library_tells_no_geometry_that_is_not_known() -> None:
     names = {Code("111026", "DCM", "Horizontal Pixel Spacing"), Code("111044", "DCM", "Row")}
-    known = read(write()[Role.SR])
+    known = read(usual_results()[Role.SR])
     unknown = read(write(findings(spacing_mm=None), bare_header())[Role.SR])
     assert all(any(is_named(item, name) for item in everything(known)) for name in names)
     assert not any(is_named(item, name) for item in everything(unknown) for name in names)

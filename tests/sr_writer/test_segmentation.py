@@ -18,6 +18,7 @@ from tests.sr_writer.examples import (
     header,
     identity,
     source_of,
+    usual_results,
     write,
 )
 from tests.sr_writer.reading import code, read
@@ -25,7 +26,7 @@ from tests.sr_writer.reading import code, read
 
 @pytest.fixture(scope="module")
 def seg() -> Dataset:
-    return read(write()[Role.SEG])
+    return read(usual_results()[Role.SEG])
 
 
 def test_it_is_a_binary_segmentation_in_explicit_little_endian(seg: Dataset) -> None:
@@ -82,13 +83,13 @@ def test_the_planes_can_be_left_out() -> None:
 
 def test_a_frame_of_reference_of_the_source_is_not_taken_up() -> None:
     dataset = header("SC", FrameOfReferenceUID="1.2.3.4.5")
-    assert "FrameOfReferenceUID" not in read(write(dataset=dataset)[Role.SEG])
+    assert "FrameOfReferenceUID" not in read(write(findings(), dataset)[Role.SEG])
 
 
 def test_patient_orientation_is_the_sources() -> None:
-    turned = read(write(dataset=header(PatientOrientation=["R", "F"]))[Role.SEG])
+    turned = read(write(findings(), header(PatientOrientation=["R", "F"]))[Role.SEG])
     assert turned.PatientOrientation == ["R", "F"]
-    assert "PatientOrientation" not in read(write(dataset=bare_header())[Role.SEG])
+    assert "PatientOrientation" not in read(write(findings(), bare_header())[Role.SEG])
 
 
 def test_it_refers_to_the_source_in_all_three_places(seg: Dataset) -> None:

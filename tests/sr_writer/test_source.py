@@ -23,7 +23,15 @@ from pydicom.uid import (
 
 from sr_writer.results import Role
 from sr_writer.source import encoded_value
-from tests.sr_writer.examples import SOURCE_UID, bare_header, header, source_of, write
+from tests.sr_writer.examples import (
+    SOURCE_UID,
+    bare_header,
+    findings,
+    header,
+    source_of,
+    usual_results,
+    write,
+)
 from tests.sr_writer.reading import read
 
 #: (0010,0010) as its bytes, in the character set beside it (PS3.5 annexes H, I, J).
@@ -98,7 +106,7 @@ def value(dataset: Dataset, keyword: str) -> bytes | None:
 
 def is_everywhere(dataset: Dataset, keyword: str, expected: bytes | None) -> bool:
     """Whether all three results have that value of `keyword`."""
-    results = [read(output) for output in write(dataset=dataset).values()]
+    results = [read(output) for output in write(findings(), dataset).values()]
     return all(value(result, keyword) == expected for result in results)
 
 
@@ -205,12 +213,12 @@ def test_four_uids_and_a_size_are_enough(kind: str) -> None:
     ],
 )
 def test_a_poor_header_stops_no_result(keyword: str, content: bytes) -> None:
-    assert set(write(dataset=received(header(), raw={keyword: content}))) == set(Role)
+    assert set(write(findings(), received(header(), raw={keyword: content}))) == set(Role)
 
 
 def test_a_source_without_study_or_series_gets_one_of_its_own_always_the_same() -> None:
     dataset = header(StudyInstanceUID=None, SeriesInstanceUID=None)
-    first, second = write(dataset=dataset), write(dataset=dataset)
+    first, second = write(findings(), dataset), write(findings(), dataset)
     studies = {output.study_instance_uid for output in (*first.values(), *second.values())}
     assert len(studies) == 1
     assert studies != {""}
@@ -230,8 +238,8 @@ def test_every_transfer_syntax_gives_the_same_results(syntax: str) -> None:
     code = Dataset()
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99X", "Chest"
     dataset.ProcedureCodeSequence = [code]
-    assert write(dataset=received(dataset, syntax)) == write(dataset=dataset)
-    result = read(write(dataset=received(dataset, syntax))[Role.SR])
+    assert write(findings(), received(dataset, syntax)) == write(findings(), dataset)
+    result = read(write(findings(), received(dataset, syntax))[Role.SR])
     assert result.PregnancyStatus == 4
     assert result.ProcedureCodeSequence[0].CodeMeaning == "Chest"
 
@@ -241,7 +249,7 @@ def test_a_value_of_unknown_vr_gets_the_dictionarys() -> None:
     dataset.add_new(Tag("PatientID"), "UN", b"P1")
     dataset = received(dataset)
     assert is_everywhere(dataset, "PatientID", b"P1")
-    assert read(write(dataset=dataset)[Role.SR])["PatientID"].VR == "LO"
+    assert read(write(findings(), dataset)[Role.SR])["PatientID"].VR == "LO"
 
 
 def test_the_header_is_not_altered() -> None:
@@ -249,7 +257,7 @@ def test_the_header_is_not_altered() -> None:
     before = deepcopy(dataset)
     tags = sorted(dataset.keys())
     elements = [dataset.get_item(tag) for tag in tags]
-    write(dataset=dataset)
+    write(findings(), dataset)
     assert [dataset.get_item(tag) for tag in tags] == elements
     assert dataset == before
 
@@ -257,7 +265,7 @@ def test_the_header_is_not_altered() -> None:
 def test_nothing_of_the_image_itself_is_inherited() -> None:
     dataset = header(ViewPosition="PA", ImageComments="seen by Dr X", KVP="120")
     dataset.add_new(0x00091001, "LO", "private")
-    for output in write(dataset=dataset).values():
+    for output in write(findings(), dataset).values():
         result = read(output)
         assert "ImageComments" not in result
         assert "KVP" not in result
@@ -274,7 +282,7 @@ def test_nothing_of_the_image_itself_is_inherited() -> None:
 )
 def test_results_tell_the_time_as_the_study_does(offset: bytes, date: str, time: str) -> None:
     dataset = received(header(), raw={"TimezoneOffsetFromUTC": offset})
-    for output in write(dataset=dataset).values():
+    for output in write(findings(), dataset).values():
         result = read(output)
         assert (result.ContentDate, result.ContentTime) == (date, time)
         assert (result.InstanceCreationDate, result.SeriesTime) == (date, time)
@@ -287,14 +295,14 @@ def test_a_lossy_source_makes_lossy_results() -> None:
         LossyImageCompressionRatio="12.5",
         LossyImageCompressionMethod="ISO_10918_1",
     )
-    outputs = write(dataset=dataset)
+    outputs = write(findings(), dataset)
     for role in (Role.SEG, Role.SC):
         assert read(outputs[role]).LossyImageCompression == "01"
         assert read(outputs[role]).LossyImageCompressionRatio == 12.5
 
 
 def test_the_acquiring_equipment_is_named_beside_ours() -> None:
-    item = read(write()[Role.SEG]).ContributingEquipmentSequence[0]
+    item = read(usual_results()[Role.SEG]).ContributingEquipmentSequence[0]
     assert item.PurposeOfReferenceCodeSequence[0].CodeValue == "109101"
     assert (item.Manufacturer, item.ManufacturerModelName) == ("Acme X-ray", "Ray 1")
 

@@ -13,7 +13,7 @@ from inference.results import Laterality, Task
 from sr_writer import codes
 from sr_writer.results import Role
 from sr_writer.verify import InvalidResult, verify
-from tests.sr_writer.examples import findings, header, identity, source_of, write
+from tests.sr_writer.examples import findings, header, identity, source_of, usual_results, write
 from tests.sr_writer.reading import everything, is_named
 
 Change = Callable[[Dataset], None]
@@ -24,7 +24,7 @@ def check(role: Role, content: bytes) -> None:
 
 
 def altered(role: Role, change: Change) -> bytes:
-    dataset = dcmread(BytesIO(write()[role].content))
+    dataset = dcmread(BytesIO(usual_results()[role].content))
     change(dataset)
     buffer = BytesIO()
     dcmwrite(buffer, dataset)
@@ -157,7 +157,7 @@ CASES = [
 
 @pytest.mark.parametrize("role", Role)
 def test_what_was_written_passes_and_so_does_a_copy_of_another_writer(role: Role) -> None:
-    check(role, write()[role].content)
+    check(role, usual_results()[role].content)
     check(role, altered(role, lambda _: None))
 
 
@@ -171,7 +171,7 @@ def test_a_wrong_object_is_refused_by_name(role: Role, change: Change, message: 
 
 @pytest.mark.parametrize("role", Role)
 def test_bytes_that_break_off_are_refused(role: Role) -> None:
-    content = write()[role].content
+    content = usual_results()[role].content
     for length in (0, 100, 200, len(content) // 2):
         with pytest.raises(InvalidResult):
             check(role, content[:length])
@@ -179,7 +179,7 @@ def test_bytes_that_break_off_are_refused(role: Role) -> None:
 
 def test_one_role_in_anothers_place_is_refused() -> None:
     with pytest.raises(InvalidResult):
-        check(Role.SR, write()[Role.SEG].content)
+        check(Role.SR, usual_results()[Role.SEG].content)
 
 
 def test_findings_whose_figures_contradict_their_masks_are_refused() -> None:
@@ -202,7 +202,7 @@ def test_infection_outside_its_lung_is_refused() -> None:
 
 
 def test_another_patients_header_is_refused() -> None:
-    content = write()[Role.SR].content
+    content = usual_results()[Role.SR].content
     with pytest.raises(InvalidResult, match="0010,0010"):
         verify(
             {Role.SR: content},
@@ -215,6 +215,6 @@ def test_another_patients_header_is_refused() -> None:
 def test_verifying_alters_nothing() -> None:
     source = source_of(header())
     before = deepcopy(source)
-    verify({Role.SEG: write()[Role.SEG].content}, source, findings(), identity())
+    verify({Role.SEG: usual_results()[Role.SEG].content}, source, findings(), identity())
     assert source.header == before.header
     assert source.inherited == before.inherited
