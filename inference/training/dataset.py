@@ -18,11 +18,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from inference.decode import Radiograph
-from inference.orientation import Orientation
+from inference.decode import Radiograph, read_radiograph
 from inference.resize import fit
-from inference.results import Mask, SpacingSource, Task
+from inference.results import Mask, Task
 from inference.training.dicom_pairs import read_pairs
 
 #: The one class folder that is positive; all others are negative.
@@ -49,8 +50,8 @@ class Case(Protocol):
     def is_covid(self) -> bool | None:
         """Whether it shows COVID-19; None where nobody said."""
 
-    def radiograph(self) -> Radiograph:
-        """Decoded as for the networks."""
+    def source(self) -> Path | Dataset:
+        """What `inference.analyze` takes: the same for learning as for a patient."""
 
     def mask(self, task: Task) -> Mask | None:
         """The truth on the radiograph's own grid; None where there is none."""
@@ -68,16 +69,12 @@ class ImageCase:
     def name(self) -> str:
         return f"{self.image.parent.parent.name}/{self.image.stem}"
 
-    def radiograph(self) -> Radiograph:
-        return Radiograph(
-            sop_instance_uid="",
-            pixels=_read_gray(self.image),
-            spacing_mm=None,
-            spacing_source=SpacingSource.NONE,
-            orientation=Orientation(),
-            header=Dataset(),
-            cautions=(),
-        )
+    def source(self) -> Dataset:
+        """As upright DICOM with a window that leaves every gray value as it is."""
+        with Image.open(self.image) as image:
+            deep = image.mode.startswith("I;16")
+            stored = np.asarray(image if deep else image.convert("L"))
+        return _as_dicom(stored, self.name)
 
     def mask(self, task: Task) -> Mask | None:
         path = self.masks.get(task)
@@ -145,7 +142,7 @@ def load_examples(
             return None
         if task is Task.LUNG and not truth.any():
             return None
-        return (*_on_square(case.radiograph(), truth, lungs, size), case.name)
+        return (*_on_square(read_radiograph(case.source()), truth, lungs, size), case.name)
 
     # Decoding releases the interpreter lock.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -172,11 +169,20 @@ def _masks_of(image: Path, label: Path) -> dict[Task, Path]:
     return {task: path for task, path in masks.items() if path.is_file()}
 
 
-def _read_gray(path: Path) -> NDArray[np.float32]:
-    with Image.open(path) as image:
-        if image.mode.startswith("I;16"):
-            return np.asarray(image, np.float32) / np.float32(65535)
-        return np.asarray(image.convert("L"), np.float32) / np.float32(255)
+def _as_dicom(stored: NDArray[np.uint8] | NDArray[np.uint16], name: str) -> Dataset:
+    bits = 8 * stored.dtype.itemsize
+    dataset = Dataset()
+    dataset.SOPInstanceUID = generate_uid(entropy_srcs=[name])
+    dataset.PatientOrientation = ["L", "F"]
+    dataset.PhotometricInterpretation, dataset.SamplesPerPixel = "MONOCHROME2", 1
+    dataset.Rows, dataset.Columns = stored.shape
+    dataset.BitsAllocated = dataset.BitsStored = bits
+    dataset.HighBit, dataset.PixelRepresentation = bits - 1, 0
+    dataset.WindowCenter, dataset.WindowWidth = 2 ** (bits - 1), 2**bits
+    dataset.PixelData = stored.tobytes()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return dataset
 
 
 def _on_square(

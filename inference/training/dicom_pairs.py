@@ -14,7 +14,6 @@ from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import SegmentationStorage
 
-from inference.decode import Radiograph, read_radiograph
 from inference.elements import value_of
 from inference.results import Mask, Task
 
@@ -28,7 +27,7 @@ _LABELS = {"lung": Task.LUNG, "infect": Task.INFECTION, "opacit": Task.INFECTION
 class DicomCase:
     """A radiograph and the SEG that says what is in it."""
 
-    source: Path
+    path: Path
     segmentation: Path
     sop_instance_uid: str  #: of the radiograph
 
@@ -41,8 +40,8 @@ class DicomCase:
         infection = self.mask(Task.INFECTION)
         return None if infection is None else bool(infection.any())
 
-    def radiograph(self) -> Radiograph:
-        return read_radiograph(self.source)
+    def source(self) -> Path:
+        return self.path
 
     def mask(self, task: Task) -> Mask | None:
         """The union of all segments of that task; None where the SEG has none, even empty."""

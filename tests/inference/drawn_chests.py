@@ -8,6 +8,8 @@ from PIL import Image
 
 from inference.results import Mask
 
+#: Gray values, 0..1, far enough apart to be told by a threshold.
+LUNG, INFECTED, BODY = 0.25, 0.5, 0.75
 CLASSES = ("COVID-19", "Non-COVID", "Normal")
 
 
@@ -21,8 +23,8 @@ def chest(seed: int, infected: bool, size: int = 64) -> tuple[NDArray[np.uint8],
         lungs |= ((columns - middle) / half) ** 2 + ((rows - row) / 0.3) ** 2 < 1
     patch = (columns - 0.28) ** 2 + (rows - random.uniform(0.35, 0.65)) ** 2 < 0.01
     infection = lungs & patch if infected else np.zeros_like(lungs)
-    gray = np.where(lungs, 0.25, 0.75) + 0.35 * infection
-    gray = gray + random.normal(0, 0.02, gray.shape) + 0.1 * random.uniform() * rows
+    gray = np.where(lungs, LUNG, BODY) + (INFECTED - LUNG) * infection
+    gray = gray + random.normal(0, 0.015, gray.shape) + 0.05 * random.uniform() * rows
     return np.rint(255 * gray.clip(0, 1)).astype(np.uint8), lungs, infection
 
 
