@@ -15,6 +15,9 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def add(commands: Commands) -> None:
     """The workshop's commands, for `--help` behind the node's own."""
     _add_train(commands)
+    _add_evaluate(commands)
+    _add_benchmark(commands)
+    _add_models_command(commands)
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +64,63 @@ def _add_train(commands: Commands) -> None:
     train.set_defaults(command=_run_train)
 
 
+def _add_evaluate(commands: Commands) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure a pair of networks as the paper does",
+        description="Analyse every image of DIR/NAME as the node would and compare with the truth:"
+        " the paper's Tables 2 and 3 with their 95 % intervals, the error of the infected"
+        " percentage of each lung, ROC and confusion. A split without masks gets the detection"
+        " table alone.",
+    )
+    evaluate.add_argument("--data", type=Path, required=True, metavar="DIR")
+    evaluate.add_argument("--split", required=True, metavar="NAME", help="folder inside DIR: Val")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="all figures, as fractions")
+    evaluate.add_argument(
+        "--report", type=Path, metavar="DIR",
+        help="tables and pictures: ROC, Bland-Altman, confusion, best, median and worst overlays",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--cascaded", action="store_true",
+        help="show the infection network the lungs alone (paper, section 4.2)",
+    )  # fmt: skip
+    evaluate.add_argument("--limit", type=int, metavar="N", help="only N images, evenly spread")
+    add_models(evaluate)
+    evaluate.set_defaults(command=_run_evaluate)
+
+
+def _add_benchmark(commands: Commands) -> None:
+    benchmark = commands.add_parser("benchmark", help="what the networks cost on this machine")
+    what = benchmark.add_subparsers(title="what", required=True, metavar="WHAT")
+    networks = what.add_parser(
+        "networks",
+        help="the paper's Table 4, or the node's pair against plain fp32",
+        description="The paper's Table 4 for all fifteen networks: trainable parameters and"
+        " milliseconds an image, for one network and for two in parallel. With --pair --against"
+        " eager: the two networks as the node runs them, against the same two in eager fp32 one"
+        " after the other, in turn in one process.",
+    )
+    networks.add_argument("--network", action="append", choices=NETWORKS, metavar="NAME",
+                          help="only this one; may be repeated")  # fmt: skip
+    networks.add_argument("--pair", action="store_true", help="measure the configured pair")
+    networks.add_argument("--against", choices=["eager"], help="what the pair is compared with")
+    networks.add_argument("--repeats", type=int, default=20, metavar="N", help="default 20")
+    networks.add_argument("--json", type=Path, metavar="FILE", help="the same for machines")
+    add_models(networks)
+    networks.set_defaults(command=_run_benchmark)
+
+
+def _add_models_command(commands: Commands) -> None:
+    models = commands.add_parser(
+        "models",
+        help="the trained networks that come with the node",
+        description="List the trained networks that come with the node, with their figures and"
+        " terms, and verify each file. Elsewhere --lung FILE and --infection FILE take your own.",
+    )
+    models.add_argument("--json", action="store_true", help="for machines")
+    models.set_defaults(command=_run_models)
+
+
 def _add_recipe(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--recipe", choices=["scratch", "paper"], default="scratch",
@@ -97,3 +157,21 @@ def _run_train(arguments: argparse.Namespace) -> int:
     from dicom_node.commands.train import train_networks
 
     return train_networks(arguments)
+
+
+def _run_evaluate(arguments: argparse.Namespace) -> int:
+    from dicom_node.commands.evaluate import evaluate_networks
+
+    return evaluate_networks(arguments)
+
+
+def _run_benchmark(arguments: argparse.Namespace) -> int:
+    from dicom_node.commands.benchmark import benchmark_networks
+
+    return benchmark_networks(arguments)
+
+
+def _run_models(arguments: argparse.Namespace) -> int:
+    from dicom_node.commands.models import show_models
+
+    return show_models(as_json=arguments.json)
