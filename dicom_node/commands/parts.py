@@ -75,9 +75,11 @@ def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
 def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.worker import Worker
     from sr_writer.identity import Equipment
+    from sr_writer.warmup import warm_up
 
     engine = load_networks(config.lung_model, config.infection_model, config.device)
     spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
+    warm_up()
     with _recovered(config, Part.WORK, spool, ledger, queues, stop) as owner:
         ready()
         Worker(

@@ -40,7 +40,9 @@ class Owner:
         traceback: TracebackType | None,
     ) -> None:
         assert self._file is not None
-        (self._folder / self.name).unlink(missing_ok=True)
+        # After an exception the lock stays, unlocked: what is still held counts as the dead's.
+        if exc_type is None:
+            (self._folder / self.name).unlink(missing_ok=True)
         self._file.close()
 
 

@@ -25,6 +25,7 @@ from dicom_node.ledger import BuiltOutput, DeliveryState, JobState, Ledger, Stor
 from dicom_node.queueing import Queues
 from dicom_node.sender import DeliveryLoop, Sender
 from dicom_node.spool import Spool
+from tests.marks import refused_connection
 
 CLASSES = {
     "SEG": SegmentationStorage,
@@ -176,12 +177,6 @@ def test_a_class_the_destination_does_not_take_is_refused_and_the_rest_arrive(be
     job = bench.ledger.job(job_id)
     assert job is not None
     assert "does not accept SEG" in (job.reason or "")
-
-
-#: pynetdicom drops the socket of a refused connection without closing it; CPython closes it.
-refused_connection = pytest.mark.filterwarnings(
-    r"ignore:Exception ignored in. <socket\.socket:pytest.PytestUnraisableExceptionWarning"
-)
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

@@ -1,16 +1,19 @@
 """Kill anything at any time: afterwards every accepted image has one SEG, SR and overlay."""
 
+import multiprocessing
 import os
 import signal
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 
 from dicom_node.commands.networks import load_networks, pipeline_id
+from dicom_node.commands.parts import open_ledger
 from dicom_node.config import Config
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode
@@ -24,7 +27,10 @@ from dicom_node.spool import Spool
 from dicom_node.worker import process, spool_output
 from sr_writer.identity import Equipment
 from tests.dicom_node.test_listener import file_bytes
+from tests.marks import refused_connection
 from tests.system.waiting import ended_job, wait_until
+
+pytestmark = refused_connection
 
 
 def radiographs(count: int, seed: int) -> list[Dataset]:
@@ -119,27 +125,34 @@ def test_an_outage_of_the_pacs_is_waited_out(tmp_path: Path) -> None:
 
 
 def test_a_crash_between_any_two_steps_loses_nothing(tmp_path: Path) -> None:
-    """Leave one image behind after each step of its way, as a crash would, then start the node."""
+    """Leave one image behind after each step of its way, as a crash does, then start the node."""
     sources = radiographs(4, seed=400)
     config = Config(state=tmp_path / "state")
-    config.state.mkdir()
-    spool, ledger = Spool(config.spool), Ledger.open(config.ledger_url)
-    spooled, committed, claimed, built = sources
-    with Owner(config.run_folder, "work") as owner, Pacs(tmp_path / "pacs") as pacs:
-        # 1. Spooled, not committed: Success was not answered, so the sender sends it again.
-        spool.store_received(spooled.SOPInstanceUID, file_bytes(spooled))
-        # 2. Committed, not published.
+    with Pacs(tmp_path / "pacs") as pacs:
+        contents = [file_bytes(source) for source in sources]
+        arguments = (config, contents, destination(pacs))
+        crash = multiprocessing.get_context("spawn").Process(target=crash_midway, args=arguments)
+        crash.start()
+        crash.join()
+        assert crash.exitcode == -signal.SIGKILL
+        with RunningNode(config.state, [destination(pacs)]) as node:
+            # The first was not answered Success, so its sender sends it again.
+            send([sources[0]], "127.0.0.1", node.port)
+            assert_everything_once(sources, config.state, pacs)
+
+
+def crash_midway(config: Config, contents: Sequence[bytes], destination_name: str) -> None:
+    """Bring each image one step further than the one before, and die."""
+    spool, ledger = Spool(config.spool), open_ledger(config)
+    spooled, committed, claimed, built = (dcmread(BytesIO(content)) for content in contents)
+    with Owner(config.run_folder, "work") as owner:
+        spool.store_received(spooled.SOPInstanceUID, contents[0])
         accept(spool, ledger, committed)
-        # 3. Claimed by a worker that died.
         assert ledger.claim_job(accept(spool, ledger, claimed), owner.name, lease_s=3600)
-        # 4. Built, the outputs not published.
         job_id = accept(spool, ledger, built)
         assert ledger.claim_job(job_id, owner.name, lease_s=3600)
-        ledger.built(job_id, owner.name, build(spool, built), [destination(pacs)])
-    ledger.close()
-    with pacs, RunningNode(config.state, [destination(pacs)]) as node:
-        send([spooled], "127.0.0.1", node.port)
-        assert_everything_once(sources, config.state, pacs)
+        ledger.built(job_id, owner.name, build(spool, built), [destination_name])
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def accept(spool: Spool, ledger: Ledger, source: Dataset) -> int:
