@@ -6,6 +6,7 @@ was killed and goes on gives, on a CPU bit for bit, what an undisturbed one give
 """
 
 import copy
+import itertools
 import json
 import math
 import time
@@ -32,6 +33,10 @@ from inference.training.schedule import is_exhausted, one_cycle, plateau
 
 #: Images at once where no gradient is kept.
 _ASSESSED_AT_ONCE = 32
+
+
+#: An epoch that took less is saved with the next: on a GPU it may be over sooner than written.
+SAVE_EVERY_S = 20.0
 
 
 class TrainingError(RuntimeError):
@@ -91,6 +96,7 @@ class Run:
         minutes: float | None = None,
         advance: Callable[[float], None] = lambda _: None,
         report: Callable[[Epoch], None] = lambda _: None,
+        save_every_s: float = SAVE_EVERY_S,
     ) -> None:
         """Train to the end of the recipe or of `minutes`, going on from the checkpoint at `path`.
 
@@ -100,12 +106,17 @@ class Run:
         state = checkpoint.load(path, self.plan.as_dict(), self.device)
         if state is not None:
             self._restore(state)
+        saved_at = self.elapsed_s()
         while not self._is_done(minutes):
-            epoch = self._epoch(minutes, advance)
+            # All images have one size, so trying out algorithms on the first pays.
+            with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+                epoch = self._epoch(minutes, advance)
             self.history.append(epoch)
             self._keep_if_best(epoch)
-            checkpoint.save(self._state(), path)
             report(epoch)
+            if self._is_done(minutes) or self.elapsed_s() - saved_at >= save_every_s:
+                checkpoint.save(self._state(), path)
+                saved_at = self.elapsed_s()
 
     def _epoch(self, minutes: float | None, advance: Callable[[float], None]) -> Epoch:
         number, recipe = len(self.history) + 1, self.plan.recipe
@@ -150,14 +161,8 @@ class Run:
     def _follow(self) -> None:
         """Move the average towards the network; faster at first, when there is little to keep."""
         decay = min(self.plan.recipe.average, (1 + self._steps) / (10 + self._steps))
-        averaged, current = self.average.state_dict(), self.network.state_dict()
-        moving = [name for name, values in averaged.items() if values.is_floating_point()]
         # One call for all: a kernel for each of DenseNet's 700 tensors would cost a step again.
-        torch._foreach_lerp_(
-            [averaged[name] for name in moving], [current[name] for name in moving], 1 - decay
-        )
-        for name in averaged.keys() - moving:
-            averaged[name].copy_(current[name])
+        torch._foreach_lerp_(_moving(self.average), _moving(self.network), 1 - decay)
 
     @torch.no_grad()
     def _assess(self) -> tuple[float, PixelCounts]:
@@ -233,6 +238,12 @@ class Run:
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self._steps = state["steps"]
         self._elapsed_s, self._resumed_at = state["elapsed_s"], time.monotonic()
+
+
+def _moving(network: nn.Module) -> list[torch.Tensor]:
+    """All that training changes; how many batches a normalisation has seen is used by nothing."""
+    values = itertools.chain(network.parameters(), network.buffers())
+    return [value for value in values if value.is_floating_point()]
 
 
 def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -17,10 +17,12 @@ def chest(seed: int, infected: bool, size: int = 64) -> tuple[NDArray[np.uint8],
     """Image, lungs, infection: two dark lungs in a bright body, a bright patch in the right one."""
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[:size, :size] / size
-    row, half = random.uniform(0.45, 0.55), random.uniform(0.1, 0.14)
     lungs = np.zeros((size, size), np.bool_)
+    # Each lung its own place and shape, or all chests would be near-duplicates.
     for middle in (0.28, 0.72):
-        lungs |= ((columns - middle) / half) ** 2 + ((rows - row) / 0.3) ** 2 < 1
+        row, column = random.uniform(0.4, 0.6), middle + random.uniform(-0.04, 0.04)
+        half_width, half_height = random.uniform(0.1, 0.16), random.uniform(0.2, 0.35)
+        lungs |= ((columns - column) / half_width) ** 2 + ((rows - row) / half_height) ** 2 < 1
     patch = (columns - 0.28) ** 2 + (rows - random.uniform(0.35, 0.65)) ** 2 < 0.01
     infection = lungs & patch if infected else np.zeros_like(lungs)
     gray = np.where(lungs, LUNG, BODY) + (INFECTED - LUNG) * infection

@@ -78,9 +78,11 @@ def test_a_killed_run_that_goes_on_equals_an_undisturbed_one_bit_for_bit(
             raise Killed
 
     with pytest.raises(Killed):
-        run_of(examples).go(tmp_path / "killed.pt", advance=kill)
+        run_of(examples).go(tmp_path / "killed.pt", advance=kill, save_every_s=0)
     resumed = run_of(examples)
-    resumed.go(tmp_path / "killed.pt")
+    trained: list[int] = []
+    resumed.go(tmp_path / "killed.pt", report=lambda epoch: trained.append(epoch.epoch))
+    assert trained == [2, 3]
 
     for kind in ("network", "average"):
         expected = getattr(undisturbed, kind).state_dict()
