@@ -14,11 +14,13 @@ from tqdm import tqdm
 from dicom_node.commands.networks import load_networks
 from dicom_node.errors import NodeError, UsageError
 from inference.decode import UndecodableImage
+from inference.engines import Engine
 from inference.training.dataset import Case, DatasetError, read_cases
+from inference.training.distortions import DISTORTIONS, distorted
 from inference.training.evaluate import Cascade, evaluate
 from inference.training.pictures import draw_all
 from inference.training.summary import summarise
-from inference.training.tables import tables
+from inference.training.tables import distortion_table, tables
 
 
 def evaluate_networks(arguments: argparse.Namespace) -> int:
@@ -27,33 +29,62 @@ def evaluate_networks(arguments: argparse.Namespace) -> int:
         cases = _spread(read_cases(arguments.data / arguments.split), arguments.limit)
     except DatasetError as exc:
         raise UsageError(str(exc)) from exc
-    engine = load_networks(arguments.lung, arguments.infection, arguments.device)
-    used = Cascade(engine) if arguments.cascaded else engine
-    started = time.perf_counter()
+    engine: Engine = load_networks(arguments.lung, arguments.infection, arguments.device)
+    engine = Cascade(engine) if arguments.cascaded else engine
     try:
-        results = evaluate(cases, used, _bar)
+        return (
+            _distort(arguments, cases, engine)
+            if arguments.distort
+            else _measure(arguments, cases, engine)
+        )
     except UndecodableImage as exc:
         raise NodeError(str(exc)) from exc
+    except ImportError as exc:
+        raise NodeError(f"pictures need the extra `train`: {exc}") from exc
+
+
+def _measure(arguments: argparse.Namespace, cases: list[Case], engine: Engine) -> int:
+    """Once, in full."""
+    started = time.perf_counter()
+    results = evaluate(cases, engine, _bar)
     summary = {
+        **_head(arguments),
+        "seconds": round(time.perf_counter() - started, 1),
+        **summarise(results, engine.models),
+    }
+    text = tables(summary)
+    print(text)
+    _write(arguments, summary, text)
+    if arguments.report is not None:
+        for path in draw_all(results, cases, engine, arguments.report):
+            print(path)
+    return 0
+
+
+def _distort(arguments: argparse.Namespace, cases: list[Case], engine: Engine) -> int:
+    """Once for each distortion, in brief."""
+    names = list(DISTORTIONS) if "all" in arguments.distort else arguments.distort
+    unknown = [name for name in names if name not in DISTORTIONS]
+    if unknown:
+        raise UsageError(f"--distort {unknown[0]}: there are all, {', '.join(DISTORTIONS)}")
+    summaries = {
+        name: summarise(evaluate(distorted(cases, DISTORTIONS[name]), engine, _bar), engine.models)
+        for name in names
+    }
+    text = distortion_table(summaries)
+    print(text)
+    _write(arguments, {**_head(arguments), "distortions": summaries}, text)
+    return 0
+
+
+def _head(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
         "data": arguments.data.resolve().name,
         "split": arguments.split,
         "date": datetime.now(UTC).date().isoformat(),
         "command": shlex.join(["cxr-node", *sys.argv[1:]]),
         "scheme": "cascaded" if arguments.cascaded else "parallel",
-        "seconds": round(time.perf_counter() - started, 1),
-        **summarise(results, engine.models),
     }
-    print(tables(summary))
-    _write(arguments, summary)
-    if arguments.report is not None:
-        try:
-            for path in draw_all(results, cases, used, arguments.report):
-                print(path)
-        except ImportError as exc:
-            raise NodeError(
-                f"the pictures need matplotlib: pip install 'cxr-node[train]' ({exc})"
-            ) from exc
-    return 0
 
 
 def _spread(cases: list[Case], limit: int | None) -> list[Case]:
@@ -68,12 +99,12 @@ def _bar(cases: Iterable[Case]) -> Iterable[Case]:
     return bar
 
 
-def _write(arguments: argparse.Namespace, summary: dict[str, Any]) -> None:
-    document = json.dumps(summary, indent=2) + "\n"
+def _write(arguments: argparse.Namespace, document: dict[str, Any], text: str) -> None:
+    written = json.dumps(document, indent=2) + "\n"
     if arguments.json is not None:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(document, "utf-8")
+        arguments.json.write_text(written, "utf-8")
     if arguments.report is not None:
         arguments.report.mkdir(parents=True, exist_ok=True)
-        (arguments.report / "summary.json").write_text(document, "utf-8")
-        (arguments.report / "tables.md").write_text(tables(summary) + "\n", "utf-8")
+        (arguments.report / "summary.json").write_text(written, "utf-8")
+        (arguments.report / "tables.md").write_text(text + "\n", "utf-8")

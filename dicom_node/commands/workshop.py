@@ -84,6 +84,11 @@ def _add_evaluate(commands: Commands) -> None:
         "--cascaded", action="store_true",
         help="show the infection network the lungs alone (paper, section 4.2)",
     )  # fmt: skip
+    evaluate.add_argument(
+        "--distort", action="append", default=[], metavar="NAME",
+        help="instead: how the figures fall on distorted copies: flipped, inverted, cropped,"
+        " \"border covered\", ... or all; may be repeated",
+    )  # fmt: skip
     evaluate.add_argument("--limit", type=int, metavar="N", help="only N images, evenly spread")
     add_models(evaluate)
     evaluate.set_defaults(command=_run_evaluate)

@@ -70,11 +70,11 @@ class ImageCase:
         return f"{self.image.parent.parent.name}/{self.image.stem}"
 
     def source(self) -> Dataset:
-        """As upright DICOM with a window that leaves every gray value as it is."""
+        """The file's own gray values."""
         with Image.open(self.image) as image:
             deep = image.mode.startswith("I;16")
             stored = np.asarray(image if deep else image.convert("L"))
-        return _as_dicom(stored, self.name)
+        return as_dicom(stored, self.name)
 
     def mask(self, task: Task) -> Mask | None:
         path = self.masks.get(task)
@@ -169,7 +169,8 @@ def _masks_of(image: Path, label: Path) -> dict[Task, Path]:
     return {task: path for task, path in masks.items() if path.is_file()}
 
 
-def _as_dicom(stored: NDArray[np.uint8] | NDArray[np.uint16], name: str) -> Dataset:
+def as_dicom(stored: NDArray[np.uint8] | NDArray[np.uint16], name: str) -> Dataset:
+    """An upright image as DICOM; its window leaves every gray value where it is."""
     bits = 8 * stored.dtype.itemsize
     dataset = Dataset()
     dataset.SOPInstanceUID = generate_uid(entropy_srcs=[name])

@@ -27,6 +27,25 @@ def tables(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def distortion_table(summaries: Mapping[str, Mapping[str, Any]]) -> str:
+    """One row for each distortion: the two mean overlaps and the decision, in percent."""
+    lines = [
+        *_head(
+            "distortion", "lung DSC", "infection DSC", "sensitivity", "specificity", "no conclusion"
+        )
+    ]
+    for name, summary in summaries.items():
+        detected = summary["detection"]
+        shares = [
+            summary[task.value] and summary[task.value]["dsc"][Averaging.IMAGES.value]
+            for task in Task
+        ]
+        shares += [detected and detected[name] for name in ("sensitivity", "specificity")]
+        cells = [_number(share and 100 * share) for share in shares]
+        lines.append(_row(name, [*cells, str(summary["undetermined"])]))
+    return "\n".join(lines)
+
+
 def _segmentation(summary: Mapping[str, Any], networks: Mapping[Task, str]) -> Iterator[str]:
     """Table 2."""
     yield from _head("segmentation", "accuracy", "IoU", "DSC")

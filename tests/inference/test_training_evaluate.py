@@ -13,6 +13,7 @@ from dicom_node.__main__ import main
 from inference.engines import ProbabilityMaps
 from inference.results import Decision, ModelIdentity, Task
 from inference.training.dataset import read_cases
+from inference.training.distortions import DISTORTIONS, distorted
 from inference.training.evaluate import Cascade, Result, evaluate
 from inference.training.metrics import (
     Averaging,
@@ -204,6 +205,44 @@ def test_every_picture_is_drawn(tmp_path: Path) -> None:
         "lung-best-median-worst.png", "infection-best-median-worst.png",
     }  # fmt: skip
     assert all(path.stat().st_size > 5000 for path in drawn)
+
+
+@pytest.mark.parametrize("name", DISTORTIONS)
+def test_networks_that_know_gray_values_hold_where_only_the_shape_changes(
+    tmp_path: Path, name: str
+) -> None:
+    cases = distorted(read_cases(draw_split(tmp_path, each=2)), DISTORTIONS[name])
+    summary = summarise(evaluate(cases, DrawnEngine()), MODELS)
+    # Inverted ones are noticed and turned back; cropped and turned ones are interpolated, and an
+    # edge's mixed gray looks infected.
+    least = {"none": 0.95, "flipped": 0.95, "corners covered": 0.95, "inverted": 0.95}
+    least |= {"cropped": 0.7, "rotated": 0.7}
+    greatest = {"brightened": 0.5}
+    dsc = summary["infection"]["dsc"]["mean_over_covid_images"]
+    assert least.get(name, 0) <= dsc <= greatest.get(name, 1)
+
+
+def test_a_flipped_chest_has_its_infection_in_the_other_lung(tmp_path: Path) -> None:
+    cases = read_cases(draw_split(tmp_path, each=1))[:1]
+    (plain,) = evaluate(cases, DrawnEngine())
+    (flipped,) = evaluate(distorted(cases, DISTORTIONS["flipped"]), DrawnEngine())
+    assert plain.said_percent["right"] == pytest.approx(flipped.said_percent["left"])
+    assert plain.true_percent["right"] == pytest.approx(flipped.true_percent["left"])
+    assert flipped.said_percent["right"] == 0
+
+
+def test_the_command_tells_how_the_figures_fall_on_distorted_copies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_split(tmp_path / "Val", each=1)
+    file = tmp_path / "distorted.json"
+    command = ["evaluate", "--data", str(tmp_path), "--split", "Val", "--limit", "1",
+               "--distort", "border covered", "--json", str(file)]  # fmt: skip
+    assert main(command) == 0
+    assert set(json.loads(file.read_text())["distortions"]) == {"border covered"}
+    assert "| border covered |" in capsys.readouterr().out
+    assert main([*command, "--distort", "melted"]) == 2
+    assert "corners covered" in capsys.readouterr().err
 
 
 def test_the_shipped_pair_is_evaluated_on_real_images(
