@@ -29,8 +29,8 @@ from dicom_node.demo.radiography import (
     Settings,
     choose_settings,
     display,
-    enlarge_mask,
     expose,
+    resized_mask,
     sharpen,
     with_noise,
 )
@@ -72,10 +72,10 @@ def draw(kind: Kind, *, rows: int = 3056, columns: int = 2544, seed: int = 0) ->
     """The same arguments give the same phantom; the same seed is the same patient."""
     shape = (rows, columns)
     # Streams of their own: an opacity leaves the patient and the ribs where they were.
-    streams = np.random.default_rng(seed).spawn(4)
+    streams = np.random.default_rng(seed).spawn(5)
     if kind is Kind.BLANK:
         return _without_truth(kind, seed, _blank(shape, streams[3]))
-    settings = choose_settings(streams[0], in_bed=bool(_affected(kind, seed)))
+    settings = choose_settings(streams[4], in_bed=bool(_affected(kind, seed)))
     if kind is Kind.LATERAL:
         return _without_truth(kind, seed, _lateral(shape, settings, streams))
     return _frontal(kind, seed, shape, settings, streams)
@@ -88,7 +88,7 @@ def _frontal(
     settings: Settings,
     streams: list[np.random.Generator],
 ) -> Phantom:
-    body, disease, film, noise = streams
+    body, disease, film, noise, _ = streams
     patient = invent(body, lungs_meet=kind is Kind.TOUCHING_LUNGS)
     grid = _place(shape, body)
     lungs = {side: lung(patient, grid, side) for side in Side}
@@ -104,8 +104,8 @@ def _frontal(
         kind,
         seed,
         _develop(density, lungs_at, shape, settings, film, noise),
-        *(enlarge_mask(lungs[side], shape) for side in sides),
-        *(enlarge_mask(lungs[side] & (opaque[side] > _SEEN), shape) for side in sides),
+        *(resized_mask(lungs[side], shape) for side in sides),
+        *(resized_mask(lungs[side] & (opaque[side] > _SEEN), shape) for side in sides),
     )
 
 
@@ -175,7 +175,7 @@ def _opacity(kind: Kind, side: Side, mask: Mask, grid: Grid, rng: np.random.Gene
     likely = np.exp(-(((across - 0.5) / 0.15) ** 2) - (y / 0.22) ** 2)
     patches = np.zeros(grid.shape)
     for place in rng.choice(rows.size, rng.integers(4, 7), p=likely / likely.sum()):
-        wide, high = rng.uniform(0.15, 0.30), rng.uniform(0.15, 0.33)
+        wide, high = rng.uniform(0.12, 0.22), rng.uniform(0.12, 0.25)
         x, y = side * across[place], grid.y[rows[place], columns[place]]
         patches += np.exp(-(((grid.x - x) / wide) ** 2) - ((grid.y - y) / high) ** 2)
     uneven = np.clip(1 + 0.1 * _mottle(grid, 1.2, rng), 0, None)
@@ -199,7 +199,7 @@ def _mottle(grid: Grid, roughness: float, rng: np.random.Generator) -> Map:
 def _lateral(
     shape: tuple[int, int], settings: Settings, streams: list[np.random.Generator]
 ) -> NDArray[np.float32]:
-    body, _, film, noise = streams
+    body, _, film, noise, _ = streams
     grid = _place(shape, body)
     exposed = expose(lateral_tissue_cm(grid), lateral_bones_cm(grid), grid, settings)
     density = sharpen(exposed, grid, settings)
