@@ -53,7 +53,9 @@ def lay_grid(
 
 def blur(values: NDArray[np.generic], grid: Grid, width: float) -> Map:
     """Gaussian of that many chest units."""
-    soft: Map = ndimage.gaussian_filter(values.astype(np.float64), width / grid.step)
+    soft: Map = ndimage.gaussian_filter(
+        values.astype(np.float64), width / grid.step, mode="nearest", truncate=3.0
+    )
     return soft
 
 

@@ -39,7 +39,9 @@ def choose_settings(rng: np.random.Generator, *, in_bed: bool) -> Settings:
 def expose(tissue_cm: Map, bone_cm: Map, grid: Grid, settings: Settings) -> Map:
     """Optical density of the detector's image: minus the logarithm of what arrives, 0 in air."""
     primary = np.exp(-MU_TISSUE * tissue_cm - MU_BONE * bone_cm)
-    haze = ndimage.gaussian_filter(primary, 0.12 / grid.step, mode="nearest")
+    # So smooth that every fourth pixel is enough, at a sixteenth of the time.
+    coarse = np.ascontiguousarray(primary[::4, ::4])
+    haze = resized(ndimage.gaussian_filter(coarse, 0.03 / grid.step, mode="nearest"), grid.shape)
     mixed = (1 - settings.scattered) * primary + settings.scattered * haze
     return np.asarray(-np.log(mixed))
 
