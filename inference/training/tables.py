@@ -79,7 +79,8 @@ def _decision(summary: Mapping[str, Any], networks: Mapping[Task, str]) -> Itera
     yield _row("COVID-19", [str(confusion["true_positive"]), str(confusion["false_negative"])])
     yield _row("other", [str(confusion["false_positive"]), str(confusion["true_negative"])])
     yield ""
-    yield f"Area under the ROC over the least number of infected pixels: {summary['roc']['area']}"
+    area = _number(summary["roc"]["area"], 4)
+    yield f"Area under the ROC over the least number of infected pixels: {area}"
     yield ""
 
 
