@@ -36,7 +36,6 @@ from dicom_node.spool import Spool
 from inference.analyze import Analysis, analyze
 from inference.decode import UndecodableImage
 from inference.engines import Engine
-from inference.results import Decision
 from sr_writer.identity import Equipment
 from sr_writer.results import Output, write_results
 from sr_writer.verify import InvalidResult as InvalidDicomResult
@@ -71,7 +70,8 @@ def process(content: bytes, engine: Engine, equipment: Equipment, created: datet
     except UndecodableImage as exc:
         raise Undecodable(str(exc)) from exc
     findings = analysis.findings
-    if findings.decision is Decision.UNDETERMINED and not verdict.says_chest:
+    lung_pixels = findings.left.lung_pixels + findings.right.lung_pixels
+    if not lung_pixels and not verdict.says_chest:
         refused = Verdict(Refusal.NO_LUNGS, findings.reason, says_chest=False)
         return Processed(uid, refused, analysis, ())
     try:

@@ -43,9 +43,7 @@ def quantify(
         segments=_segments(masks),
         left=left,
         right=right,
-        infected_percent=percent(
-            left.infected_pixels + right.infected_pixels, left.lung_pixels + right.lung_pixels
-        ),
+        infected_percent=_percent_of_both(left, right),
         spacing_mm=radiograph.spacing_mm,
         spacing_source=radiograph.spacing_source,
         cautions=radiograph.cautions + masks.cautions,
@@ -57,6 +55,15 @@ def quantify(
 def percent(part: int, whole: int) -> float | None:
     """Section 3.3: infected pixels over lung pixels; None where there is no lung."""
     return 100 * part / whole if whole else None
+
+
+def _percent_of_both(left: LungMeasurement, right: LungMeasurement) -> float | None:
+    """Section 3.3; None where one lung was not found: half the lungs are not both."""
+    if not (left.lung_pixels and right.lung_pixels):
+        return None
+    return percent(
+        left.infected_pixels + right.infected_pixels, left.lung_pixels + right.lung_pixels
+    )
 
 
 def _measure(
@@ -84,6 +91,10 @@ def _decide(
     infected = left.infected_pixels + right.infected_pixels
     if infected:
         return Decision.POSITIVE, f"{infected} of {lung} lung pixels are infected."
+    if not (left.lung_pixels and right.lung_pixels):
+        # A lung that is white all over is not found: what it hides must not count as healthy.
+        reason = f"Only one lung was found; none of its {lung} pixels is infected."
+        return Decision.UNDETERMINED, reason
     return Decision.NEGATIVE, f"None of {lung} lung pixels is infected."
 
 

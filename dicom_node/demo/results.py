@@ -28,11 +28,12 @@ class Percentages:
     both: float | None
 
     def agree(self, other: "Percentages") -> bool:
-        """Whether both say the same of every lung that either speaks of."""
+        """Whether both say the same, and are silent of the same."""
         pairs = ((self.left, other.left), (self.right, other.right), (self.both, other.both))
         return all(
-            mine is None or (theirs is not None and abs(mine - theirs) <= TOLERANCE)
-            for theirs, mine in pairs
+            mine is theirs is None
+            or (mine is not None and theirs is not None and abs(mine - theirs) <= TOLERANCE)
+            for mine, theirs in pairs
         )
 
 
@@ -59,7 +60,8 @@ def count_segmentation(path: Path) -> Percentages:
     return Percentages(
         _percent(infected["left"], lung["left"]),
         _percent(infected["right"], lung["right"]),
-        _percent(sum(infected.values()), sum(lung.values())),
+        # Of both lungs only where both were found.
+        _percent(sum(infected.values()), sum(lung.values())) if all(lung.values()) else None,
     )
 
 

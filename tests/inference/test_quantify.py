@@ -104,8 +104,16 @@ def test_a_lung_that_was_not_found_has_no_percentage() -> None:
     assert found.decision is Decision.POSITIVE
     assert found.left.infected_percent is None
     assert found.left.lung_area_mm2 is None
-    assert found.infected_percent == 10
+    assert found.right.infected_percent == 10
+    assert found.infected_percent is None
     assert Caution.ONE_LUNG_ONLY in found.cautions
+
+
+def test_one_lung_without_infection_is_no_reason_to_call_both_healthy() -> None:
+    found = findings(masks(left=(0, 0), right=(600, 0)))
+    assert found.decision is Decision.UNDETERMINED
+    assert "Only one lung was found" in found.reason
+    assert (found.right.infected_percent, found.infected_percent) == (0, None)
 
 
 def test_the_four_segments_come_in_the_order_of_their_numbers() -> None:
