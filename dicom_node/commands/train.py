@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dicom_node.errors import NodeError, UsageError
+from inference.decode import UndecodableImage
 from inference.engines.pytorch import DeviceUnavailable
 from inference.results import Task
 from inference.training.checkpoint import CheckpointError
@@ -51,7 +52,7 @@ def train_networks(arguments: argparse.Namespace) -> int:
         DatasetError, WeightsError, CheckpointError, RecipeError, DeviceUnavailable,
     ) as exc:  # fmt: skip
         raise UsageError(str(exc)) from exc
-    except TrainingError as exc:
+    except (TrainingError, UndecodableImage) as exc:
         raise NodeError(str(exc)) from exc
     _show(trained)
     return 0

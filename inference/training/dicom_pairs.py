@@ -53,11 +53,13 @@ class DicomCase:
         }
         if not numbers:
             return None
+        # A fractional segment is inside from one half on (PS3.3 C.8.20.2).
+        outside = dataset.get("MaximumFractionalValue", 0) / 2
         mask = np.zeros((dataset.Rows, dataset.Columns), np.bool_)
         frames = dataset.pixel_array.reshape(-1, *mask.shape)
         for frame, groups in zip(frames, dataset.PerFrameFunctionalGroupsSequence, strict=True):
             if groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber in numbers:
-                mask |= frame > 0
+                mask |= frame > outside
         return mask
 
 
