@@ -1,9 +1,11 @@
 """Notices an image whose header calls bright what is dark, by what the lung network makes of it.
 
-The networks never saw an inverted chest, and find no plausible lungs in one. So an image in which
-they find none is shown to them inverted, and that is believed if it gives plausible lungs. Of 600
-images of COVID-QU-Ex none was inverted wrongly, and of the same 600 mislabelled none was missed.
-The second run costs time only where the first found nothing.
+The networks never saw an inverted chest, and hesitate over one. So an image over which the lung
+network hesitates is shown to it inverted as well, and the way it is surer of is taken.
+
+The limits were chosen with 400 images of COVID-QU-Ex. On 300 others, as they are and inverted: none
+inverted wrongly, none left inverted (either rate below 1 %, 95 % confidence); each was surer the
+right way up, by 0.051 at the least.
 """
 
 from dataclasses import replace
@@ -13,23 +15,31 @@ from numpy.typing import NDArray
 
 from inference.decode import Radiograph
 from inference.engines import Engine, ProbabilityMaps
-from inference.plausibility import fault_of
+from inference.laterality import divide
+from inference.plausibility import certainty_of, fault_of
 from inference.postprocess import lung_mask
 from inference.results import Caution
+
+#: As sure as this is no inverted chest: those reach 0.892. Of right images 1 to 2 % are less sure,
+#: and cost a second run.
+IN_NO_DOUBT = 0.93
+#: By how much the inverse must be surer before the header is overruled.
+SURER_BY = 0.03
 
 
 def segment_either_way(
     radiograph: Radiograph, square: NDArray[np.float32], engine: Engine
 ) -> tuple[Radiograph, ProbabilityMaps]:
-    """The maps of `square`, or of its inverse where only that shows lungs.
+    """The maps of `square`, or of its inverse where that shows lungs more surely.
 
     In the second case the radiograph returned is inverted as well, and says so.
     """
     maps = engine.segment(square)
-    if _has_lungs(maps):
+    certainty = _certainty(maps)
+    if certainty >= IN_NO_DOUBT:
         return radiograph, maps
     inverse = engine.segment(1 - square)
-    if not _has_lungs(inverse):
+    if _certainty(inverse) < certainty + SURER_BY or not _has_lungs(inverse):
         return radiograph, maps
     corrected = replace(
         radiograph,
@@ -39,5 +49,9 @@ def segment_either_way(
     return corrected, inverse
 
 
+def _certainty(maps: ProbabilityMaps) -> float:
+    return certainty_of(maps.lung, lung_mask(maps.lung))
+
+
 def _has_lungs(maps: ProbabilityMaps) -> bool:
-    return fault_of(maps.lung, lung_mask(maps.lung)) is None
+    return fault_of(maps.lung, divide(lung_mask(maps.lung))) is None

@@ -51,8 +51,8 @@ class Masks:
 def clean(maps: ProbabilityMaps) -> CleanMaps:
     """What is lung and what is infection, and whether to believe it."""
     lungs = lung_mask(maps.lung)
-    fault = fault_of(maps.lung, lungs)
     sides = divide(lungs)
+    fault = fault_of(maps.lung, sides)
     # A filled hole is lung whatever the network said; elsewhere its own values keep the outline.
     filled = np.where(lungs & (maps.lung <= THRESHOLD), np.float32(1), maps.lung)
     removed = (maps.lung > THRESHOLD) & ~lungs
