@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -111,18 +112,22 @@ def test_patient_data_is_for_the_nodes_user_alone(spool: Spool) -> None:
     assert path.parent.stat().st_mode & 0o077 == 0
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """No file may grow past 2,000 bytes: the kernel refuses the write, as a full disk would."""
+    """No file may grow past 2,000 bytes: the kernel refuses the write, as a full disk would.
+
+    Around the one call only: the limit is the process's, and pytest writes its report to a file.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_is_named_and_leaves_nothing_behind(spool: Spool, tmp_path: Path) -> None:
-    with pytest.raises(SpoolUnavailable, match=r"1\.2\.3.*File too large"):
+    with full_disk(), pytest.raises(SpoolUnavailable, match=r"1\.2\.3.*File too large"):
         spool.store_received("1.2.3", CONTENT)
     assert files(tmp_path / "spool") == []
 
