@@ -114,9 +114,10 @@ class Run:
             self.history.append(epoch)
             self._keep_if_best(epoch)
             report(epoch)
-            if self._is_done(minutes) or self.elapsed_s() - saved_at >= save_every_s:
+            if self.elapsed_s() - saved_at >= save_every_s:
                 checkpoint.save(self._state(), path)
                 saved_at = self.elapsed_s()
+        checkpoint.save(self._state(), path)
 
     def _epoch(self, minutes: float | None, advance: Callable[[float], None]) -> Epoch:
         number, recipe = len(self.history) + 1, self.plan.recipe
