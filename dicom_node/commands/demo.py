@@ -26,11 +26,11 @@ DRAWN_SHAPE = (1528, 1272)
 #: What is drawn: name in the table, kind, seed.
 CASES = (
     ("healthy", Kind.HEALTHY, 1),
-    ("opacity in the left lung", Kind.LEFT_OPACITY, 2),
-    ("opacity in the right lung", Kind.RIGHT_OPACITY, 3),
-    ("opacities in both lungs", Kind.BILATERAL_OPACITIES, 4),
-    ("lungs that touch", Kind.TOUCHING_LUNGS, 5),
-    ("lateral view", Kind.LATERAL, 6),
+    ("opacity in the left lung", Kind.LEFT_OPACITY, 4),
+    ("opacity in the right lung", Kind.RIGHT_OPACITY, 6),
+    ("opacities in both lungs", Kind.BILATERAL_OPACITIES, 6),
+    ("lungs that touch", Kind.TOUCHING_LUNGS, 3),
+    ("lateral view", Kind.LATERAL, 5),
 )
 #: A radiograph takes about a second; a slow machine may need much longer.
 RESULT_WITHIN_S = 60.0
