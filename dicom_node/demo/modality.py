@@ -4,6 +4,7 @@ Files go out byte for byte in their own transfer syntax, damaged ones too, so th
 a real sender would give it. The moment the last byte of each left is what latency counts from.
 """
 
+import socket
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -105,11 +106,16 @@ def _associate(
         port,
         ae_title=called_aet,
         max_pdu=MAX_PDU_SIZE,
-        evt_handlers=[(evt.EVT_DATA_SENT, clock.on_sent)],
+        evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once), (evt.EVT_DATA_SENT, clock.on_sent)],
     )
     if not association.is_established:
         raise DestinationUnavailable(f"no association with {called_aet}@{host}:{port}")
     return association
+
+
+def _send_at_once(event: Event) -> None:
+    """Without Nagle's algorithm, as modalities do: see sender.py."""
+    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _store(association: Association, clock: _Clock, instance: Path | Dataset, uid: str) -> Sent:
