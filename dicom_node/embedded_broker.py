@@ -20,7 +20,7 @@ from kombu.transport import virtual
 logger = logging.getLogger(__name__)
 
 #: Seconds between looks at an empty queue; kombu's default of 1 s is the node's whole budget.
-POLL_S = 0.02
+POLL_S = 0.01
 
 _SUFFIX = ".json"
 

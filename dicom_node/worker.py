@@ -53,6 +53,7 @@ class Processed:
     verdict: Verdict
     analysis: Analysis | None  #: None where the header already refused
     outputs: tuple[Output, ...]  #: empty where the instance is refused
+    build_ms: float = 0.0  #: what building and verifying the outputs took
 
 
 def process(content: bytes, engine: Engine, equipment: Equipment, created: datetime) -> Processed:
@@ -76,13 +77,14 @@ def process(content: bytes, engine: Engine, equipment: Equipment, created: datet
     if not lung_pixels and not verdict.says_chest:
         refused = Verdict(Refusal.NO_LUNGS, findings.reason, says_chest=False)
         return Processed(uid, refused, analysis, ())
+    started = time.monotonic()
     try:
         outputs = write_results(
             analysis.radiograph.header, findings, analysis.radiograph.pixels, equipment, created
         )
     except InvalidDicomResult as exc:
         raise InvalidResult(str(exc)) from exc
-    return Processed(uid, verdict, analysis, outputs)
+    return Processed(uid, verdict, analysis, outputs, 1000 * (time.monotonic() - started))
 
 
 def spool_output(spool: Spool, output: Output) -> BuiltOutput:
@@ -147,9 +149,9 @@ class Worker:
             self._announce(output_ids)
 
     def _do(self, job: Job, started: float) -> list[int]:
-        processed = process(
-            self._read_received(job), self._engine, self._equipment, job.received_at
-        )
+        content = self._read_received(job)
+        read_ms = 1000 * (time.monotonic() - started)
+        processed = process(content, self._engine, self._equipment, job.received_at)
         if not processed.outputs:
             self._ledger.skipped(job.id, self._owner, processed.verdict.reason)
             logger.info("skipped", extra=_ids(job) | {"reason": processed.verdict.reason})
@@ -162,7 +164,12 @@ class Worker:
         output_ids = self._ledger.built(job.id, self._owner, outputs, self._destinations)
         findings = processed.analysis.findings
         committed_ms = 1000 * (time.monotonic() - built_at)
-        durations_ms = dict(findings.durations_ms) | {"spool_and_commit": committed_ms}
+        durations_ms = {
+            "read": read_ms,
+            **findings.durations_ms,
+            "build": processed.build_ms,
+            "spool_and_commit": committed_ms,
+        }
         extra = {
             "decision": findings.decision.value,
             "infected_percent": findings.infected_percent,

@@ -6,6 +6,7 @@ grid, so that outlines are smooth there; on a source of the networks' size this 
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,13 +82,20 @@ def infection_mask(probability: Probability, lungs: Mask) -> Mask:
 
 def restore_masks(maps: CleanMaps, orientation: Orientation, shape: tuple[int, int]) -> Masks:
     """The four masks on a source grid of `shape` (rows, columns); empty where there is a fault."""
-    lung, infection = {}, {}
-    for side, probability in ((Laterality.LEFT, maps.left), (Laterality.RIGHT, maps.right)):
-        if maps.fault:
-            lung[side] = infection[side] = np.zeros(shape, np.bool_)
-            continue
-        lung[side] = restore_mask(probability, orientation, shape, THRESHOLD)
+    if maps.fault:
+        nothing = dict.fromkeys(Laterality, np.zeros(shape, np.bool_))
+        return Masks(nothing, nothing, maps.fault, maps.cautions)
+
+    def restore_side(probability: Probability) -> tuple[Mask, Mask]:
+        lung = restore_mask(probability, orientation, shape, THRESHOLD)
         near = ndimage.binary_dilation(probability > THRESHOLD, iterations=2)
         infected = np.where(near, maps.infection, np.float32(0))
-        infection[side] = restore_mask(infected, orientation, shape, THRESHOLD) & lung[side]
+        return lung, restore_mask(infected, orientation, shape, THRESHOLD) & lung
+
+    # A core each: the enlargement is Pillow's, which lets go of Python meanwhile.
+    with ThreadPoolExecutor(2) as pool:
+        left, right = pool.map(restore_side, (maps.left, maps.right))
+    sides = (Laterality.LEFT, left), (Laterality.RIGHT, right)
+    lung = {side: masks[0] for side, masks in sides}
+    infection = {side: masks[1] for side, masks in sides}
     return Masks(lung, infection, maps.fault, maps.cautions)

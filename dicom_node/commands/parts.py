@@ -5,6 +5,7 @@ Each part is a function of (config, stop, ready), so `up` runs them as children 
 (torch, highdicom) stay inside the part that needs them: the listener starts without them.
 """
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -80,6 +81,9 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
     engine = load_networks(config.lung_model, config.infection_model, config.device)
     spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
     warm_up()
+    # What torch and highdicom have made by now stays: the collector need not walk it for each job.
+    gc.collect()
+    gc.freeze()
     with _recovered(config, Part.WORK, spool, ledger, queues, stop) as owner:
         ready()
         Worker(
