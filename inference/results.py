@@ -39,6 +39,8 @@ class Decision(StrEnum):
     UNDETERMINED = "undetermined"
     #: The networks did not run (the instance is not a frontal chest radiograph).
     NOT_ANALYSED = "not_analysed"
+    #: The analysis broke off (unreadable pixels, a result the gate refused): nothing can be said.
+    FAILED = "failed"
 
 
 class SpacingSource(StrEnum):
@@ -80,6 +82,25 @@ class Caution(Enum):
     LUNGS_TOUCH = ("lungs_touch", "The lungs touch: they were divided at their narrowest place.")
 
 
+#: Upper ends of extent grades 1, 2 and 3, in percent of the lung; grade 0 is nothing infected.
+EXTENT_LIMITS = (25.0, 50.0, 75.0)
+
+
+def extent_grade(infected_percent: float | None) -> int | None:
+    """Our severity grade of one lung, 0..4, by how much of its projected area is infected.
+
+    0: none, 1: below 25 %, 2: 25 up to 50 %, 3: 50 to 75 %, 4: above 75 %; None where it cannot be
+    said. The steps are the extent part of the RALE-type scores (Warren et al. 2018, Wong et al.
+    2020); density is not graded, so it is ours and not comparable to a RALE score.
+    """
+    if infected_percent is None:
+        return None
+    quarter, half, three_quarters = EXTENT_LIMITS
+    if infected_percent > three_quarters:
+        return 4
+    return (infected_percent > 0) + (infected_percent >= quarter) + (infected_percent >= half)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
     """Which trained network spoke."""
@@ -110,6 +131,11 @@ class LungMeasurement:
     infected_percent: float | None  #: 0..100; None where it cannot be said
     lung_area_mm2: float | None  #: None without pixel spacing, or where it cannot be said
     infected_area_mm2: float | None  #: likewise
+
+    @property
+    def extent_grade(self) -> int | None:
+        """0..4, see `extent_grade`; None where it cannot be said."""
+        return extent_grade(self.infected_percent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ _HEADLINE: Mapping[Decision, tuple[str, _Color]] = {
     Decision.NEGATIVE: ("No COVID-19 infection seen", _WHITE),
     Decision.UNDETERMINED: ("Undetermined", _AMBER),
     Decision.NOT_ANALYSED: ("Not analysed", _AMBER),
+    Decision.FAILED: ("Analysis failed", _AMBER),
 }
 #: Letter height of plain text in the strip, as a share of the picture's width.
 _TEXT_SIZE = 1 / 52

@@ -40,6 +40,7 @@ DECISION = {
     Decision.NEGATIVE: Code("272519000", "SCT", "Absent"),
     Decision.UNDETERMINED: Code("373068000", "SCT", "Undetermined"),
     Decision.NOT_ANALYSED: Code("373068000", "SCT", "Undetermined"),
+    Decision.FAILED: Code("373068000", "SCT", "Undetermined"),
 }
 
 # The report's own structure (TID 1500, 1410).

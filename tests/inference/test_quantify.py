@@ -13,6 +13,7 @@ from inference.results import (
     Laterality,
     ModelIdentity,
     Task,
+    extent_grade,
 )
 from tests.inference.instances import instance, smooth
 
@@ -136,3 +137,14 @@ def test_models_spacing_and_cautions_are_carried_over() -> None:
 def test_percent_of_nothing_is_not_zero() -> None:
     assert percent(0, 0) is None
     assert percent(0, 5) == 0
+
+
+@pytest.mark.parametrize(
+    ("percent", "grade"),
+    [(None, None), (0.0, 0), (1e-6, 1), (24.99, 1), (25.0, 2), (49.9, 2), (50.0, 3), (75.0, 3),
+     (75.01, 4), (100.0, 4)],
+)  # fmt: skip
+def test_the_extent_grade_follows_the_quarters_of_the_lung(
+    percent: float | None, grade: int | None
+) -> None:
+    assert extent_grade(percent) == grade
