@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from inference.results import Decision, Findings, Laterality, Mask, Task
 from sr_writer.identity import RESEARCH_USE
 from sr_writer.segmentation import COLORS
+from sr_writer.wording import HEADLINE, percent
 
 _Color = tuple[int, int, int]
 
@@ -16,13 +17,10 @@ _BACKGROUND: _Color = (16, 18, 22)
 _WHITE: _Color = (240, 240, 240)
 _GRAY: _Color = (165, 170, 178)
 _AMBER: _Color = (255, 200, 80)
-_HEADLINE: Mapping[Decision, tuple[str, _Color]] = {
-    Decision.POSITIVE: ("COVID-19 infection seen", COLORS[Task.INFECTION, Laterality.LEFT]),
+_HEADLINE_COLOR: Mapping[Decision, _Color] = {
+    Decision.POSITIVE: COLORS[Task.INFECTION, Laterality.LEFT],
     # Not green: it may still be another pneumonia (paper, section 3.3).
-    Decision.NEGATIVE: ("No COVID-19 infection seen", _WHITE),
-    Decision.UNDETERMINED: ("Undetermined", _AMBER),
-    Decision.NOT_ANALYSED: ("Not analysed", _AMBER),
-    Decision.FAILED: ("Analysis failed", _AMBER),
+    Decision.NEGATIVE: _WHITE,
 }
 #: Letter height of plain text in the strip, as a share of the picture's width.
 _TEXT_SIZE = 1 / 52
@@ -82,7 +80,7 @@ def with_caption(
 
 def _lines(findings: Findings, lungs: Mapping[Laterality, Mask], width: int) -> Iterator[_Line]:
     size, margin = width * _TEXT_SIZE, 0.022
-    headline, color = _HEADLINE[findings.decision]
+    headline, color = HEADLINE[findings.decision], _HEADLINE_COLOR.get(findings.decision, _AMBER)
     gap = _Line((), size / 2)
     yield gap
     yield _Line(((margin, headline, color),), 1.7 * size)
@@ -109,16 +107,10 @@ def _figures(findings: Findings, lungs: Mapping[Laterality, Mask], size: float) 
         (0.5, "Both lungs", findings.infected_percent),
         (0.8, f"{right.value.capitalize()} lung", findings.measurement(right).infected_percent),
     )
-    figures = tuple((x, _percent(value), _WHITE) for x, _, value in shown)
+    figures = tuple((x, percent(value), _WHITE) for x, _, value in shown)
     yield _Line(figures, 2.2 * size, centred=True)
     labels = tuple((x, f"{name}, infected", _GRAY) for x, name, _ in shown)
     yield _Line(labels, size, centred=True)
-
-
-def _percent(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return "< 0.1 %" if 0 < value < 0.1 else f"{value:.1f} %"
 
 
 def _wrapped(text: str, size: float, width: float) -> Iterator[str]:

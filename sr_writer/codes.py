@@ -45,7 +45,9 @@ DECISION = {
 
 # The report's own structure (TID 1500, 1410).
 REPORT_TITLE = Code("126000", "DCM", "Imaging Measurement Report")
+PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure Reported")
 CHEST_RADIOGRAPHY = Code("399208008", "SCT", "Plain chest X-ray")
+RADIOGRAPHY = Code("363680008", "SCT", "Radiographic imaging procedure")
 ENGLISH = Code("en-US", "RFC5646", "English (United States)")
 FINDING = Code("121071", "DCM", "Finding")
 IMAGING_MEASUREMENTS = Code("126010", "DCM", "Imaging Measurements")
@@ -61,6 +63,11 @@ DEVICE_OBSERVER_MODEL = Code("121015", "DCM", "Device Observer Model Name")
 ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
 ALGORITHM_MANUFACTURER = Code("122405", "DCM", "Algorithm Manufacturer")
 ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
+
+# Key Object Selection (TID 2010).
+OF_INTEREST = Code("113000", "DCM", "Of Interest")
+KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")
+SOURCE = Code("260753009", "SCT", "Source")
 
 # Who did it, and from what.
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from inference.results import Findings, Laterality, ModelIdentity, Task
+from inference.results import Decision, Findings, Laterality, ModelIdentity, Task
 
 #: Of what we analyse and write: a change in measuring, content or layout takes the next number,
 #: and with it come new UIDs, so that no PACS holds two different objects of one name.
-RESULTS_FORMAT = "1"
+RESULTS_FORMAT = "2"
 RESEARCH_USE = "Research use only - not for diagnosis"
 
 #: The measurement group of the decision, which is no segment's.
@@ -28,19 +28,47 @@ _LONG_STRING = 64
 
 
 class Role(StrEnum):
-    """The three outputs of one radiograph."""
+    """Every output that one radiograph can have, in the order they are built and sent."""
 
+    #: Segmentation: the four masks.
     SEG = "SEG"
+    #: Comprehensive 3D SR: the figures, the decision, the reason.
     SR = "SR"
+    #: The same report as Comprehensive SR, for archives that refuse the 3D class.
+    SR2D = "SR2D"
+    #: Secondary Capture: the picture that any viewer shows.
     SC = "SC"
+    #: Key Object Selection: this radiograph is of interest. For positive ones only.
+    KO = "KO"
+    #: Grayscale Softcopy Presentation State: the outlines as graphics over the source.
+    PR = "PR"
+    #: Encapsulated PDF: all of it on one page.
+    DOC = "DOC"
 
 
 #: Beyond the numbers modalities give, so that a series list shows our results last, in this order.
-SERIES_NUMBER = {Role.SEG: 100, Role.SR: 200, Role.SC: 300}
+SERIES_NUMBER = {
+    Role.SEG: 100,
+    Role.SR: 200,
+    Role.SR2D: 210,
+    Role.SC: 300,
+    Role.KO: 400,
+    Role.PR: 500,
+    Role.DOC: 600,
+}
 _SERIES_SUBJECT = {
     Role.SEG: "Lung and COVID-19 masks",
     Role.SR: "Lung and COVID-19 report",
+    Role.SR2D: "Lung and COVID-19 report, 2D",
     Role.SC: "Lung and COVID-19 overlay",
+    Role.KO: "COVID-19 infection seen",
+    Role.PR: "Lung and COVID-19 outlines",
+    Role.DOC: "Lung and COVID-19 page",
+}
+_NOT_FOR_DIAGNOSIS = ", not for diagnosis"
+_NOTICE_SUBJECT = {
+    Decision.NOT_ANALYSED: "COVID-19: not analysed",
+    Decision.FAILED: "COVID-19: analysis failed",
 }
 
 
@@ -91,23 +119,32 @@ class Identity:
     models: tuple[ModelIdentity, ...]  #: lung, infection
     equipment: Equipment
     created: datetime  #: becomes the content date and time; give a retry the same
+    #: Of a notice, which says why there is no result: NOT_ANALYSED or FAILED.
+    notice: Decision | None = None
     pipeline: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pipeline", pipeline_digest(self.models))
 
     def sop_instance_uid(self, role: Role) -> str:
-        return derived_uid("instance", self.source_sop_instance_uid, self.pipeline, role)
+        return self._derived("instance", role)
 
     def series_instance_uid(self, role: Role) -> str:
-        return derived_uid("series", self.source_sop_instance_uid, self.pipeline, role)
+        return self._derived("series", role)
 
     def tracking_uid(self, tracking_id: str) -> str:
-        return derived_uid("tracking", self.source_sop_instance_uid, self.pipeline, tracking_id)
+        return self._derived("tracking", tracking_id)
+
+    def _derived(self, kind: str, name: str) -> str:
+        """A notice is another instance than the result it stands for, which may still come."""
+        notice = (self.notice,) if self.notice else ()
+        return derived_uid(kind, self.source_sop_instance_uid, self.pipeline, *notice, name)
 
     def series_description(self, role: Role) -> str:
+        subject = _NOTICE_SUBJECT[self.notice] if self.notice else _SERIES_SUBJECT[role]
         versions = "/".join(dict.fromkeys(model.version for model in self.models))
-        return f"{_SERIES_SUBJECT[role]} {versions}, not for diagnosis"[:_LONG_STRING]
+        room = _LONG_STRING - len(f"{subject} {_NOT_FOR_DIAGNOSIS}")
+        return f"{subject} {versions[:room]}{_NOT_FOR_DIAGNOSIS}"
 
     def algorithm(self, task: Task) -> Algorithm:
         model = next(model for model in self.models if model.task is task)
@@ -121,6 +158,9 @@ class Identity:
 
     @property
     def algorithms(self) -> tuple[Algorithm, ...]:
+        """Those that contributed: none to a notice."""
+        if self.notice:
+            return ()
         return tuple(self.algorithm(model.task) for model in self.models)
 
 

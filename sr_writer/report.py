@@ -1,4 +1,5 @@
-"""The Structured Report: TID 1500 in a Comprehensive 3D SR, as IHE AI Results asks.
+"""The Structured Report: TID 1500 in a Comprehensive 3D SR, as IHE AI Results asks, and the same in
+a Comprehensive SR for archives that do not know the 3D class.
 
 Every measurement group is TID 1410 with an image region: one without a region crashes OHIF 3.13.
 Each lung that was found has a group; so has the decision, whatever it is. Why, and with which
@@ -9,63 +10,54 @@ import numpy as np
 from highdicom.sr import (
     AlgorithmIdentification,
     CodeContentItem,
-    ContainerContentItem,
     ContentSequence,
-    DeviceObserverIdentifyingAttributes,
     FindingSite,
     GraphicTypeValues,
     ImageRegion,
-    LanguageOfContentItemAndDescendants,
     Measurement,
-    MeasurementReport,
-    ObservationContext,
-    ObserverContext,
     PlanarROIMeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
     RelationshipTypeValues,
     SourceImageForRegion,
-    TextContentItem,
     TrackingIdentifier,
 )
 from pydicom import Dataset
-from pydicom.sr.codedict import codes as dictionary
 from pydicom.sr.coding import Code
-from pydicom.uid import Comprehensive3DSRStorage, SegmentationStorage
 
 from inference.results import Decision, Findings, Laterality, LungMeasurement, Task
 from sr_writer import codes
-from sr_writer.identity import (
-    DECISION_TRACKING_ID,
-    RESEARCH_USE,
-    Identity,
-    Role,
-    tracking_id,
-)
+from sr_writer.identity import DECISION_TRACKING_ID, Identity, Role, tracking_id
 from sr_writer.outlines import Polyline, bounds, outline, rectangle
-from sr_writer.provenance import stamp
 from sr_writer.source import Source
+from sr_writer.sr_document import (
+    container_of,
+    evidence,
+    explanation,
+    measurement_report,
+    sr_document,
+)
 
 
-def build_report(source: Source, findings: Findings, identity: Identity) -> Dataset:
-    """The SR of `findings`, complete but for the attributes it inherits as received.
+def report_content(source: Source, findings: Findings, identity: Identity) -> Dataset:
+    """The root of the content tree, the same for either class of report; not to be altered."""
+    lungs = [side for side in Laterality if findings.segment(Task.LUNG, side).mask.any()]
+    measurements = container_of(codes.IMAGING_MEASUREMENTS)
+    for side in lungs:
+        measurements.ContentSequence.extend(_lung_group(side, source, findings, identity))
+    measurements.ContentSequence.extend(_decision_group(source, findings, identity))
+    cautions = [caution.text for caution in findings.cautions]
+    return measurement_report(
+        identity,
+        codes.CHEST_RADIOGRAPHY,
+        [source.header],
+        [measurements, explanation(findings.decision, findings.reason, cautions)],
+    )
 
-    highdicom builds the content, valid by construction. The document around it (PS3.3 C.17.2) is
-    written here: highdicom's own searches and copies the whole tree again, 120 ms of 190.
-    """
-    report = Dataset()
-    report.SOPClassUID = Comprehensive3DSRStorage
-    report.SOPInstanceUID = identity.sop_instance_uid(Role.SR)
-    report.Modality = "SR"
-    report.InstanceNumber = 1
-    report.ReferencedPerformedProcedureStepSequence = []
-    report.PerformedProcedureCodeSequence = []
-    report.CompletionFlag = "COMPLETE"
-    report.VerificationFlag = "UNVERIFIED"
-    report.PreliminaryFlag = "PRELIMINARY"
-    report.CurrentRequestedProcedureEvidenceSequence = [_evidence(source, identity)]
+
+def build_report(role: Role, source: Source, identity: Identity, content: Dataset) -> Dataset:
+    """The SR of `content`, complete but for the attributes it inherits as received."""
+    report = sr_document(role, source, identity, content, evidence(source, identity))
     report.CodingSchemeIdentificationSequence = [_private_scheme(identity)]
-    report.update(_content(source, findings, identity))
-    stamp(report, Role.SR, identity, source)
     return report
 
 
@@ -74,80 +66,12 @@ def figure(value: float) -> float:
     return round(value, 2) if value >= 0.01 else float(f"{value:.2g}")
 
 
-def ascii_text(text: str) -> str:
-    """Text that reads the same in whichever character set the source came in."""
-    return text.encode("ascii", "replace").decode("ascii")
-
-
-def _evidence(source: Source, identity: Identity) -> Dataset:
-    """The study, with the source and the SEG each in its series (PS3.3 C.17.2.3)."""
-    study = Dataset()
-    study.StudyInstanceUID = source.header.StudyInstanceUID
-    study.ReferencedSeriesSequence = [
-        _evidence_series(
-            source.header.SeriesInstanceUID,
-            source.header.SOPClassUID,
-            source.header.SOPInstanceUID,
-        ),
-        _evidence_series(
-            identity.series_instance_uid(Role.SEG),
-            SegmentationStorage,
-            identity.sop_instance_uid(Role.SEG),
-        ),
-    ]
-    return study
-
-
-def _evidence_series(series_uid: str, sop_class_uid: str, sop_instance_uid: str) -> Dataset:
-    instance = Dataset()
-    instance.ReferencedSOPClassUID = sop_class_uid
-    instance.ReferencedSOPInstanceUID = sop_instance_uid
-    series = Dataset()
-    series.SeriesInstanceUID = series_uid
-    series.ReferencedSOPSequence = [instance]
-    return series
-
-
 def _private_scheme(identity: Identity) -> Dataset:
     scheme = Dataset()
     scheme.CodingSchemeDesignator = codes.PRIVATE_SCHEME
     scheme.CodingSchemeName = codes.PRIVATE_SCHEME_NAME
     scheme.CodingSchemeResponsibleOrganization = identity.equipment.manufacturer
     return scheme
-
-
-def _content(source: Source, findings: Findings, identity: Identity) -> Dataset:
-    lungs = [side for side in Laterality if findings.segment(Task.LUNG, side).mask.any()]
-    report = MeasurementReport(
-        observation_context=_observer(identity),
-        procedure_reported=codes.CHEST_RADIOGRAPHY,
-        imaging_measurements=[
-            *(_lung_group(side, source, findings, identity) for side in lungs),
-            _decision_group(source, findings, identity),
-        ],
-        title=codes.REPORT_TITLE,
-        language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(codes.ENGLISH),
-        referenced_images=[source.header],
-    )
-    root: Dataset = report[0]
-    root.ContentSequence.append(_explanation(findings))
-    return root
-
-
-def _observer(identity: Identity) -> ObservationContext:
-    equipment = identity.equipment
-    device = DeviceObserverIdentifyingAttributes(
-        uid=equipment.device_uid,
-        name=equipment.model_name,
-        manufacturer_name=equipment.manufacturer,
-        model_name=equipment.model_name,
-        serial_number=equipment.device_serial_number,
-    )
-    return ObservationContext(
-        observer_device_context=ObserverContext(
-            observer_type=dictionary.DCM.Device, observer_identifying_attributes=device
-        )
-    )
 
 
 def _lung_group(
@@ -242,29 +166,6 @@ def _algorithm(task: Task, identity: Identity) -> AlgorithmIdentification:
         parameters=algorithm.parameters,
         manufacturer=algorithm.manufacturer,
     )
-
-
-def _explanation(findings: Findings) -> ContainerContentItem:
-    """Why this decision, and what to read it with (TID 1500, Qualitative Evaluations)."""
-    container = ContainerContentItem(
-        codes.QUALITATIVE_EVALUATIONS, relationship_type=RelationshipTypeValues.CONTAINS
-    )
-    texts = [
-        (codes.SUMMARY, findings.reason),
-        *((codes.COMMENT, caution.text) for caution in findings.cautions),
-        (codes.COMMENT, RESEARCH_USE),
-    ]
-    items = [
-        CodeContentItem(
-            codes.COVID_19, codes.DECISION[findings.decision], RelationshipTypeValues.CONTAINS
-        ),
-        *(
-            TextContentItem(name, ascii_text(text), RelationshipTypeValues.CONTAINS)
-            for name, text in texts
-        ),
-    ]
-    container.ContentSequence = ContentSequence(items)
-    return container
 
 
 def _modifier(name: Code, value: Code) -> CodeContentItem:

@@ -1,42 +1,93 @@
-"""The table of contents: a source header and Findings ► SEG, Structured Report, overlay.
+"""The table of contents: a source header and Findings ► the objects that leave.
 
-source  ► what is inherited, as received      segmentation ► four masks
-identity ► UIDs, series, equipment            report       ► figures, decision, reason
-part10  ► the bytes                           overlay      ► the picture anyone can open
-verify  ► the last gate
+source   ► what is inherited, as received      segmentation       ► four masks
+identity ► UIDs, series, equipment             report             ► figures, decision, reason
+part10   ► the bytes                           overlay            ► the picture anyone can open
+verify   ► the last gate                       key_objects        ► a positive one, marked
+                                               presentation_state ► outlines over the source
+notice   ► why there is no result              document           ► all of it on a page
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
 
-from inference.results import Findings
-from sr_writer.identity import Equipment, Identity, Role, identity_of
+from inference.results import Decision, Findings
+from sr_writer.identity import Equipment, Role, identity_of
+from sr_writer.key_objects import build_key_objects
+from sr_writer.output import Output, output_of
 from sr_writer.overlay import build_overlay
 from sr_writer.part10 import part10
-from sr_writer.report import build_report
+from sr_writer.report import build_report, report_content
 from sr_writer.segmentation import build_segmentation
 from sr_writer.source import read_source
-from sr_writer.verify import SOP_CLASS, verify
+from sr_writer.verify import verify
 
-__all__ = ["Output", "Role", "write_results"]
+__all__ = ["USUAL", "Output", "Results", "Role", "write_results"]
+
+#: What a destination gets unless it asks for something else.
+USUAL = (Role.SEG, Role.SR, Role.SC)
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One object that leaves."""
+class Results:
+    """All that can be written of one radiograph; what several objects share is made once.
 
-    role: Role
-    sop_class_uid: str
-    sop_instance_uid: str
-    series_instance_uid: str
-    study_instance_uid: str
-    transfer_syntax_uid: str
-    content: bytes  #: a complete Part 10 file
+    `header` is the source's, without pixels, and stays as it is; `pixels` is (rows, columns),
+    0..1, bright = dense. `created` becomes the content date and time: give every try of a job
+    the same, and it gives the same bytes.
+    """
+
+    def __init__(
+        self,
+        header: Dataset,
+        findings: Findings,
+        pixels: NDArray[np.float32],
+        equipment: Equipment,
+        created: datetime,
+    ) -> None:
+        self._source = read_source(
+            header, findings.source_sop_instance_uid, pixels.shape, findings.spacing_mm
+        )
+        self._findings = findings
+        self._pixels = pixels
+        self._identity = identity_of(findings, equipment, created)
+
+    def write(self, roles: Collection[Role]) -> tuple[Output, ...]:
+        """Just these, verified, in the order of Role; raises InvalidResult.
+
+        A Key Object Selection of a radiograph that is not positive is left out.
+        """
+        wanted = [role for role in Role if role in roles and self._exists(role)]
+        contents = {role: part10(self._build(role), self._source) for role in wanted}
+        verify(contents, self._source, self._findings, self._identity)
+        study = str(self._source.header.StudyInstanceUID)
+        return tuple(
+            output_of(role, content, study, self._identity) for role, content in contents.items()
+        )
+
+    def _exists(self, role: Role) -> bool:
+        return role is not Role.KO or self._findings.decision is Decision.POSITIVE
+
+    def _build(self, role: Role) -> Dataset:
+        source, findings, identity = self._source, self._findings, self._identity
+        match role:
+            case Role.SEG:
+                return build_segmentation(source, findings, identity)
+            case Role.SR | Role.SR2D:
+                return build_report(role, source, identity, self._report_content)
+            case Role.SC:
+                return build_overlay(source, findings, self._pixels, identity)
+            case Role.KO:
+                return build_key_objects(source, findings, identity)
+        raise NotImplementedError(role)
+
+    @cached_property
+    def _report_content(self) -> Dataset:
+        return report_content(self._source, self._findings, self._identity)
 
 
 def write_results(
@@ -45,34 +96,7 @@ def write_results(
     pixels: NDArray[np.float32],
     equipment: Equipment,
     created: datetime,
+    roles: Collection[Role] = USUAL,
 ) -> tuple[Output, ...]:
-    """SEG, SR and overlay of one radiograph, verified; the same input gives the same bytes.
-
-    `header` is the source's, without pixels, and stays as it is; `pixels` is (rows, columns),
-    0..1, bright = dense. `created` becomes the content date and time: give every try of a job
-    the same. Raises InvalidResult.
-    """
-    source = read_source(
-        header, findings.source_sop_instance_uid, pixels.shape, findings.spacing_mm
-    )
-    identity = identity_of(findings, equipment, created)
-    contents = {
-        Role.SEG: part10(build_segmentation(source, findings, identity), source),
-        Role.SR: part10(build_report(source, findings, identity), source),
-        Role.SC: part10(build_overlay(source, findings, pixels, identity), source),
-    }
-    verify(contents, source, findings, identity)
-    study = str(source.header.StudyInstanceUID)
-    return tuple(_output(role, content, study, identity) for role, content in contents.items())
-
-
-def _output(role: Role, content: bytes, study: str, identity: Identity) -> Output:
-    return Output(
-        role=role,
-        sop_class_uid=SOP_CLASS[role],
-        sop_instance_uid=identity.sop_instance_uid(role),
-        series_instance_uid=identity.series_instance_uid(role),
-        study_instance_uid=study,
-        transfer_syntax_uid=ExplicitVRLittleEndian,
-        content=content,
-    )
+    """The outputs of one radiograph in one call, see Results."""
+    return Results(header, findings, pixels, equipment, created).write(roles)

@@ -119,6 +119,14 @@ def read_source(
     return Source(prepared, inherited, orientation)
 
 
+def stated_shape(header: Dataset) -> tuple[int, int] | None:
+    """(rows, columns) as the header states them; None where it does not, or not as numbers."""
+    sizes = [_ints(encoded_value(header, Tag(keyword))) for keyword in ("Rows", "Columns")]
+    if any(len(size) != 1 or size[0] < 1 for size in sizes):
+        return None
+    return sizes[0][0], sizes[1][0]
+
+
 def _identified(received: Dataset, sop_instance_uid: str) -> Dataset:
     """The well-formed part of the header, but for size and geometry."""
     prepared = Dataset()
@@ -214,6 +222,11 @@ def _ascii(received: Dataset, keyword: str) -> str:
         return (encoded_value(received, Tag(keyword)) or b"").decode("ascii").strip(" \0")
     except UnicodeDecodeError:
         return ""
+
+
+def _ints(value: bytes | None) -> tuple[int, ...]:
+    """The numbers of a US value."""
+    return struct.unpack(f"<{len(value) // 2}H", value) if value and len(value) % 2 == 0 else ()
 
 
 def _patient_orientation(received: Dataset) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from pydicom import Dataset, dcmread, dcmwrite
 
 from inference.results import Laterality, Task
 from sr_writer import codes
-from sr_writer.results import Role
+from sr_writer.results import USUAL, Role
 from sr_writer.verify import InvalidResult, verify
 from tests.sr_writer.examples import findings, header, identity, source_of, usual_results, write
 from tests.sr_writer.reading import everything, is_named
@@ -148,14 +148,14 @@ SC = [
     (without("SourceImageSequence"), "SourceImageSequence"),
 ]
 CASES = [
-    *((role, change, message) for role in Role for change, message in ANY),
+    *((role, change, message) for role in USUAL for change, message in ANY),
     *((Role.SEG, change, message) for change, message in SEG),
     *((Role.SR, change, message) for change, message in SR),
     *((Role.SC, change, message) for change, message in SC),
 ]
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("role", USUAL)
 def test_what_was_written_passes_and_so_does_a_copy_of_another_writer(role: Role) -> None:
     check(role, usual_results()[role].content)
     check(role, altered(role, lambda _: None))
@@ -169,7 +169,7 @@ def test_a_wrong_object_is_refused_by_name(role: Role, change: Change, message: 
     assert identity().sop_instance_uid(role) in str(refused.value)
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("role", USUAL)
 def test_bytes_that_break_off_are_refused(role: Role) -> None:
     content = usual_results()[role].content
     for length in (0, 100, 200, len(content) // 2):

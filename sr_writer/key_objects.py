@@ -1,0 +1,58 @@
+"""The Key Object Selection (PS3.3 A.35.4, TID 2010): a positive radiograph is "Of Interest".
+
+A PACS puts what it selects on top of a list, so it is written for positive radiographs alone.
+"""
+
+from highdicom.sr import (
+    ContainerContentItem,
+    ContentSequence,
+    ImageContentItem,
+    RelationshipTypeValues,
+)
+from pydicom import Dataset
+
+from inference.results import Decision, Findings
+from sr_writer import codes
+from sr_writer.identity import RESEARCH_USE, Identity, Role
+from sr_writer.output import SOP_CLASS
+from sr_writer.provenance import stamp
+from sr_writer.source import Source
+from sr_writer.sr_document import device_observer, evidence, text_of
+from sr_writer.wording import HEADLINE, percent
+
+
+def build_key_objects(source: Source, findings: Findings, identity: Identity) -> Dataset:
+    """The KO of `findings`, which are positive, but for the attributes it inherits as received."""
+    document = Dataset()
+    document.SOPClassUID = SOP_CLASS[Role.KO]
+    document.SOPInstanceUID = identity.sop_instance_uid(Role.KO)
+    document.Modality = "KO"
+    document.InstanceNumber = 1
+    document.ReferencedPerformedProcedureStepSequence = []
+    document.CurrentRequestedProcedureEvidenceSequence = [evidence(source, identity)]
+    document.update(_content(source, findings, identity))
+    stamp(document, Role.KO, identity, source)
+    return document
+
+
+def _content(source: Source, findings: Findings, identity: Identity) -> Dataset:
+    header = source.header
+    root = ContainerContentItem(codes.OF_INTEREST, template_id="2010")
+    root.ContentSequence = ContentSequence()
+    root.ContentSequence.extend(device_observer(identity))
+    said = f"{HEADLINE[Decision.POSITIVE]}: {percent(findings.infected_percent)} of both lungs"
+    root.ContentSequence.append(text_of(codes.KEY_OBJECT_DESCRIPTION, f"{said}. {RESEARCH_USE}"))
+    for sop_class_uid, sop_instance_uid in (
+        (header.SOPClassUID, header.SOPInstanceUID),
+        (SOP_CLASS[Role.SEG], identity.sop_instance_uid(Role.SEG)),
+    ):
+        root.ContentSequence.append(
+            ImageContentItem(
+                codes.SOURCE,
+                sop_class_uid,
+                sop_instance_uid,
+                relationship_type=RelationshipTypeValues.CONTAINS,
+            )
+        )
+    content: Dataset = root
+    return content

@@ -1,0 +1,68 @@
+"""The notice: a report that there is no result, and why. Silence would be read as "nothing found".
+
+TID 1500 with Qualitative Evaluations alone. A measurement group would need an image region (one
+without crashes OHIF 3.13), and where nothing was analysed there is no region to show.
+"""
+
+from datetime import datetime
+
+from pydicom import Dataset
+from pydicom.uid import (
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    SecondaryCaptureImageStorage,
+)
+
+from inference.results import Decision, ModelIdentity
+from sr_writer import codes
+from sr_writer.identity import Equipment, Identity, Role
+from sr_writer.output import Output, output_of
+from sr_writer.part10 import part10
+from sr_writer.source import read_source, stated_shape
+from sr_writer.sr_document import evidence, explanation, measurement_report, sr_document
+from sr_writer.verify import verify_notice
+from sr_writer.wording import HEADLINE
+
+#: What the image library can describe from rows and columns alone (TID 1602).
+_RADIOGRAPHS = frozenset(
+    {
+        ComputedRadiographyImageStorage,
+        DigitalXRayImageStorageForPresentation,
+        DigitalXRayImageStorageForProcessing,
+        SecondaryCaptureImageStorage,
+    }
+)
+
+
+def write_notice(
+    header: Dataset,
+    sop_instance_uid: str,
+    decision: Decision,
+    reason: str,
+    models: tuple[ModelIdentity, ...],
+    equipment: Equipment,
+    created: datetime,
+    role: Role = Role.SR,
+) -> Output:
+    """Why there is no result: `decision` is NOT_ANALYSED or FAILED, `reason` a sentence for people.
+
+    `header` is whatever is known of the source, `models` those of the pipeline that passed it over.
+    The same input gives the same bytes. Raises InvalidResult.
+    """
+    if decision not in (Decision.NOT_ANALYSED, Decision.FAILED):
+        raise ValueError(f"{decision} is a result: it has a report, not a notice")
+    shape = stated_shape(header)
+    source = read_source(header, sop_instance_uid, shape or (1, 1), None)
+    identity = Identity(sop_instance_uid, models, equipment, created, notice=decision)
+    is_described = shape is not None and source.header.SOPClassUID in _RADIOGRAPHS
+    root = measurement_report(
+        identity,
+        codes.RADIOGRAPHY,
+        [source.header] if is_described else [],
+        [explanation(decision, reason, [HEADLINE[decision]])],
+    )
+    document = sr_document(role, source, identity, root, evidence(source))
+    content = part10(document, source)
+    verify_notice(role, content, source, identity, reason)
+    return output_of(role, content, str(source.header.StudyInstanceUID), identity)

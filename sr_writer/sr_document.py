@@ -1,0 +1,138 @@
+"""What every SR document has around its findings (PS3.3 C.17.2, C.17.3; TID 1500, TID 1001).
+
+highdicom makes the content items, valid by construction. Document and root are written here:
+highdicom's own search and copy the whole tree again, 120 ms of 190.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from highdicom.sr import (
+    CodeContentItem,
+    ContainerContentItem,
+    ContentItem,
+    ContentSequence,
+    DeviceObserverIdentifyingAttributes,
+    ImageLibrary,
+    LanguageOfContentItemAndDescendants,
+    ObserverContext,
+    RelationshipTypeValues,
+    TextContentItem,
+)
+from pydicom import Dataset
+from pydicom.sr.codedict import codes as dictionary
+from pydicom.sr.coding import Code
+
+from inference.results import Decision
+from sr_writer import codes
+from sr_writer.identity import RESEARCH_USE, Identity, Role
+from sr_writer.output import SOP_CLASS
+from sr_writer.provenance import stamp
+from sr_writer.source import Source
+
+
+def sr_document(
+    role: Role, source: Source, identity: Identity, root: Dataset, study: Dataset
+) -> Dataset:
+    """A complete, unverified document with the content of `root` and the evidence of `study`."""
+    document = Dataset()
+    document.SOPClassUID = SOP_CLASS[role]
+    document.SOPInstanceUID = identity.sop_instance_uid(role)
+    document.Modality = "SR"
+    document.InstanceNumber = 1
+    document.ReferencedPerformedProcedureStepSequence = []
+    document.PerformedProcedureCodeSequence = []
+    document.CompletionFlag = "COMPLETE"
+    document.VerificationFlag = "UNVERIFIED"
+    document.PreliminaryFlag = "PRELIMINARY"
+    document.CurrentRequestedProcedureEvidenceSequence = [study]
+    document.update(root)
+    stamp(document, role, identity, source)
+    return document
+
+
+def evidence(source: Source, segmentation: Identity | None = None) -> Dataset:
+    """The study, with the source and the SEG of `segmentation` each in its series (C.17.2.3)."""
+    header = source.header
+    study = Dataset()
+    study.StudyInstanceUID = header.StudyInstanceUID
+    study.ReferencedSeriesSequence = [
+        _series(header.SeriesInstanceUID, header.SOPClassUID, header.SOPInstanceUID)
+    ]
+    if segmentation is not None:
+        study.ReferencedSeriesSequence.append(
+            _series(
+                segmentation.series_instance_uid(Role.SEG),
+                SOP_CLASS[Role.SEG],
+                segmentation.sop_instance_uid(Role.SEG),
+            )
+        )
+    return study
+
+
+def measurement_report(
+    identity: Identity, procedure: Code, images: Sequence[Dataset], content: Iterable[ContentItem]
+) -> Dataset:
+    """The root of TID 1500: language, observer, procedure, image library, then `content`."""
+    root = ContainerContentItem(codes.REPORT_TITLE, template_id="1500")
+    root.ContentSequence = ContentSequence()
+    root.ContentSequence.extend(LanguageOfContentItemAndDescendants(codes.ENGLISH))
+    root.ContentSequence.extend(device_observer(identity))
+    root.ContentSequence.append(
+        CodeContentItem(codes.PROCEDURE_REPORTED, procedure, RelationshipTypeValues.HAS_CONCEPT_MOD)
+    )
+    if images:
+        root.ContentSequence.extend(ImageLibrary(images))
+    root.ContentSequence.extend(content)
+    dataset: Dataset = root
+    return dataset
+
+
+def device_observer(identity: Identity) -> ObserverContext:
+    """This node, as who observed (TID 1004)."""
+    equipment = identity.equipment
+    device = DeviceObserverIdentifyingAttributes(
+        uid=equipment.device_uid,
+        name=equipment.model_name,
+        manufacturer_name=equipment.manufacturer,
+        model_name=equipment.model_name,
+        serial_number=equipment.device_serial_number,
+    )
+    return ObserverContext(dictionary.DCM.Device, device)
+
+
+def explanation(decision: Decision, reason: str, comments: Iterable[str]) -> ContainerContentItem:
+    """Why this decision, and what to read it with (TID 1500, Qualitative Evaluations)."""
+    container = container_of(codes.QUALITATIVE_EVALUATIONS)
+    container.ContentSequence.append(
+        CodeContentItem(codes.COVID_19, codes.DECISION[decision], RelationshipTypeValues.CONTAINS)
+    )
+    container.ContentSequence.append(text_of(codes.SUMMARY, reason))
+    for comment in (*comments, RESEARCH_USE):
+        container.ContentSequence.append(text_of(codes.COMMENT, comment))
+    return container
+
+
+def container_of(name: Code) -> ContainerContentItem:
+    """An empty container, to be put below another."""
+    container = ContainerContentItem(name, relationship_type=RelationshipTypeValues.CONTAINS)
+    container.ContentSequence = ContentSequence()
+    return container
+
+
+def text_of(name: Code, text: str) -> TextContentItem:
+    return TextContentItem(name, ascii_text(text), RelationshipTypeValues.CONTAINS)
+
+
+def ascii_text(text: str) -> str:
+    """Text that reads the same in whichever character set the source came in."""
+    return text.encode("ascii", "replace").decode("ascii")
+
+
+def _series(series_uid: str, sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    instance = Dataset()
+    instance.ReferencedSOPClassUID = sop_class_uid
+    instance.ReferencedSOPInstanceUID = sop_instance_uid
+    series = Dataset()
+    series.SeriesInstanceUID = series_uid
+    series.ReferencedSOPSequence = [instance]
+    return series

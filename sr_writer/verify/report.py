@@ -1,0 +1,102 @@
+"""The gate's look at a report, and at a notice, which is a report without figures."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from pydicom import Dataset
+
+from inference.results import Decision, Findings, Laterality, Task
+from sr_writer import codes
+from sr_writer.identity import DECISION_TRACKING_ID, Identity, Role, tracking_id
+from sr_writer.source import Source
+from sr_writer.sr_document import ascii_text
+from sr_writer.verify.content import (
+    equipment_faults,
+    evidence_faults,
+    is_named,
+    items_below,
+    numbers,
+    texts,
+)
+from sr_writer.verify.instance import has_code
+
+#: Half a unit of the second decimal, to which the report rounds.
+_ROUNDING = 0.005 + 1e-9
+
+
+def report_faults(
+    dataset: Dataset, source: Source, findings: Findings, identity: Identity
+) -> Iterator[str]:
+    """Evidence, a region for every group, figures that the SEG's pixels bear out, equipment."""
+    if "CodingSchemeIdentificationSequence" not in dataset:
+        yield "it does not identify its private coding scheme"
+    seg = identity.sop_instance_uid(Role.SEG)
+    yield from evidence_faults(dataset, {source.header.SOPInstanceUID, seg})
+    groups = dict(_groups(dataset))
+    for name, items in groups.items():
+        if not any(_is_region(item, source.header) for item in items):
+            yield f"group {name} has no closed region within the source image"
+    yield from _figure_faults(groups, findings)
+    yield from _explanation_faults(dataset, findings.decision, findings.reason)
+    yield from equipment_faults(dataset)
+
+
+def notice_faults(
+    dataset: Dataset, source: Source, identity: Identity, reason: str
+) -> Iterator[str]:
+    """Evidence, the reason, equipment; and no group, since none could have a region."""
+    yield from evidence_faults(dataset, {source.header.SOPInstanceUID})
+    if list(_groups(dataset)):
+        yield "it has a measurement group"
+    yield from _explanation_faults(dataset, identity.notice, reason)
+    yield from equipment_faults(dataset)
+
+
+def _figure_faults(groups: Mapping[str, list[Dataset]], findings: Findings) -> Iterator[str]:
+    """Compare what is written with the masks counted anew: those the SEG was found to hold."""
+    counts = [
+        [int(np.count_nonzero(findings.segment(task, side).mask)) for task in Task]
+        for side in Laterality
+    ]
+    counts.append([sum(both) for both in zip(*counts, strict=True)])
+    names = [*(tracking_id(Task.LUNG, side) for side in Laterality), DECISION_TRACKING_ID]
+    said = [findings.measurement(side).infected_percent for side in Laterality]
+    said.append(findings.infected_percent)
+    for name, (lung, infected), percent in zip(names, counts, said, strict=True):
+        written = numbers(groups.get(name, []), codes.INFECTED_PERCENT)
+        expected = [] if percent is None else [100 * infected / max(lung, 1)]
+        if len(written) != len(expected) or any(
+            abs(a - b) > _ROUNDING for a, b in zip(written, expected, strict=True)
+        ):
+            yield f"group {name} says {written} percent where the SEG's pixels say {expected}"
+
+
+def _explanation_faults(dataset: Dataset, decision: Decision | None, reason: str) -> Iterator[str]:
+    """Whether the Qualitative Evaluations say this decision and why."""
+    [container] = [
+        item for item in dataset.ContentSequence if is_named(item, codes.QUALITATIVE_EVALUATIONS)
+    ]
+    items = list(container.ContentSequence)
+    said = [item.ConceptCodeSequence[0] for item in items if is_named(item, codes.COVID_19)]
+    if decision is None or not (len(said) == 1 and has_code(said[0], codes.DECISION[decision])):
+        yield f"it does not say that the decision is {decision}"
+    if texts(items, codes.SUMMARY) != [ascii_text(reason)]:
+        yield "it does not say why"
+
+
+def _groups(dataset: Dataset) -> Iterator[tuple[str, list[Dataset]]]:
+    """Each measurement group's tracking identifier and content items."""
+    for item in items_below(dataset):
+        if is_named(item, codes.MEASUREMENT_GROUP):
+            items = list(item.ContentSequence)
+            yield texts(items, codes.TRACKING_IDENTIFIER)[0], items
+
+
+def _is_region(item: Dataset, header: Dataset) -> bool:
+    if item.ValueType != "SCOORD":
+        return False
+    points = np.reshape(item.GraphicData, (-1, 2))
+    inside = (points >= 0).all() and (points <= (header.Columns, header.Rows)).all()
+    closed = len(points) >= 4 and (points[0] == points[-1]).all()
+    image = item.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+    return bool(inside and closed and image == header.SOPInstanceUID)
