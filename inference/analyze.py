@@ -16,6 +16,7 @@ from inference.decode import Radiograph, read_radiograph
 from inference.engines import Engine
 from inference.polarity import segment_either_way
 from inference.postprocess import clean, restore_masks
+from inference.quality import note_quality
 from inference.quantify import quantify
 from inference.resize import fit
 from inference.results import Findings
@@ -36,6 +37,7 @@ def analyze(source: Path | bytes | Dataset, engine: Engine) -> Analysis:
         radiograph = read_radiograph(source)
     with clock.stage("resize"):
         square = fit(radiograph.pixels, radiograph.orientation, engine.size)
+        radiograph = note_quality(radiograph, square)
     with clock.stage("networks"):
         radiograph, maps = segment_either_way(radiograph, square, engine)
     with clock.stage("postprocess"):

@@ -21,6 +21,7 @@ from inference.decoders import MAX_PIXELS, UndecodableImage, decode
 from inference.elements import value_of
 from inference.grayscale import to_gray
 from inference.orientation import Orientation, parse
+from inference.patient_age import is_minor
 from inference.results import Caution, SpacingSource
 
 __all__ = ["MAX_PIXELS", "Radiograph", "UndecodableImage", "read_radiograph"]
@@ -116,6 +117,8 @@ def _cautions(
         yield Caution.SPACING_AT_DETECTOR
     if value_of(header, "PresentationIntentType") == "FOR PROCESSING":
         yield Caution.FOR_PROCESSING
+    if is_minor(header):
+        yield Caution.UNDER_18
 
 
 def _is_detector_spacing(header: Dataset) -> bool:

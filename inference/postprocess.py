@@ -17,6 +17,7 @@ from inference.engines import ProbabilityMaps
 from inference.laterality import divide
 from inference.orientation import Orientation
 from inference.plausibility import fault_of
+from inference.quality import lung_cautions
 from inference.resize import restore_mask
 from inference.results import Caution, Laterality, Mask
 
@@ -59,7 +60,8 @@ def clean(maps: ProbabilityMaps) -> CleanMaps:
     removed = (maps.lung > THRESHOLD) & ~lungs
     right = np.where(sides.left | removed, np.float32(0), filled)
     left = np.where(sides.right | removed, np.float32(0), filled)
-    return CleanMaps(right, left, maps.infection, fault, sides.cautions if not fault else ())
+    cautions = () if fault else (*sides.cautions, *lung_cautions(sides))
+    return CleanMaps(right, left, maps.infection, fault, cautions)
 
 
 def lung_mask(probability: Probability) -> Mask:

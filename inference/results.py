@@ -80,6 +80,20 @@ class Caution(Enum):
     )
     ONE_LUNG_ONLY = ("one_lung_only", "Only one lung was found.")
     LUNGS_TOUCH = ("lungs_touch", "The lungs touch: they were divided at their narrowest place.")
+    LUNGS_UNEQUAL = (
+        "lungs_unequal",
+        "One lung found is much smaller than the other: part of it may have been missed.",
+    )
+    LUNG_AT_BORDER = (
+        "lung_at_border",
+        "A lung reaches the border of the image: percentages are of the part that is shown.",
+    )
+    LOW_CONTRAST = ("low_contrast", "The image has little contrast: findings are less certain.")
+    SATURATED = (
+        "saturated",
+        "Much of the image is wholly black or white: what lies there cannot be judged.",
+    )
+    UNDER_18 = ("under_18", "The patient is under 18: the networks were not made for children.")
 
 
 #: Upper ends of extent grades 1, 2 and 3, in percent of the lung; grade 0 is nothing infected.
