@@ -1,15 +1,15 @@
-"""What is written on the overlay: side markers in its corners and the strip below it."""
+"""What is written around the overlay's picture: side letters above it, the strip below it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from inference.results import Decision, Findings, Laterality, Mask, Task
+from inference.results import Decision, Findings, Laterality, Task
 from sr_writer.identity import RESEARCH_USE
+from sr_writer.painting import Painting, Sides
 from sr_writer.segmentation import COLORS
-from sr_writer.wording import HEADLINE, percent
+from sr_writer.wording import HEADLINE, extent, percent
 
 _Color = tuple[int, int, int]
 
@@ -42,43 +42,42 @@ class _Line:
         return self.size * _LEADING
 
 
-def draw_sides(picture: Image.Image, lungs: Mapping[Laterality, Mask]) -> None:
-    """R and L in the upper corners, on the patient's sides as the masks have them."""
-    left_first = _sides_across(lungs)
-    if left_first is None:
-        return
-    draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(picture.width / 18)
-    margin = picture.width / 45
-    places = ((margin, "la"), (picture.width - margin, "ra"))
-    for side, (x, anchor) in zip(left_first, places, strict=True):
-        letter = side.value[0].upper()
-        draw.text(
-            (x, margin), letter, _WHITE, font, anchor, stroke_width=3, stroke_fill=_BACKGROUND
-        )
+def with_caption(painting: Painting, findings: Findings) -> Image.Image:
+    """The picture between a band with the side letters and the strip of words.
 
-
-def with_caption(
-    picture: Image.Image, findings: Findings, lungs: Mapping[Laterality, Mask]
-) -> Image.Image:
-    """`picture` with the strip below it."""
-    lines = list(_lines(findings, lungs, picture.width))
-    canvas_height = picture.height + round(sum(line.height for line in lines))
-    canvas = Image.new("RGB", (picture.width, canvas_height), _BACKGROUND)
-    canvas.paste(picture)
-    draw, top = ImageDraw.Draw(canvas), float(picture.height)
-    for line in lines:
-        if line.band is not None:
-            draw.rectangle((0, top, picture.width, canvas_height), line.band)
-        font = ImageFont.load_default(line.size)
-        anchor = "mm" if line.centred else "lm"
-        for x, text, color in line.texts:
-            draw.text((x * picture.width, top + line.height / 2), text, color, font, anchor)
-        top += line.height
+    Nothing is written on the picture itself: a letter in its corner could hide a lead marker there.
+    """
+    picture = painting.image
+    above, below = list(_letters(painting)), list(_lines(findings, painting.sides, picture.width))
+    top, bottom = (round(sum(line.height for line in lines)) for lines in (above, below))
+    canvas = Image.new("RGB", (picture.width, top + picture.height + bottom), _BACKGROUND)
+    canvas.paste(picture, (0, top))
+    _write(canvas, 0, above)
+    _write(canvas, top + picture.height, below)
     return canvas
 
 
-def _lines(findings: Findings, lungs: Mapping[Laterality, Mask], width: int) -> Iterator[_Line]:
+def _write(canvas: Image.Image, top: float, lines: Iterable[_Line]) -> None:
+    draw = ImageDraw.Draw(canvas)
+    for line in lines:
+        if line.band is not None:
+            draw.rectangle((0, top, canvas.width, canvas.height), line.band)
+        font = ImageFont.load_default(line.size)
+        anchor = "mm" if line.centred else "lm"
+        for x, text, color in line.texts:
+            draw.text((x * canvas.width, top + line.height / 2), text, color, font, anchor)
+        top += line.height
+
+
+def _letters(painting: Painting) -> Iterator[_Line]:
+    """R and L above the picture, on the patient's sides as the masks have them."""
+    if painting.sides is not None:
+        left, right = (side.value[0].upper() for side in painting.sides)
+        letters = ((0.035, left, _WHITE), (0.965, right, _WHITE))
+        yield _Line(letters, 2 * painting.image.width * _TEXT_SIZE, centred=True)
+
+
+def _lines(findings: Findings, sides: Sides | None, width: int) -> Iterator[_Line]:
     size, margin = width * _TEXT_SIZE, 0.022
     headline, color = HEADLINE[findings.decision], _HEADLINE_COLOR.get(findings.decision, _AMBER)
     gap = _Line((), size / 2)
@@ -87,7 +86,7 @@ def _lines(findings: Findings, lungs: Mapping[Laterality, Mask], width: int) -> 
     for text in _wrapped(findings.reason, size, width * (1 - 2 * margin)):
         yield _Line(((margin, text, _GRAY),), size)
     yield gap
-    yield from _figures(findings, lungs, size)
+    yield from _figures(findings, sides, size)
     yield gap
     for caution in findings.cautions:
         for text in _wrapped(caution.text, size, width * (1 - 2 * margin)):
@@ -99,18 +98,19 @@ def _lines(findings: Findings, lungs: Mapping[Laterality, Mask], width: int) -> 
     yield _Line(((0.5, RESEARCH_USE, _BACKGROUND),), 1.5 * size, centred=True, band=_AMBER)
 
 
-def _figures(findings: Findings, lungs: Mapping[Laterality, Mask], size: float) -> Iterator[_Line]:
-    """The percentages, each lung's below the lung."""
-    left, right = _sides_across(lungs) or (Laterality.RIGHT, Laterality.LEFT)
-    shown = (
-        (0.2, f"{left.value.capitalize()} lung", findings.measurement(left).infected_percent),
-        (0.5, "Both lungs", findings.infected_percent),
-        (0.8, f"{right.value.capitalize()} lung", findings.measurement(right).infected_percent),
-    )
-    figures = tuple((x, percent(value), _WHITE) for x, _, value in shown)
-    yield _Line(figures, 2.2 * size, centred=True)
-    labels = tuple((x, f"{name}, infected", _GRAY) for x, name, _ in shown)
-    yield _Line(labels, size, centred=True)
+def _figures(findings: Findings, sides: Sides | None, size: float) -> Iterator[_Line]:
+    """The percentages and extent grades, each lung's below the lung."""
+    left, right = sides or (Laterality.RIGHT, Laterality.LEFT)
+    places = ((0.2, findings.measurement(left)), (0.8, findings.measurement(right)))
+    figures = [(x, percent(lung.infected_percent), _WHITE) for x, lung in places]
+    figures.append((0.5, percent(findings.infected_percent), _WHITE))
+    yield _Line(tuple(figures), 2.2 * size, centred=True)
+    labels = [(x, f"{lung.laterality.value.capitalize()} lung, infected") for x, lung in places]
+    labels.append((0.5, "Both lungs, infected"))
+    yield _Line(tuple((x, label, _GRAY) for x, label in labels), size, centred=True)
+    if any(lung.extent_grade is not None for _, lung in places):
+        grades = [(x, extent(lung.extent_grade), _GRAY) for x, lung in places]
+        yield _Line(tuple(grades), size, centred=True)
 
 
 def _wrapped(text: str, size: float, width: float) -> Iterator[str]:
@@ -123,21 +123,3 @@ def _wrapped(text: str, size: float, width: float) -> Iterator[str]:
             longer = word
         line = longer
     yield line
-
-
-def _sides_across(lungs: Mapping[Laterality, Mask]) -> tuple[Laterality, Laterality] | None:
-    """Whose side is where, from the picture's left; None where no lung was found."""
-    places = {side: _centre(mask) for side, mask in lungs.items() if mask.any()}
-    if not places:
-        return None
-    right = places.get(Laterality.RIGHT, 1 - places.get(Laterality.LEFT, 0.5))
-    left = places.get(Laterality.LEFT, 1 - right)
-    if right <= left:
-        return Laterality.RIGHT, Laterality.LEFT
-    return Laterality.LEFT, Laterality.RIGHT
-
-
-def _centre(mask: Mask) -> float:
-    """The mean column of `mask`, 0..1 of its width."""
-    columns = np.arange(mask.shape[1]) + 0.5
-    return float(np.average(columns, weights=mask.sum(axis=0)) / mask.shape[1])

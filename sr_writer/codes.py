@@ -17,11 +17,14 @@ PRIVATE_SCHEME_NAME = "CXR node private concepts"
 # writes them beside the lungs.
 INFECTED_PERCENT = Code("INFPERC", PRIVATE_SCHEME, "Infected lung area")
 INFECTED_PIXELS = Code("INFPIX", PRIVATE_SCHEME, "Infected lung pixels")
+#: Of one lung (inference.results.extent_grade); the scale is in its unit.
+EXTENT_GRADE = Code("EXTGRADE", PRIVATE_SCHEME, "Extent grade, this node's")
 AREA = Code("42798000", "SCT", "Area")
 
 PERCENT = Code("%", "UCUM", "Percent")
 SQUARE_MILLIMETER = Code("mm2", "UCUM", "square millimeter")
 PIXELS = Code("{pixels}", "UCUM", "Pixels")
+GRADE_0_TO_4 = Code("{0:4}", "UCUM", "range: 0:4")
 
 # Anatomy and finding.
 LUNG = Code("39607008", "SCT", "Lung")

@@ -11,14 +11,14 @@ from highdicom.sr import (
 )
 from pydicom import Dataset
 
-from inference.results import Decision, Findings
+from inference.results import Findings
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE, Identity, Role
 from sr_writer.output import SOP_CLASS
 from sr_writer.provenance import stamp
 from sr_writer.source import Source
 from sr_writer.sr_document import device_observer, evidence, text_of
-from sr_writer.wording import HEADLINE, percent
+from sr_writer.wording import HEADLINE
 
 
 def build_key_objects(source: Source, findings: Findings, identity: Identity) -> Dataset:
@@ -40,8 +40,8 @@ def _content(source: Source, findings: Findings, identity: Identity) -> Dataset:
     root = ContainerContentItem(codes.OF_INTEREST, template_id="2010")
     root.ContentSequence = ContentSequence()
     root.ContentSequence.extend(device_observer(identity))
-    said = f"{HEADLINE[Decision.POSITIVE]}: {percent(findings.infected_percent)} of both lungs"
-    root.ContentSequence.append(text_of(codes.KEY_OBJECT_DESCRIPTION, f"{said}. {RESEARCH_USE}"))
+    said = f"{HEADLINE[findings.decision]}. {findings.reason} {RESEARCH_USE}"
+    root.ContentSequence.append(text_of(codes.KEY_OBJECT_DESCRIPTION, said))
     for sop_class_uid, sop_instance_uid in (
         (header.SOPClassUID, header.SOPInstanceUID),
         (SOP_CLASS[Role.SEG], identity.sop_instance_uid(Role.SEG)),

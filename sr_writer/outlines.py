@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import approximate_polygon, find_contours
 
-from inference.results import Mask
+from inference.results import Findings, Laterality, Mask, Task
 
 Polyline = NDArray[np.float64]  #: (points, 2): column, row; the first point again at the end
 
@@ -19,23 +19,41 @@ _TRACE_SIZE = 512
 _TOLERANCE = 0.7
 
 
-def outline(mask: Mask) -> Polyline:
-    """The outer outline of the largest region of `mask`, which has at least one True pixel."""
+class Outlines:
+    """The outlines of one radiograph's segments, each traced when it is first asked for."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._traced: dict[tuple[Task, Laterality], tuple[Polyline, ...]] = {}
+
+    def of(self, task: Task, side: Laterality) -> tuple[Polyline, ...]:
+        """As `trace` gives them."""
+        if (task, side) not in self._traced:
+            self._traced[task, side] = trace(self._findings.segment(task, side).mask)
+        return self._traced[task, side]
+
+
+def trace(mask: Mask) -> tuple[Polyline, ...]:
+    """The outer outline of every region of `mask`, the largest first; none of an empty mask."""
+    if not mask.any():
+        return ()
     step = max(1, max(mask.shape) // _TRACE_SIZE)
     start = step // 2
     # A frame of background closes the outline of a region that touches the border.
     traced = np.pad(mask[start::step, start::step], 1).astype(np.float32)
-    contours = [c for c in find_contours(traced, 0.5) if len(c) > 3]
-    if not contours:
-        return bounds(mask)
-    longest = max(contours, key=_enclosed_area)
-    points = approximate_polygon(longest, _TOLERANCE)[:, ::-1]
-    if len(points) < 4:
-        return bounds(mask)
+    # Holes run the other way round: their area is negative.
+    areas = [(_enclosed_area(c), c) for c in find_contours(traced, 0.5)]
+    regions = sorted((pair for pair in areas if pair[0] > 0), key=lambda pair: -pair[0])
+    simplified = [approximate_polygon(contour, _TOLERANCE)[:, ::-1] for _, contour in regions]
     rows, columns = mask.shape
-    closed: Polyline = np.clip((points - 1) * step + start + 0.5, 0, (columns, rows))
-    closed[-1] = closed[0]
-    return closed
+    polylines = []
+    for points in simplified:
+        if len(points) >= 4:
+            closed: Polyline = np.clip((points - 1) * step + start + 0.5, 0, (columns, rows))
+            closed[-1] = closed[0]
+            polylines.append(closed)
+    # What is too small to be traced is still shown.
+    return tuple(polylines) or (bounds(mask),)
 
 
 def bounds(mask: Mask) -> Polyline:
@@ -50,6 +68,6 @@ def rectangle(left: float, top: float, right: float, bottom: float) -> Polyline:
 
 
 def _enclosed_area(contour: NDArray[np.float64]) -> float:
-    """By the shoelace formula, in traced pixels; holes run the other way round, hence abs."""
+    """By the shoelace formula, in traced pixels; positive around what is inside the mask."""
     y, x = contour[:, 0], contour[:, 1]
-    return float(abs(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1]))) / 2
+    return float(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1])) / 2

@@ -36,7 +36,9 @@ def stamp(dataset: Dataset, role: Role, identity: Identity, source: Source) -> N
     dataset.DeviceUID = equipment.device_uid
     dataset.ContributingEquipmentSequence = _contributing_equipment(identity, source)
     made = _clock(identity.created, source)
-    for event in ("InstanceCreation", "Series", "Content"):
+    # A presentation state has a creation where others have a content (PS3.3 C.11.10).
+    content = "PresentationCreation" if role is Role.PR else "Content"
+    for event in ("InstanceCreation", "Series", content):
         setattr(dataset, f"{event}Date", made.strftime("%Y%m%d"))
         setattr(dataset, f"{event}Time", made.strftime("%H%M%S.%f"))
 

@@ -27,7 +27,7 @@ from pydicom.sr.coding import Code
 from inference.results import Decision, Findings, Laterality, LungMeasurement, Task
 from sr_writer import codes
 from sr_writer.identity import DECISION_TRACKING_ID, Identity, Role, tracking_id
-from sr_writer.outlines import Polyline, bounds, outline, rectangle
+from sr_writer.outlines import Outlines, Polyline, bounds, rectangle
 from sr_writer.source import Source
 from sr_writer.sr_document import (
     container_of,
@@ -38,12 +38,16 @@ from sr_writer.sr_document import (
 )
 
 
-def report_content(source: Source, findings: Findings, identity: Identity) -> Dataset:
+def report_content(
+    source: Source, findings: Findings, identity: Identity, outlines: Outlines
+) -> Dataset:
     """The root of the content tree, the same for either class of report; not to be altered."""
     lungs = [side for side in Laterality if findings.segment(Task.LUNG, side).mask.any()]
     measurements = container_of(codes.IMAGING_MEASUREMENTS)
     for side in lungs:
-        measurements.ContentSequence.extend(_lung_group(side, source, findings, identity))
+        outline = outlines.of(Task.LUNG, side)[0]
+        group = _lung_group(findings.measurement(side), outline, source, identity)
+        measurements.ContentSequence.extend(group)
     measurements.ContentSequence.extend(_decision_group(source, findings, identity))
     cautions = [caution.text for caution in findings.cautions]
     return measurement_report(
@@ -75,22 +79,25 @@ def _private_scheme(identity: Identity) -> Dataset:
 
 
 def _lung_group(
-    side: Laterality, source: Source, findings: Findings, identity: Identity
+    lung: LungMeasurement, outline: Polyline, source: Source, identity: Identity
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations:
-    name = tracking_id(Task.LUNG, side)
+    name = tracking_id(Task.LUNG, lung.laterality)
     return PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(identity.tracking_uid(name), name),
-        referenced_region=_region(outline(findings.segment(Task.LUNG, side).mask), source),
+        referenced_region=_region(outline, source),
         finding_type=codes.LUNG,
         finding_category=codes.ANATOMICAL_STRUCTURE,
-        finding_sites=[FindingSite(codes.LUNG, codes.LATERALITY[side])],
+        finding_sites=[FindingSite(codes.LUNG, codes.LATERALITY[lung.laterality])],
         algorithm_id=_algorithm(Task.LUNG, identity),
-        measurements=_lung_measurements(findings.measurement(side), identity),
+        measurements=_lung_measurements(lung, identity),
     )
 
 
 def _lung_measurements(lung: LungMeasurement, identity: Identity) -> list[Measurement]:
-    """The percentage stays with the lung, not the infection, so that 0 % still has a region."""
+    """The percentage first: OHIF writes them beside the lung in this order.
+
+    It stays with the lung, not the infection, so that 0 % still has a region.
+    """
     measurements = []
     infection = _algorithm(Task.INFECTION, identity)
     if lung.infected_percent is not None:
@@ -98,6 +105,9 @@ def _lung_measurements(lung: LungMeasurement, identity: Identity) -> list[Measur
         measurements.append(
             Measurement(codes.INFECTED_PERCENT, percent, codes.PERCENT, algorithm_id=infection)
         )
+    if lung.extent_grade is not None:
+        grade = lung.extent_grade
+        measurements.append(Measurement(codes.EXTENT_GRADE, grade, codes.GRADE_0_TO_4))
     if lung.lung_area_mm2 is not None:
         area = figure(lung.lung_area_mm2)
         measurements.append(Measurement(codes.AREA, area, codes.SQUARE_MILLIMETER))

@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from inference.results import Decision, Findings
+from sr_writer.display import is_grayscale
 from sr_writer.identity import Equipment, Role, identity_of
 from sr_writer.key_objects import build_key_objects
+from sr_writer.outlines import Outlines
 from sr_writer.output import Output, output_of
 from sr_writer.overlay import build_overlay
+from sr_writer.painting import Painting, paint
 from sr_writer.part10 import part10
+from sr_writer.presentation_state import build_presentation_state
 from sr_writer.report import build_report, report_content
 from sr_writer.segmentation import build_segmentation
 from sr_writer.source import read_source
@@ -52,14 +56,17 @@ class Results:
         self._source = read_source(
             header, findings.source_sop_instance_uid, pixels.shape, findings.spacing_mm
         )
+        self._header = header
         self._findings = findings
         self._pixels = pixels
         self._identity = identity_of(findings, equipment, created)
+        self._outlines = Outlines(findings)
 
     def write(self, roles: Collection[Role]) -> tuple[Output, ...]:
         """Just these, verified, in the order of Role; raises InvalidResult.
 
-        A Key Object Selection of a radiograph that is not positive is left out.
+        A Key Object Selection of a radiograph that is not positive is left out, and so is a
+        presentation state of one that came in colours.
         """
         wanted = [role for role in Role if role in roles and self._exists(role)]
         contents = {role: part10(self._build(role), self._source) for role in wanted}
@@ -70,6 +77,8 @@ class Results:
         )
 
     def _exists(self, role: Role) -> bool:
+        if role is Role.PR:
+            return is_grayscale(self._header)
         return role is not Role.KO or self._findings.decision is Decision.POSITIVE
 
     def _build(self, role: Role) -> Dataset:
@@ -80,14 +89,26 @@ class Results:
             case Role.SR | Role.SR2D:
                 return build_report(role, source, identity, self._report_content)
             case Role.SC:
-                return build_overlay(source, findings, self._pixels, identity)
+                return build_overlay(source, findings, self._painting, identity)
             case Role.KO:
                 return build_key_objects(source, findings, identity)
-        raise NotImplementedError(role)
+            case Role.PR:
+                return build_presentation_state(
+                    source, findings, identity, self._header, self._outlines
+                )
+            case Role.DOC:
+                # Loads what draws pages: 0.2 s that a node without this role does not spend.
+                from sr_writer.document import build_document
+
+                return build_document(source, findings, self._painting, identity)
 
     @cached_property
     def _report_content(self) -> Dataset:
-        return report_content(self._source, self._findings, self._identity)
+        return report_content(self._source, self._findings, self._identity, self._outlines)
+
+    @cached_property
+    def _painting(self) -> Painting:
+        return paint(self._pixels, self._findings)
 
 
 def write_results(

@@ -22,4 +22,4 @@ def percent(value: float | None) -> str:
 
 def extent(grade: int | None) -> str:
     """An extent grade (`inference.results.extent_grade`) on its scale."""
-    return "extent grade -" if grade is None else f"extent grade {grade} of 4"
+    return "no extent grade" if grade is None else f"extent grade {grade} of 4"

@@ -15,9 +15,11 @@ from pydicom import Dataset, dcmread
 from inference.results import Findings
 from sr_writer.identity import Identity, Role
 from sr_writer.source import Source
+from sr_writer.verify.document import document_faults
 from sr_writer.verify.instance import instance_faults
 from sr_writer.verify.key_objects import key_object_faults
 from sr_writer.verify.overlay import overlay_faults
+from sr_writer.verify.presentation_state import presentation_state_faults
 from sr_writer.verify.report import notice_faults, report_faults
 from sr_writer.verify.segmentation import segmentation_faults
 
@@ -29,6 +31,8 @@ _FAULTS = {
     Role.SR2D: report_faults,
     Role.SC: overlay_faults,
     Role.KO: key_object_faults,
+    Role.PR: presentation_state_faults,
+    Role.DOC: document_faults,
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from pydicom import Dataset
 
-from inference.results import Decision, Findings, Laterality, Task
+from inference.results import Decision, Findings, Task
 from sr_writer import codes
 from sr_writer.identity import DECISION_TRACKING_ID, Identity, Role, tracking_id
 from sr_writer.source import Source
@@ -18,6 +18,7 @@ from sr_writer.verify.content import (
     numbers,
     texts,
 )
+from sr_writer.verify.figures import recounted
 from sr_writer.verify.instance import has_code
 
 #: Half a unit of the second decimal, to which the report rounds.
@@ -53,18 +54,18 @@ def notice_faults(
 
 
 def _figure_faults(groups: Mapping[str, list[Dataset]], findings: Findings) -> Iterator[str]:
-    """Compare what is written with the masks counted anew: those the SEG was found to hold."""
-    counts = [
-        [int(np.count_nonzero(findings.segment(task, side).mask)) for task in Task]
-        for side in Laterality
-    ]
-    counts.append([sum(both) for both in zip(*counts, strict=True)])
-    names = [*(tracking_id(Task.LUNG, side) for side in Laterality), DECISION_TRACKING_ID]
-    said = [findings.measurement(side).infected_percent for side in Laterality]
-    said.append(findings.infected_percent)
-    for name, (lung, infected), percent in zip(names, counts, said, strict=True):
+    counted = recounted(findings)
+    shares = {DECISION_TRACKING_ID: counted.infected_percent}
+    for lung in (counted.left, counted.right):
+        name = tracking_id(Task.LUNG, lung.laterality)
+        shares[name] = lung.infected_percent
+        grades = [] if lung.extent_grade is None else [lung.extent_grade]
+        graded = numbers(groups.get(name, []), codes.EXTENT_GRADE)
+        if graded != grades:
+            yield f"group {name} says grade {graded} where the SEG's pixels say {grades}"
+    for name, share in shares.items():
         written = numbers(groups.get(name, []), codes.INFECTED_PERCENT)
-        expected = [] if percent is None else [100 * infected / max(lung, 1)]
+        expected = [] if share is None else [share]
         if len(written) != len(expected) or any(
             abs(a - b) > _ROUNDING for a, b in zip(written, expected, strict=True)
         ):

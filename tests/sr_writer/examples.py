@@ -1,5 +1,6 @@
 """Findings with elliptical lungs, and headers of every kind, to write results from."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -26,7 +27,7 @@ from inference.results import (
     Task,
 )
 from sr_writer.identity import Equipment, Identity, Role, identity_of
-from sr_writer.results import Output, write_results
+from sr_writer.results import USUAL, Output, write_results
 from sr_writer.source import Source, read_source
 
 SHAPE = (120, 101)  # rows, columns: not multiples of eight, so frames do not start on a byte
@@ -194,8 +195,10 @@ def identity(found: Findings | None = None) -> Identity:
     return identity_of(found or findings(), EQUIPMENT, CREATED)
 
 
-def write(found: Findings, dataset: Dataset | None = None) -> dict[Role, Output]:
-    outputs = write_results(dataset or header(), found, pixels(found), EQUIPMENT, CREATED)
+def write(
+    found: Findings, dataset: Dataset | None = None, roles: Collection[Role] = USUAL
+) -> dict[Role, Output]:
+    outputs = write_results(dataset or header(), found, pixels(found), EQUIPMENT, CREATED, roles)
     return {output.role: output for output in outputs}
 
 
@@ -203,6 +206,12 @@ def write(found: Findings, dataset: Dataset | None = None) -> dict[Role, Output]
 def usual_results() -> dict[Role, Output]:
     """The results of the positive findings under the full DX header, written once."""
     return write(findings())
+
+
+@cache
+def all_results() -> dict[Role, Output]:
+    """Every kind of output of the same."""
+    return write(findings(), roles=tuple(Role))
 
 
 def with_uid(found: Findings, uid: str) -> Findings:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import Comprehensive3DSRStorage
+from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from inference.results import Caution, Decision, Laterality, Task
 from sr_writer import codes
@@ -18,6 +18,7 @@ from tests.sr_writer.examples import (
     LUNG_MODEL,
     SHAPE,
     SOURCE_UID,
+    all_results,
     bare_header,
     findings,
     header,
@@ -151,6 +152,31 @@ def test_a_healthy_lung_has_its_region_and_says_zero_percent() -> None:
         assert numbers(group, codes.INFECTED_PERCENT) == [(0, "%")]
 
 
+def test_a_lung_group_says_its_extent_grade_after_the_percentage(report: Dataset) -> None:
+    for side in Laterality:
+        group = groups(report)[f"{side.value.capitalize()} lung"]
+        assert numbers(group, codes.EXTENT_GRADE) == [
+            (findings().measurement(side).extent_grade, "{0:4}")
+        ]
+        measured = [item for item in group.ContentSequence if item.ValueType == "NUM"]
+        assert is_named(measured[0], codes.INFECTED_PERCENT)
+        assert is_named(measured[1], codes.EXTENT_GRADE)
+    assert "this node's" in codes.EXTENT_GRADE.meaning
+
+
+def test_the_comprehensive_sr_says_the_same_in_another_class_and_series() -> None:
+    outputs = all_results()
+    report, flat = read(outputs[Role.SR]), read(outputs[Role.SR2D])
+    assert flat.SOPClassUID == ComprehensiveSRStorage
+    assert flat.ContentSequence == report.ContentSequence
+    assert flat.CurrentRequestedProcedureEvidenceSequence == (
+        report.CurrentRequestedProcedureEvidenceSequence
+    )
+    assert flat.SOPInstanceUID != report.SOPInstanceUID
+    assert flat.SeriesInstanceUID != report.SeriesInstanceUID
+    assert flat.SeriesNumber == 210
+
+
 @pytest.mark.parametrize(
     ("decision", "said"),
     [
@@ -251,7 +277,7 @@ def test_the_private_concepts_are_of_one_scheme_that_is_identified(report: Datas
     assert scheme.CodingSchemeDesignator == "99CXRNODE"
     used = {code(item.ConceptNameCodeSequence[0]) for item in everything(report)}
     private = {concept for concept in used if concept[1].startswith("99")}
-    assert private == {("INFPERC", "99CXRNODE"), ("INFPIX", "99CXRNODE")}
+    assert private == {(value, "99CXRNODE") for value in ("INFPERC", "INFPIX", "EXTGRADE")}
     assert used.isdisjoint({("112017", "DCM"), ("112018", "DCM")})
 
 
@@ -286,7 +312,7 @@ def test_a_share_too_small_for_two_decimals_is_not_written_as_nothing() -> None:
     spot = np.zeros(lung.mask.shape, np.bool_)
     spot[400, 650] = True
     assert lung.mask[400, 650]
-    percent = 100 / lung.mask.sum()
+    percent = 100 / int(lung.mask.sum())
     segments = tuple(replace(s, mask=spot) if s.number == 3 else s for s in found.segments)
     left = replace(found.left, infected_pixels=1, infected_percent=percent)
     found = replace(found, segments=segments, left=left, infected_percent=percent)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread, dcmwrite
 
-from inference.results import Laterality, Task
+from inference.results import Decision, Laterality, Task
 from sr_writer import codes
-from sr_writer.results import USUAL, Role
+from sr_writer.results import Role
 from sr_writer.verify import InvalidResult, verify
-from tests.sr_writer.examples import findings, header, identity, source_of, usual_results, write
+from tests.sr_writer.examples import all_results, findings, header, identity, source_of, write
 from tests.sr_writer.reading import everything, is_named
 
 Change = Callable[[Dataset], None]
@@ -24,7 +24,7 @@ def check(role: Role, content: bytes) -> None:
 
 
 def altered(role: Role, change: Change) -> bytes:
-    dataset = dcmread(BytesIO(usual_results()[role].content))
+    dataset = dcmread(BytesIO(all_results()[role].content))
     change(dataset)
     buffer = BytesIO()
     dcmwrite(buffer, dataset)
@@ -108,6 +108,88 @@ def name_another_segmentation(dataset: Dataset) -> None:
     study.ReferencedSeriesSequence[1].ReferencedSOPSequence[0].ReferencedSOPInstanceUID = "1.2.3"
 
 
+def say_another_grade(dataset: Dataset) -> None:
+    first(dataset, "EXTENT_GRADE").MeasuredValueSequence[0].NumericValue = 4
+
+
+def leave_the_reason_out(dataset: Dataset) -> None:
+    first(dataset, "SUMMARY").TextValue = "because"
+
+
+def decide_otherwise(dataset: Dataset) -> None:
+    container = first(dataset, "QUALITATIVE_EVALUATIONS")
+    container.ContentSequence[0].ConceptCodeSequence[0].CodeValue = "272519000"
+
+
+def select_one_object_less(dataset: Dataset) -> None:
+    del dataset.ContentSequence[-1]
+
+
+def name_another_image(dataset: Dataset) -> None:
+    image = dataset.ReferencedSeriesSequence[0].ReferencedImageSequence[0]
+    image.ReferencedSOPInstanceUID = "1.2.3"
+
+
+def name_another_series(dataset: Dataset) -> None:
+    dataset.ReferencedSeriesSequence[0].SeriesInstanceUID = "1.2.3"
+
+
+def display_a_part(dataset: Dataset) -> None:
+    area = dataset.DisplayedAreaSelectionSequence[0]
+    area.DisplayedAreaBottomRightHandCorner = [50, 50]
+
+
+def graphic(dataset: Dataset) -> Dataset:
+    return dataset.GraphicAnnotationSequence[0].GraphicObjectSequence[0]
+
+
+def open_a_graphic(dataset: Dataset) -> None:
+    item = graphic(dataset)
+    item.GraphicData = list(item.GraphicData)[:-2]
+    item.NumberOfGraphicPoints -= 1
+
+
+def move_a_graphic_outside(dataset: Dataset) -> None:
+    item = graphic(dataset)
+    item.GraphicData = [value + 1000 for value in item.GraphicData]
+
+
+def leave_a_lung_out(dataset: Dataset) -> None:
+    del dataset.GraphicAnnotationSequence[0]
+    del dataset.GraphicLayerSequence[0]
+
+
+def leave_a_layer_undescribed(dataset: Dataset) -> None:
+    del dataset.GraphicLayerSequence[0]
+
+
+def write_another_percentage(dataset: Dataset) -> None:
+    text = dataset.GraphicAnnotationSequence[-1].TextObjectSequence[0]
+    text.UnformattedTextValue = text.UnformattedTextValue.replace("11.", "12.")
+
+
+def print_another_percentage(dataset: Dataset) -> None:
+    dataset.EncapsulatedDocument = dataset.EncapsulatedDocument.replace(b"(11.", b"(12.")
+
+
+def print_no_notice(dataset: Dataset) -> None:
+    dataset.EncapsulatedDocument = dataset.EncapsulatedDocument.replace(b"Research", b"Clinical")
+
+
+def print_half_a_page(dataset: Dataset) -> None:
+    dataset.EncapsulatedDocumentLength //= 2
+
+
+def print_two_pages(dataset: Dataset) -> None:
+    dataset.EncapsulatedDocument = dataset.EncapsulatedDocument.replace(
+        b"/Type /Catalog", b"/Type /Page   "
+    )
+
+
+def print_of_another_source(dataset: Dataset) -> None:
+    dataset.SourceInstanceSequence[0].ReferencedSOPInstanceUID = "1.2.3"
+
+
 ANY = [
     (set_to(PatientName="Another^Patient"), "(0010,0010)"),
     (set_to(PatientID="P2"), "(0010,0020)"),
@@ -140,6 +222,10 @@ SR = [
     (name_another_algorithm, "another is not in the Contributing"),
     (name_another_device, "1.2.3 is not in the Contributing"),
     (name_another_segmentation, "its evidence is not"),
+    (say_another_grade, "grade [4.0] where"),
+    (leave_the_reason_out, "does not say why"),
+    (decide_otherwise, "does not say that the decision is positive"),
+    (without("CodingSchemeIdentificationSequence"), "private coding scheme"),
     (set_to(CompletionFlag=""), "CompletionFlag has no value"),
 ]
 SC = [
@@ -147,17 +233,47 @@ SC = [
     (set_to(BurnedInAnnotation="NO"), "burned in"),
     (without("SourceImageSequence"), "SourceImageSequence"),
 ]
+KO = [
+    (name_another_segmentation, "its evidence is not"),
+    (select_one_object_less, "does not select"),
+    (name_another_device, "1.2.3 is not in the Contributing"),
+    (lambda dataset: setattr(dataset.ConceptNameCodeSequence[0], "CodeValue", "113037"), "title"),
+]
+PR = [
+    (name_another_image, "refers to 1.2.3"),
+    (name_another_series, "refers to series 1.2.3"),
+    (display_a_part, "whole image"),
+    (open_a_graphic, "not closed"),
+    (move_a_graphic_outside, "not closed within"),
+    (leave_a_lung_out, "layer LEFT LUNG does not show"),
+    (leave_a_layer_undescribed, "layers are not those"),
+    (write_another_percentage, "where the SEG's pixels say"),
+    (set_to(PresentationLUTShape=""), "PresentationLUTShape has no value"),
+]
+DOC = [
+    (print_another_percentage, "page does not say 11."),
+    (print_no_notice, "page does not say Research use only"),
+    (print_half_a_page, "not whole"),
+    (print_two_pages, "not one page"),
+    (print_of_another_source, "refers to 1.2.3"),
+    (set_to(MIMETypeOfEncapsulatedDocument="text/plain"), "text/plain"),
+    (set_to(BurnedInAnnotation="NO"), "burned in"),
+]
 CASES = [
-    *((role, change, message) for role in USUAL for change, message in ANY),
+    *((role, change, message) for role in Role for change, message in ANY),
     *((Role.SEG, change, message) for change, message in SEG),
     *((Role.SR, change, message) for change, message in SR),
+    *((Role.SR2D, change, message) for change, message in SR),
     *((Role.SC, change, message) for change, message in SC),
+    *((Role.KO, change, message) for change, message in KO),
+    *((Role.PR, change, message) for change, message in PR),
+    *((Role.DOC, change, message) for change, message in DOC),
 ]
 
 
-@pytest.mark.parametrize("role", USUAL)
+@pytest.mark.parametrize("role", Role)
 def test_what_was_written_passes_and_so_does_a_copy_of_another_writer(role: Role) -> None:
-    check(role, usual_results()[role].content)
+    check(role, all_results()[role].content)
     check(role, altered(role, lambda _: None))
 
 
@@ -169,9 +285,9 @@ def test_a_wrong_object_is_refused_by_name(role: Role, change: Change, message: 
     assert identity().sop_instance_uid(role) in str(refused.value)
 
 
-@pytest.mark.parametrize("role", USUAL)
+@pytest.mark.parametrize("role", Role)
 def test_bytes_that_break_off_are_refused(role: Role) -> None:
-    content = usual_results()[role].content
+    content = all_results()[role].content
     for length in (0, 100, 200, len(content) // 2):
         with pytest.raises(InvalidResult):
             check(role, content[:length])
@@ -179,7 +295,7 @@ def test_bytes_that_break_off_are_refused(role: Role) -> None:
 
 def test_one_role_in_anothers_place_is_refused() -> None:
     with pytest.raises(InvalidResult):
-        check(Role.SR, usual_results()[Role.SEG].content)
+        check(Role.SR, all_results()[Role.SEG].content)
 
 
 def test_findings_whose_figures_contradict_their_masks_are_refused() -> None:
@@ -202,7 +318,7 @@ def test_infection_outside_its_lung_is_refused() -> None:
 
 
 def test_another_patients_header_is_refused() -> None:
-    content = usual_results()[Role.SR].content
+    content = all_results()[Role.SR].content
     with pytest.raises(InvalidResult, match="0010,0010"):
         verify(
             {Role.SR: content},
@@ -212,9 +328,15 @@ def test_another_patients_header_is_refused() -> None:
         )
 
 
+def test_a_key_object_selection_of_a_negative_radiograph_is_refused() -> None:
+    content = all_results()[Role.KO].content
+    with pytest.raises(InvalidResult, match="decision is negative"):
+        verify({Role.KO: content}, source_of(header()), findings(Decision.NEGATIVE), identity())
+
+
 def test_verifying_alters_nothing() -> None:
     source = source_of(header())
     before = deepcopy(source)
-    verify({Role.SEG: usual_results()[Role.SEG].content}, source, findings(), identity())
+    verify({Role.SEG: all_results()[Role.SEG].content}, source, findings(), identity())
     assert source.header == before.header
     assert source.inherited == before.inherited

@@ -1,0 +1,37 @@
+"""The gate's look at an encapsulated page: its words are written uncompressed, so that it can."""
+
+import re
+from collections.abc import Iterator
+
+from pydicom import Dataset
+
+from inference.results import Findings
+from sr_writer.identity import RESEARCH_USE, Identity
+from sr_writer.source import Source
+from sr_writer.verify.figures import recounted
+from sr_writer.verify.instance import source_faults
+from sr_writer.wording import HEADLINE, percent
+
+_PAGE = re.compile(rb"/Type /Page\b")
+
+
+def document_faults(
+    dataset: Dataset, source: Source, findings: Findings, _: Identity
+) -> Iterator[str]:
+    """One whole page of PDF, with the decision, the notice and the figures the SEG's pixels say."""
+    content = dataset.EncapsulatedDocument[: dataset.EncapsulatedDocumentLength]
+    if dataset.MIMETypeOfEncapsulatedDocument != "application/pdf":
+        yield f"it is {dataset.MIMETypeOfEncapsulatedDocument}"
+    if not (content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")):
+        yield "its PDF is not whole"
+    if len(_PAGE.findall(content)) != 1:
+        yield "its PDF has not one page"
+    if dataset.BurnedInAnnotation != "YES":
+        yield "it does not say that text is burned in"
+    yield from source_faults(dataset.SourceInstanceSequence, source)
+    counted = recounted(findings)
+    shares = [lung.infected_percent for lung in (counted.left, counted.right)]
+    figures = [percent(share) for share in (*shares, counted.infected_percent)]
+    for words in (HEADLINE[findings.decision], RESEARCH_USE, *figures):
+        if f"({words})".encode("latin-1") not in content:
+            yield f"its page does not say {words}"
