@@ -18,6 +18,7 @@ DOORS = {
               "inference/training/"),
     "segmentation_models_pytorch": ("inference/networks.py",),
     "highdicom": ("sr_writer/",),
+    "reportlab": ("sr_writer/page.py",),
 }  # fmt: skip
 #: The only places of dicom_node that may join the three packages.
 JOINTS = ("dicom_node/worker.py", "dicom_node/commands/")
