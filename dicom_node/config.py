@@ -13,6 +13,9 @@ from types import MappingProxyType
 from typing import Any
 
 from dicom_node.errors import ConfigError, UsageError
+from dicom_node.profiles import KEYS as PROFILE_KEYS
+from dicom_node.profiles import STANDARD, Profile, read_profile
+from dicom_node.toml_tables import Tables
 
 #: Kombu's embedded transport: nothing to install, one host. Any other URL is given to kombu.
 EMBEDDED_BROKER = "embedded"
@@ -32,12 +35,13 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An Application Entity that every result goes to."""
+    """An Application Entity that results go to."""
 
     name: str  #: the ledger knows the destination by this: keep it when its address changes
     aet: str
     host: str
     port: int
+    profile: Profile = STANDARD  #: what it gets
 
     @classmethod
     def parse(cls, text: str) -> "Destination":
@@ -50,6 +54,14 @@ class Destination:
         if faults := _destination_faults(destination):
             raise UsageError(f"destination {text!r}: {'; '.join(faults)}")
         return destination
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Which instances without a result get a report that says why."""
+
+    failed: bool = True  #: those whose analysis broke off
+    not_analysed: bool = False  #: those that are no frontal chest radiograph
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,7 @@ class Config:
     spool: Path = Path()  #: default: state/spool; on several hosts a shared mount
     callers: tuple[Caller, ...] = ()  #: empty: anyone, and then only on the loopback address
     destinations: tuple[Destination, ...] = ()
+    reports: Reports = Reports()
     lung_model: str = ""  #: name or path of the lung network; default: the shipped one
     infection_model: str = ""
     device: str = "auto"  #: "auto" | "cpu" | "cuda"
@@ -109,96 +122,58 @@ def load(
         raise ConfigError([f"{path}: cannot be read: {exc.strerror}"]) from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigError([f"{path}: not valid TOML: {exc}"]) from exc
-    reader = _Reader(document)
-    values = reader.config_values(path.resolve().parent, environ)
+    tables = Tables(document)
+    values = _config_values(tables, path.resolve().parent, environ)
     values = values | dict(options)
     values["destinations"] += destinations
-    if reader.faults:
-        raise ConfigError([f"{path}: {fault}" for fault in reader.faults])
+    if tables.faults:
+        raise ConfigError([f"{path}: {fault}" for fault in tables.faults])
     try:
         return Config(**values, sources=(path,))
     except ConfigError as exc:
         raise ConfigError([f"{path}: {fault}" for fault in exc.faults]) from exc
 
 
-class _Reader:
-    """Takes known keys of known types out of the document; whatever else is there is a fault."""
+def _config_values(tables: Tables, folder: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    node = tables.one("node", {"aet": str, "host": str, "port": int, "state": str,
+                               "max_associations": int})  # fmt: skip
+    ledger = tables.one("ledger", {"url": str})
+    broker = tables.one("broker", {"url": str, "queue_prefix": str})
+    spool = tables.one("spool", {"folder": str})
+    models = tables.one("models", {"lung": str, "infection": str, "device": str})
+    worker = tables.one("worker", {"lease_s": float})
+    reports = tables.one("reports", {"failed": bool, "not_analysed": bool})
+    callers = tables.many("caller", {"aet": str, "host": str}, {"aet"})
+    destination_keys = {"name": str, "aet": str, "host": str, "port": int} | PROFILE_KEYS
+    destinations = tables.many("destination", destination_keys, {"aet", "host", "port"})
+    tables.finish()
+    if "state" not in node and not tables.faults:
+        tables.faults.append("[node] state is missing: the folder for the node's own files")
+    values: dict[str, Any] = dict(node)
+    values["state"] = folder / node.get("state", "")
+    if "folder" in spool:
+        values["spool"] = folder / spool["folder"]
+    values["ledger_url"] = environ.get(LEDGER_URL_VARIABLE) or ledger.get("url", "")
+    values["broker_url"] = environ.get(BROKER_URL_VARIABLE) or broker.get("url", EMBEDDED_BROKER)
+    values |= {"queue_prefix": broker["queue_prefix"]} if "queue_prefix" in broker else {}
+    values |= {f"{key}_model": models[key] for key in ("lung", "infection") if key in models}
+    values |= {"device": models["device"]} if "device" in models else {}
+    values |= worker
+    values["reports"] = Reports(**reports)
+    values["callers"] = tuple(Caller(**caller) for caller in callers)
+    values["destinations"] = tuple(_destination(entry, tables.faults) for entry in destinations)
+    return values
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.document = document
-        self.faults: list[str] = []
 
-    def config_values(self, folder: Path, environ: Mapping[str, str]) -> dict[str, Any]:
-        node = self._table("node", {"aet": str, "host": str, "port": int, "state": str,
-                                    "max_associations": int})  # fmt: skip
-        ledger = self._table("ledger", {"url": str})
-        broker = self._table("broker", {"url": str, "queue_prefix": str})
-        spool = self._table("spool", {"folder": str})
-        models = self._table("models", {"lung": str, "infection": str, "device": str})
-        worker = self._table("worker", {"lease_s": float})
-        caller_keys = {"aet": str, "host": str}
-        callers = self._tables("caller", caller_keys, {"aet"})
-        destination_keys = {"name": str, "aet": str, "host": str, "port": int}
-        destinations = self._tables("destination", destination_keys, {"aet", "host", "port"})
-        for key in self.document:
-            self.faults.append(f"[{key}] is not a known section")
-        if "state" not in node and not self.faults:
-            self.faults.append("[node] state is missing: the folder for the node's own files")
-        values: dict[str, Any] = dict(node)
-        values["state"] = folder / node.get("state", "")
-        if "folder" in spool:
-            values["spool"] = folder / spool["folder"]
-        values["ledger_url"] = environ.get(LEDGER_URL_VARIABLE) or ledger.get("url", "")
-        values["broker_url"] = environ.get(BROKER_URL_VARIABLE) or broker.get(
-            "url", EMBEDDED_BROKER
-        )
-        values |= {"queue_prefix": broker["queue_prefix"]} if "queue_prefix" in broker else {}
-        values |= {f"{key}_model": models[key] for key in ("lung", "infection") if key in models}
-        values |= {"device": models["device"]} if "device" in models else {}
-        values |= worker
-        values["callers"] = tuple(Caller(**caller) for caller in callers)
-        values["destinations"] = tuple(
-            Destination(**({"name": f"{d['aet']}@{d['host']}:{d['port']}"} | d))
-            for d in destinations
-        )
-        return values
-
-    def _table(self, section: str, types: Mapping[str, type]) -> dict[str, Any]:
-        return self._checked(f"[{section}]", self.document.pop(section, {}), types, set())
-
-    def _tables(
-        self, section: str, types: Mapping[str, type], required: set[str]
-    ) -> list[dict[str, Any]]:
-        entries = self.document.pop(section, [])
-        if not isinstance(entries, list):
-            self.faults.append(f"[{section}] must be written [[{section}]], once for each")
-            return []
-        where = f"[[{section}]]"
-        checked = [
-            self._checked(f"{where} number {number}", entry, types, required)
-            for number, entry in enumerate(entries, 1)
-        ]
-        return [entry for entry in checked if required <= entry.keys()]
-
-    def _checked(
-        self, where: str, entry: Any, types: Mapping[str, type], required: set[str]
-    ) -> dict[str, Any]:
-        if not isinstance(entry, dict):
-            self.faults.append(f"{where} must be a table of keys")
-            return {}
-        good: dict[str, Any] = {}
-        for key, value in entry.items():
-            wanted = types.get(key)
-            if wanted is None:
-                self.faults.append(f"{where} {key} is not a known key")
-            elif wanted is float and type(value) is int:
-                good[key] = float(value)
-            elif type(value) is not wanted:
-                self.faults.append(f"{where} {key} must be of type {wanted.__name__}")
-            else:
-                good[key] = value
-        self.faults += [f"{where} {key} is missing" for key in sorted(required - entry.keys())]
-        return good
+def _destination(entry: Mapping[str, Any], faults: list[str]) -> Destination:
+    address = {key: entry[key] for key in ("aet", "host", "port")}
+    name = entry.get("name", "{aet}@{host}:{port}".format(**address))
+    profile = STANDARD
+    try:
+        profile = read_profile({key: entry[key] for key in PROFILE_KEYS if key in entry})
+    except ConfigError as exc:
+        faults += [f"destination {name!r}: {fault}" for fault in exc.faults]
+    return Destination(name=name, **address, profile=profile)
 
 
 def _faults(config: Config) -> list[str]:
