@@ -2,10 +2,12 @@
 
 SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL (several). Every
 method is one transaction. Read on: `states` (what may happen), `records` (what goes in and out),
-`schema` (the tables), `jobs`, `deliveries`, `reports` (the methods), `moves` and `database` (how).
+`schema` (the tables), `jobs`, `handover`, `deliveries`, `reports` (the methods), `ending`, `moves`
+and `database` (how).
 """
 
 from dicom_node.ledger.deliveries import Deliveries
+from dicom_node.ledger.handover import HandOver
 from dicom_node.ledger.jobs import Jobs
 from dicom_node.ledger.records import (
     Acceptance,
@@ -15,7 +17,9 @@ from dicom_node.ledger.records import (
     Failure,
     Job,
     LeaseLost,
+    Route,
     StoredInstance,
+    Substitution,
     Summary,
 )
 from dicom_node.ledger.reports import Reports
@@ -34,10 +38,12 @@ __all__ = [
     "JobState",
     "LeaseLost",
     "Ledger",
+    "Route",
     "StoredInstance",
+    "Substitution",
     "Summary",
 ]
 
 
-class Ledger(Jobs, Deliveries, Reports):
+class Ledger(Jobs, HandOver, Deliveries, Reports):
     """What every part of the node knows of every other: `Ledger.open(url)`."""

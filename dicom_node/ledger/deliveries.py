@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from dicom_node.ledger.database import Database
-from dicom_node.ledger.moves import Condition, move_deliveries, move_jobs
+from dicom_node.ledger.ending import FREE, settle
+from dicom_node.ledger.moves import Condition, move_deliveries
 from dicom_node.ledger.records import Delivery, LeaseLost
 from dicom_node.ledger.schema import deliveries, jobs, outputs
 from dicom_node.ledger.states import DeliveryState, Event, JobState
 
-_FREE: dict[str, Any] = {"owner": None, "lease_until": None}
 _DELIVERIES = select(
     *(column for column in deliveries.c if column.name not in ("lease_until", "updated_at")),
     *(outputs.c[name] for name in
@@ -63,8 +63,9 @@ class Deliveries(Database):
         """The destination stored it; ends the job where it was the last one."""
         now = self._clock()
         with self._write() as connection:
-            row = _report(connection, now, delivery_id, owner, Event.DELIVERED, dimse_status, None)
-            _settle(connection, now, row.job_id)
+            job = _lock_job(connection, delivery_id)
+            _report(connection, now, delivery_id, owner, Event.DELIVERED, dimse_status, None)
+            settle(connection, now, job.id)
 
     def retry(
         self,
@@ -79,12 +80,27 @@ class Deliveries(Database):
             _report(connection, self._clock(), delivery_id, owner, Event.RETRIED,
                     dimse_status, reason, due_at=next_attempt_at)  # fmt: skip
 
-    def refused(self, delivery_id: int, owner: str, dimse_status: int | None, reason: str) -> None:
-        """The destination will never take it; fails the job once nothing of it waits any more."""
+    def refused(
+        self,
+        delivery_id: int,
+        owner: str,
+        dimse_status: int | None,
+        reason: str,
+        instead: str | None = None,
+    ) -> DeliveryState:
+        """The destination will never take it: `instead`, a role of the same job, goes there.
+
+        SUBSTITUTED, or REFUSED where there is none; that fails the job once nothing of it waits.
+        """
         now = self._clock()
         with self._write() as connection:
-            row = _report(connection, now, delivery_id, owner, Event.REFUSED, dimse_status, reason)
-            _settle(connection, now, row.job_id)
+            job = _lock_job(connection, delivery_id)
+            event = Event.REFUSED
+            if instead and _stands_in(connection, now, job, delivery_id, instead):
+                event, reason = Event.SUBSTITUTED, f"{reason}: {instead} is sent instead"
+            row = _report(connection, now, delivery_id, owner, event, dimse_status, reason)
+            settle(connection, now, job.id)
+            return DeliveryState(row.state)
 
     def next_due(self, destination: str) -> datetime | None:
         """When the next delivery that nobody holds becomes due there; None: none waits."""
@@ -120,7 +136,7 @@ class Deliveries(Database):
         now = self._clock()
         with self._write() as connection:
             rows = move_deliveries(connection, now, DeliveryState.WAITING, Event.RETURNED,
-                                   condition, due_at=now, **_FREE)  # fmt: skip
+                                   condition, due_at=now, **FREE)  # fmt: skip
         return sorted(row.id for row in rows)
 
 
@@ -130,6 +146,40 @@ def _free_for(destination: str) -> Condition:
         & (deliveries.c.destination == destination)
         & deliveries.c.owner.is_(None)
     )
+
+
+def _lock_job(connection: Connection, delivery_id: int) -> Row[Any]:
+    """The delivery's job, which nobody else may change until the transaction ends.
+
+    First, so that all take their locks in one order. NO KEY UPDATE: the events that every
+    transaction writes hold a key-share lock on the job, and with a stronger one two of them would
+    wait for each other.
+    """
+    job_id = select(deliveries.c.job_id).where(deliveries.c.id == delivery_id).scalar_subquery()
+    query = select(*jobs.c).where(jobs.c.id == job_id)
+    return connection.execute(query.with_for_update(key_share=True)).one()
+
+
+def _stands_in(
+    connection: Connection, now: datetime, job: Row[Any], delivery_id: int, role: str
+) -> bool:
+    """Whether the job's output of that role gets to the same destination; lets it go there."""
+    here = select(deliveries.c.destination).where(deliveries.c.id == delivery_id).scalar_subquery()
+    other = connection.execute(
+        select(deliveries.c.id, deliveries.c.state)
+        .join(outputs, deliveries.c.output_id == outputs.c.id)
+        .where(
+            deliveries.c.job_id == job.id,
+            deliveries.c.destination == here,
+            outputs.c.role == role,
+        )
+    ).first()
+    if other is None:
+        # It may not have been built yet; it is let go when it is.
+        return JobState(job.state) in (JobState.RECEIVED, JobState.ANALYZING)
+    move_deliveries(connection, now, DeliveryState.RESERVE, Event.STEPPED_IN,
+                    deliveries.c.id == other.id, due_at=now)  # fmt: skip
+    return DeliveryState(other.state) is not DeliveryState.REFUSED
 
 
 def _report(
@@ -148,32 +198,10 @@ def _report(
                             deliveries.c.id == delivery_id, deliveries.c.owner == owner,
                             by=owner, detail=": ".join(filter(None, (answer, reason))),
                             dimse_status=dimse_status, reason=reason,
-                            **_FREE, **values)  # fmt: skip
+                            **FREE, **values)  # fmt: skip
     if not moved:
         raise LeaseLost(f"delivery {delivery_id} is no longer held by {owner}: cannot be {event}")
     return moved[0]
-
-
-def _settle(connection: Connection, now: datetime, job_id: int) -> None:
-    """End the job if nothing of it waits any more."""
-    this = jobs.c.id == job_id
-    # Two destinations may finish at once: whoever comes second must see what the first committed.
-    # NO KEY UPDATE: the events just written hold a key-share lock on the job, on both sides, and
-    # a stronger lock would have each wait for the other.
-    connection.execute(select(jobs.c.id).where(this).with_for_update(key_share=True))
-    results = connection.execute(
-        select(deliveries.c.state, deliveries.c.reason)
-        .where(deliveries.c.job_id == job_id)
-        .order_by(deliveries.c.id)
-    ).all()
-    refusals = [row.reason for row in results if row.state == DeliveryState.REFUSED]
-    if any(row.state == DeliveryState.WAITING for row in results):
-        return
-    if refusals:
-        move_jobs(connection, now, JobState.BUILT, Event.NOT_ALL_DELIVERED, this,
-                  detail="\n".join(refusals), reason=refusals[0])  # fmt: skip
-    else:
-        move_jobs(connection, now, JobState.BUILT, Event.ALL_DELIVERED, this)
 
 
 def _of(condition: Condition) -> Any:

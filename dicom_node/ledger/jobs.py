@@ -1,21 +1,21 @@
-"""Jobs: accepted from the listener, claimed and ended by a worker, taken back from a dead one."""
+"""Jobs: accepted from the listener, claimed by a worker, taken back from one that has died."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, func, or_, select, update
 
 from dicom_node.errors import UNKNOWN_TRIES
 from dicom_node.ledger.database import Database
+from dicom_node.ledger.ending import FREE, end
+from dicom_node.ledger.handover import insert_once
 from dicom_node.ledger.moves import Condition, move_jobs, record
-from dicom_node.ledger.records import Acceptance, BuiltOutput, Job, LeaseLost, StoredInstance
-from dicom_node.ledger.schema import deliveries, jobs, outputs
-from dicom_node.ledger.states import DeliveryState, Event, JobState
+from dicom_node.ledger.records import Acceptance, Job, StoredInstance
+from dicom_node.ledger.schema import jobs
+from dicom_node.ledger.states import Event, JobState
 
 _JOB_COLUMNS = [column for column in jobs.c if column.name != "published_at"]
-_FREE: dict[str, Any] = {"owner": None, "lease_until": None}
 
 
 class Jobs(Database):
@@ -62,44 +62,11 @@ class Jobs(Database):
                                     this, by=owner, deaths=deaths, **lease)  # fmt: skip
             return _job(claimed[0]) if claimed else None
 
-    def built(
-        self,
-        job_id: int,
-        owner: str,
-        built_outputs: Sequence[BuiltOutput],
-        destinations: Sequence[str],
-    ) -> list[int]:
-        """Record a job's outputs, and that each is to go to each destination; their ids."""
-        now = self._clock()
-        with self._write() as connection:
-            job = _end(connection, now, job_id, owner, Event.BUILT, reason=None)
-            output_ids = [_insert_output(connection, job_id, output) for output in built_outputs]
-            waiting = [
-                _delivery(job, output_id, destination, now)
-                for output_id in output_ids
-                for destination in destinations
-            ]
-            if waiting:
-                connection.execute(insert(deliveries), waiting)
-            else:
-                move_jobs(connection, now, JobState.BUILT, Event.ALL_DELIVERED, jobs.c.id == job_id)
-        return output_ids
-
-    def skipped(self, job_id: int, owner: str, reason: str) -> None:
-        """End a job whose instance is not to be analysed."""
-        with self._write() as connection:
-            _end(connection, self._clock(), job_id, owner, Event.SKIPPED, reason)
-
-    def failed(self, job_id: int, owner: str, reason: str, detail: str = "") -> None:
-        """End a job for good; `detail` (a traceback) is kept in its events."""
-        with self._write() as connection:
-            _end(connection, self._clock(), job_id, owner, Event.FAILED, reason, detail)
-
     def released(self, job_id: int, owner: str, reason: str, retry_at: datetime) -> None:
         """Give a job back, to be tried again at `retry_at`."""
         with self._write() as connection:
-            _end(connection, self._clock(), job_id, owner, Event.RELEASED, reason,
-                 due_at=retry_at, published_at=None)  # fmt: skip
+            end(connection, self._clock(), job_id, owner, Event.RELEASED, reason,
+                due_at=retry_at, published_at=None)  # fmt: skip
 
     def free_expired_leases(self) -> list[int]:
         """Take back the jobs whose lease has ended, on whatever host; their ids."""
@@ -108,7 +75,8 @@ class Jobs(Database):
     def free_leases_of(self, owners: Collection[str]) -> list[int]:
         """Take back the jobs of workers known to be dead; their ids.
 
-        A job whose workers die again and again is FAILED: it may be its image that kills them.
+        It may be the job's image that kills them. After `UNKNOWN_TRIES` deaths a worker claims it
+        once more, to end it without looking at the image; if that one dies too, it is FAILED here.
         """
         return self._take_back(jobs.c.owner.in_(owners)) if owners else []
 
@@ -155,7 +123,7 @@ class Jobs(Database):
             given_up = _give_up(connection, now, condition)
             freed = move_jobs(connection, now, JobState.ANALYZING, Event.FREED, condition,
                               due_at=now, published_at=None, deaths=jobs.c.deaths + 1,
-                              reason="the worker died while analysing it", **_FREE)  # fmt: skip
+                              reason="the worker died while analysing it", **FREE)  # fmt: skip
         return sorted(row.id for row in (*given_up, *freed))
 
 
@@ -163,10 +131,8 @@ def _insert_job(
     connection: Connection, instance: StoredInstance, pipeline: str, now: datetime
 ) -> int | None:
     """The new job's id; None where the instance already has one, however close the race."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = (
-        dialect.insert(jobs)
-        .on_conflict_do_nothing(index_elements=[jobs.c.sop_instance_uid, jobs.c.pipeline])
+        insert_once(connection, jobs, "sop_instance_uid", "pipeline")
         .values(
             pipeline=pipeline,
             state=JobState.RECEIVED,
@@ -193,61 +159,13 @@ def _insert_job(
     return job_id
 
 
-def _insert_output(connection: Connection, job_id: int, output: BuiltOutput) -> int:
-    statement = insert(outputs).values(
-        job_id=job_id,
-        role=output.role,
-        sop_class_uid=output.sop_class_uid,
-        sop_instance_uid=output.sop_instance_uid,
-        series_instance_uid=output.series_instance_uid,
-        transfer_syntax_uid=output.transfer_syntax_uid,
-        path=output.path,
-        sha256=output.sha256,
-        size_bytes=output.size_bytes,
-    )
-    output_id: int = connection.execute(statement.returning(outputs.c.id)).scalar_one()
-    return output_id
-
-
-def _delivery(job: Row[Any], output_id: int, destination: str, now: datetime) -> dict[str, Any]:
-    return {
-        "job_id": job.id,
-        "output_id": output_id,
-        "destination": destination,
-        "study_instance_uid": job.study_instance_uid,
-        "state": DeliveryState.WAITING,
-        "attempts": 0,
-        "due_at": now,
-        "updated_at": now,
-    }
-
-
-def _end(
-    connection: Connection,
-    now: datetime,
-    job_id: int,
-    owner: str,
-    event: Event,
-    reason: str | None,
-    detail: str = "",
-    **values: Any,
-) -> Row[Any]:
-    """Let `owner` end its hold on a job; raises LeaseLost where it has none."""
-    moved = move_jobs(connection, now, JobState.ANALYZING, event,
-                      jobs.c.id == job_id, jobs.c.owner == owner,
-                      by=owner, detail="\n".join(filter(None, (reason, detail))),
-                      reason=reason, **_FREE, **values)  # fmt: skip
-    if not moved:
-        raise LeaseLost(f"job {job_id} is no longer held by {owner}: cannot be {event}")
-    return moved[0]
-
-
 def _give_up(connection: Connection, now: datetime, condition: Condition) -> Sequence[Row[Any]]:
-    """Fail what has killed its worker, or outlived it, for the last time."""
-    reason = f"the worker died {UNKNOWN_TRIES} times while analysing it"
+    """Fail what has killed even the worker that was only to end it."""
+    deaths = jobs.c.deaths + 1
+    reason = f"the worker died {UNKNOWN_TRIES + 1} times while it held the job"
     return move_jobs(connection, now, JobState.ANALYZING, Event.GIVEN_UP,
-                     condition, jobs.c.deaths + 1 >= UNKNOWN_TRIES,
-                     detail=reason, reason=reason, deaths=jobs.c.deaths + 1, **_FREE)  # fmt: skip
+                     condition, deaths > UNKNOWN_TRIES,
+                     detail=reason, reason=reason, deaths=deaths, **FREE)  # fmt: skip
 
 
 def _waiting(now: datetime) -> tuple[Condition, Condition]:

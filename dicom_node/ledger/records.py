@@ -1,7 +1,7 @@
 """What goes into the ledger and what comes out. No patient's name or ID is in any of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from dicom_node.errors import NodeError
@@ -67,7 +67,7 @@ class Job:
 class BuiltOutput:
     """A result that has been built and spooled."""
 
-    role: str  #: SEG, SR or SC
+    role: str  #: one of `profiles.OUTPUTS`
     sop_class_uid: str
     sop_instance_uid: str
     series_instance_uid: str
@@ -75,6 +75,16 @@ class BuiltOutput:
     path: str  #: relative to the spool
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What one destination is to get of a job's outputs."""
+
+    destination: str  #: name of a configured destination
+    roles: Collection[str]  #: sent
+    #: Kept ready: role to the role that it stands in for.
+    reserves: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,7 @@ class Delivery:
     due_at: datetime  #: not to be sent before
     dimse_status: int | None  #: the last answer (PS3.7 Annex C); None where there was none
     reason: str | None  #: why it was last refused or is to be sent again
+    stands_in_for: str | None  #: a role; None: it is sent for its own sake
     role: str
     sop_class_uid: str
     sop_instance_uid: str
@@ -124,10 +135,20 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Substitution:
+    """What a destination does not accept, and what it is sent instead."""
+
+    what: str  #: a sentence for people
+    count: int  #: of outputs
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The health of the node at a glance."""
 
     counts: Mapping[JobState, int]  #: every state, 0 too
     oldest_waiting_age_s: float | None  #: of what no worker has finished; None: nothing waits
     deliveries_waiting: Mapping[str, int]  #: destination to count, only where some wait
+    substitutions: tuple[Substitution, ...]  #: newest first
     failures: tuple[Failure, ...]  #: newest first

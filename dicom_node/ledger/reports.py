@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from dicom_node.ledger.database import Database
-from dicom_node.ledger.records import Entry, Failure, Summary
+from dicom_node.ledger.records import Entry, Failure, Substitution, Summary
 from dicom_node.ledger.schema import deliveries, events, jobs
 from dicom_node.ledger.states import DeliveryState, JobState
 
@@ -29,6 +29,7 @@ class Reports(Database):
                 counts=_counts(connection),
                 oldest_waiting_age_s=_oldest_waiting_age_s(connection, self._clock()),
                 deliveries_waiting=_deliveries_waiting(connection),
+                substitutions=_substitutions(connection),
                 failures=_failures(connection),
             )
 
@@ -53,6 +54,17 @@ def _deliveries_waiting(connection: Connection) -> dict[str, int]:
         .order_by(deliveries.c.destination)
     )
     return dict(connection.execute(query).all())
+
+
+def _substitutions(connection: Connection) -> tuple[Substitution, ...]:
+    last_at = func.max(deliveries.c.updated_at)
+    query = (
+        select(deliveries.c.reason, func.count(), last_at)
+        .where(deliveries.c.state == DeliveryState.SUBSTITUTED)
+        .group_by(deliveries.c.reason)
+        .order_by(last_at.desc(), deliveries.c.reason)
+    )
+    return tuple(Substitution(*row) for row in connection.execute(query))
 
 
 def _failures(connection: Connection) -> tuple[Failure, ...]:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration that this code knows.
-HEAD = "0001"
+HEAD = "0002"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -117,6 +117,8 @@ deliveries = Table(
     Column("due_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("dimse_status", Integer),
+    # The role that this one goes instead of, where it was built for that alone.
+    Column("stands_in_for", AnyText),
     Column("reason", AnyText),
     UniqueConstraint("output_id", "destination", name="uq_deliveries_output_destination"),
     Index("ix_deliveries_due", "state", "destination", "due_at"),

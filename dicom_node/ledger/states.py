@@ -12,9 +12,9 @@ class JobState(StrEnum):
     RECEIVED = "RECEIVED"
     #: A worker holds it, until it reports or its lease ends.
     ANALYZING = "ANALYZING"
-    #: The results are spooled; they wait for the sender.
+    #: All results are spooled; those that are not there yet wait for the sender.
     BUILT = "BUILT"
-    #: Every destination has every result, or there is no destination.
+    #: Every destination has every result or what stands in for it, or there is no destination.
     DELIVERED = "DELIVERED"
     #: Not a frontal chest radiograph; the reason says why.
     SKIPPED = "SKIPPED"
@@ -25,12 +25,16 @@ class JobState(StrEnum):
 class DeliveryState(StrEnum):
     """Where one output on its way to one destination stands."""
 
+    #: Kept ready: sent only if the destination does not accept what it stands in for.
+    RESERVE = "RESERVE"
     #: Not there yet: never tried, being sent, or to be tried again.
     WAITING = "WAITING"
     #: The destination answered that it stored it.
     DELIVERED = "DELIVERED"
     #: The destination answered that it never will.
     REFUSED = "REFUSED"
+    #: The destination does not accept its SOP Class; what comes closest is sent instead.
+    SUBSTITUTED = "SUBSTITUTED"
 
 
 class Event(StrEnum):
@@ -43,6 +47,7 @@ class Event(StrEnum):
     REPUBLISHED = "republished"
     CLAIMED = "claimed"
     STOLEN = "claimed from a worker that vanished"
+    HANDED_OVER = "first results handed over"
     BUILT = "built"
     SKIPPED = "skipped"
     FAILED = "failed"
@@ -57,6 +62,8 @@ class Event(StrEnum):
     DELIVERED = "delivered"
     RETRIED = "to be sent again"
     REFUSED = "refused"
+    SUBSTITUTED = "not accepted, another is sent instead"
+    STEPPED_IN = "sent instead of what is not accepted"
     RETURNED = "returned by a sender that vanished"
     MADE_DUE = "made due"
 
@@ -68,6 +75,7 @@ class IllegalTransition(NodeError):
 JOB_TRANSITIONS = {
     (JobState.RECEIVED, Event.CLAIMED): JobState.ANALYZING,
     (JobState.ANALYZING, Event.STOLEN): JobState.ANALYZING,
+    (JobState.ANALYZING, Event.HANDED_OVER): JobState.ANALYZING,
     (JobState.ANALYZING, Event.BUILT): JobState.BUILT,
     (JobState.ANALYZING, Event.SKIPPED): JobState.SKIPPED,
     (JobState.ANALYZING, Event.FAILED): JobState.FAILED,
@@ -79,10 +87,12 @@ JOB_TRANSITIONS = {
 }
 
 DELIVERY_TRANSITIONS = {
+    (DeliveryState.RESERVE, Event.STEPPED_IN): DeliveryState.WAITING,
     (DeliveryState.WAITING, Event.TAKEN): DeliveryState.WAITING,
     (DeliveryState.WAITING, Event.DELIVERED): DeliveryState.DELIVERED,
     (DeliveryState.WAITING, Event.RETRIED): DeliveryState.WAITING,
     (DeliveryState.WAITING, Event.REFUSED): DeliveryState.REFUSED,
+    (DeliveryState.WAITING, Event.SUBSTITUTED): DeliveryState.SUBSTITUTED,
     (DeliveryState.WAITING, Event.RETURNED): DeliveryState.WAITING,
     (DeliveryState.WAITING, Event.MADE_DUE): DeliveryState.WAITING,
 }

@@ -36,6 +36,11 @@ def as_text(summary: Summary) -> str:
     lines.append("deliveries waiting")
     waiting = summary.deliveries_waiting
     lines += [f"  {name:<30} {count:>7}" for name, count in waiting.items()] or ["  none"]
+    lines.append("not accepted by a destination")
+    lines += [
+        f"  {one.what} ({one.count} times, last {one.last_at:%Y-%m-%d %H:%M:%S})"
+        for one in summary.substitutions
+    ] or ["  none"]
     lines.append("last failures")
     lines += [
         f"  {failure.at:%Y-%m-%d %H:%M:%S} {failure.state} {failure.sop_instance_uid}\n"

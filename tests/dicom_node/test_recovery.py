@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from dicom_node.errors import UNKNOWN_TRIES
-from dicom_node.ledger import BuiltOutput, JobState, Ledger, StoredInstance
+from dicom_node.ledger import BuiltOutput, JobState, Ledger, Route, StoredInstance
 from dicom_node.ops.liveness import Owner, dead_owners
 from dicom_node.ops.recovery import LOST_AFTER, Recovery
 from dicom_node.queueing import Kind, Queues
@@ -134,7 +134,7 @@ def test_an_image_that_kills_every_worker_is_given_up_and_said(
     recovery: Recovery, ledger: Ledger, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     job_id = accept(ledger)
-    for number in range(UNKNOWN_TRIES):
+    for number in range(UNKNOWN_TRIES + 1):
         assert state(ledger, job_id) is JobState.RECEIVED
         assert ledger.claim_job(job_id, f"another-host:work:{number}", LEASE_S)
         clock.ahead += timedelta(seconds=LEASE_S + 1)
@@ -149,7 +149,7 @@ def test_the_deliveries_of_a_dead_sender_are_due_again(
     job_id = accept(ledger)
     ledger.claim_job(job_id, "worker", LEASE_S)
     output = BuiltOutput("SEG", "1.6", "1.7", "1.8", "1.9", "c/d", "cd" * 32, 9)
-    ledger.built(job_id, "worker", [output], ["PACS"])
+    ledger.built(job_id, "worker", [output], [Route("PACS", ["SEG"])])
     ledger.claim_deliveries("PACS", "another-host:send:1", LEASE_S, 10)
     recovery.sweep()
     assert ledger.next_due("PACS") is None

@@ -1,0 +1,137 @@
+"""What a worker hands over: outputs and who gets them, a few at a time, each try the same."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Row, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from dicom_node.ledger.database import Database
+from dicom_node.ledger.ending import end, report, settle
+from dicom_node.ledger.moves import move_deliveries
+from dicom_node.ledger.records import BuiltOutput, Route
+from dicom_node.ledger.schema import deliveries, outputs
+from dicom_node.ledger.states import DeliveryState, Event
+
+#: Outputs recorded, and the way each is to go.
+Built = Sequence[BuiltOutput]
+Routes = Sequence[Route]
+
+
+class HandOver(Database):
+    """The part of the ledger that a worker reports to. Each method gives the outputs' ids."""
+
+    def handed_over(self, job_id: int, owner: str, built: Built, routes: Routes) -> list[int]:
+        """These may leave at once; the worker goes on with the job."""
+        now = self._clock()
+        with self._write() as connection:
+            job = report(connection, now, job_id, owner, Event.HANDED_OVER)
+            return _record(connection, now, job, built, routes)
+
+    def built(self, job_id: int, owner: str, built: Built, routes: Routes) -> list[int]:
+        """These are the last; the job ends when all it has handed over has got there."""
+        now = self._clock()
+        with self._write() as connection:
+            job = end(connection, now, job_id, owner, Event.BUILT, reason=None)
+            output_ids = _record(connection, now, job, built, routes)
+            settle(connection, now, job_id)
+            return output_ids
+
+    def skipped(
+        self, job_id: int, owner: str, reason: str, built: Built = (), routes: Routes = ()
+    ) -> list[int]:
+        """End a job whose instance is not to be analysed; what it has built says so."""
+        now = self._clock()
+        with self._write() as connection:
+            job = end(connection, now, job_id, owner, Event.SKIPPED, reason)
+            return _record(connection, now, job, built, routes)
+
+    def failed(
+        self,
+        job_id: int,
+        owner: str,
+        reason: str,
+        detail: str = "",
+        built: Built = (),
+        routes: Routes = (),
+    ) -> list[int]:
+        """End a job for good; what it has built says so, `detail` (a traceback) its events."""
+        now = self._clock()
+        with self._write() as connection:
+            job = end(connection, now, job_id, owner, Event.FAILED, reason, detail)
+            return _record(connection, now, job, built, routes)
+
+
+def insert_once(connection: Connection, table: Table, *unique: str) -> Insert:
+    """An INSERT that passes over the rows that are there already, however close the race."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing(index_elements=unique)
+    return sqlite.insert(table).on_conflict_do_nothing(index_elements=unique)
+
+
+def _record(
+    connection: Connection, now: datetime, job: Row[Any], built: Built, routes: Routes
+) -> list[int]:
+    ids = {output.role: _output_id(connection, job.id, output) for output in built}
+    rows = [
+        _delivery(job, output_id, route, role, now)
+        for role, output_id in ids.items()
+        for route in routes
+        if role in route.roles or role in route.reserves
+    ]
+    if rows:
+        statement = insert_once(connection, deliveries, "output_id", "destination")
+        connection.execute(statement, rows)
+        _step_in(connection, now, job.id)
+    return list(ids.values())
+
+
+def _output_id(connection: Connection, job_id: int, output: BuiltOutput) -> int:
+    """Of the row made now, or by an earlier try of the same job."""
+    columns = ("role", "sop_class_uid", "sop_instance_uid", "series_instance_uid",
+               "transfer_syntax_uid", "path", "sha256", "size_bytes")  # fmt: skip
+    values = {column: getattr(output, column) for column in columns}
+    connection.execute(
+        insert_once(connection, outputs, "job_id", "sop_instance_uid").values(
+            job_id=job_id, **values
+        )
+    )
+    this = (outputs.c.job_id == job_id) & (outputs.c.sop_instance_uid == output.sop_instance_uid)
+    output_id: int = connection.execute(select(outputs.c.id).where(this)).scalar_one()
+    return output_id
+
+
+def _delivery(
+    job: Row[Any], output_id: int, route: Route, role: str, now: datetime
+) -> dict[str, Any]:
+    is_sent = role in route.roles
+    return {
+        "job_id": job.id,
+        "output_id": output_id,
+        "destination": route.destination,
+        "study_instance_uid": job.study_instance_uid,
+        "state": DeliveryState.WAITING if is_sent else DeliveryState.RESERVE,
+        "stands_in_for": None if is_sent else route.reserves[role],
+        "attempts": 0,
+        "due_at": now,
+        "updated_at": now,
+    }
+
+
+def _step_in(connection: Connection, now: datetime, job_id: int) -> None:
+    """Let go what had not been built yet when the destination did not accept its original."""
+    for destination, role in _substituted(connection, job_id):
+        move_deliveries(connection, now, DeliveryState.RESERVE, Event.STEPPED_IN,
+                        deliveries.c.job_id == job_id, deliveries.c.destination == destination,
+                        deliveries.c.stands_in_for == role)  # fmt: skip
+
+
+def _substituted(connection: Connection, job_id: int) -> list[tuple[str, str]]:
+    """(destination, role) of what is not accepted there."""
+    query = (
+        select(deliveries.c.destination, outputs.c.role)
+        .join(outputs, deliveries.c.output_id == outputs.c.id)
+        .where(deliveries.c.job_id == job_id, deliveries.c.state == DeliveryState.SUBSTITUTED)
+    )
+    return [(row.destination, row.role) for row in connection.execute(query)]
