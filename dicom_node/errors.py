@@ -9,6 +9,7 @@
     │   ├── Undecodable                    the pixels cannot be read
     │   ├── InvalidResult                  the gate refused what we built
     │   └── Refused                        a destination refused an output for good
+    │       └── ClassRefused               ... and every other of its SOP Class: the next best goes
     └── Transient                  retried with capped exponential backoff and jitter
         ├── SpoolUnavailable       0xA700  the disk did not take (or give) the file
         ├── LedgerUnavailable      0xA700  the database did not commit
@@ -78,6 +79,10 @@ class Refused(Permanent):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class ClassRefused(Refused):
+    """A destination takes no output of this SOP Class, or in no transfer syntax we offer."""
 
 
 class Transient(NodeError):

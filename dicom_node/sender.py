@@ -11,26 +11,30 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 
+from dicom_node.answers import Outcome, outcome_of
 from dicom_node.backoff import backoff_s
 from dicom_node.config import Destination
 from dicom_node.errors import (
-    SUCCESS,
+    ClassRefused,
     DestinationUnavailable,
+    InvalidResult,
     LedgerUnavailable,
     Refused,
     SpoolUnavailable,
 )
-from dicom_node.ledger import Delivery, LeaseLost, Ledger
+from dicom_node.ledger import Delivery, DeliveryState, LeaseLost, Ledger
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
+from dicom_node.transcode import transcode
 
 logger = logging.getLogger(__name__)
 
@@ -44,21 +48,8 @@ CONNECT_TIMEOUT_S = 10.0
 RESPONSE_TIMEOUT_S = 60.0
 #: Bytes; see listener.MAX_PDU_SIZE.
 MAX_PDU_SIZE = 1024 * 1024
-
-#: PS3.4 table B.2-1 and PS3.7 C: stored, perhaps with coercion or discarded elements.
-_STORED = {SUCCESS, 0xB000, 0xB006, 0xB007}
-#: PS3.7 C.5.12: Duplicate SOP Instance. It is there: an earlier answer of theirs was lost.
-_DUPLICATE = 0x0111
-#: Processing failure, resource limitation, not authorised now: may pass.
-_MAY_PASS = {0x0110, 0x0213, 0x0124}
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one attempt to send one output."""
-
-    status: int | None  #: DIMSE status; None when no answer came
-    error: DestinationUnavailable | Refused | None  #: None: stored
+#: PS3.8 table 9-18: the abstract syntax is known, none of its transfer syntaxes is.
+_NO_TRANSFER_SYNTAX = 0x04
 
 
 class Sender:
@@ -114,6 +105,7 @@ class DeliveryLoop:
         self.name = destination.name
         self._aet = aet
         self._destination = destination
+        self._profile = destination.profile
         self._spool = spool
         self._ledger = ledger
         self._owner = owner
@@ -165,20 +157,26 @@ class DeliveryLoop:
         return self._failures == 0
 
     def _send(self, batch: Sequence[Delivery]) -> list[Outcome]:
-        """One association for the batch, proposing just what it needs."""
+        """One association for the batch, proposing just what it needs.
+
+        Each transfer syntax in a presentation context of its own: the destination would choose one
+        of several itself, and perhaps not the one the file is in.
+        """
         ae = AE(ae_title=self._aet)
         ae.connection_timeout = CONNECT_TIMEOUT_S
         ae.acse_timeout = CONNECT_TIMEOUT_S
         ae.dimse_timeout = RESPONSE_TIMEOUT_S
         ae.network_timeout = RESPONSE_TIMEOUT_S
-        for context in dict.fromkeys((d.sop_class_uid, d.transfer_syntax_uid) for d in batch):
-            ae.add_requested_context(*context)
+        for sop_class_uid, role in dict.fromkeys((d.sop_class_uid, d.role) for d in batch):
+            for syntax in self._profile.syntaxes_for(role):
+                ae.add_requested_context(sop_class_uid, syntax)
         to = self._destination
         handlers = [(evt.EVT_CONN_OPEN, _send_at_once)]
         association = ae.associate(
             to.host, to.port, ae_title=to.aet, max_pdu=MAX_PDU_SIZE, evt_handlers=handlers
         )
-        if not association.is_established:
+        # pynetdicom itself aborts an association in which nothing at all was accepted.
+        if not association.is_established and not association.rejected_contexts:
             away = DestinationUnavailable(f"{self.name}: {_why_not(association)}")
             return [Outcome(None, away)] * len(batch)
         try:
@@ -189,15 +187,16 @@ class DeliveryLoop:
 
     def _store(self, association: Association, delivery: Delivery) -> Outcome:
         uid = delivery.sop_instance_uid
+        syntax = self._accepted_syntax(association, delivery)
+        if syntax is None:
+            return Outcome(None, ClassRefused(self._why_not_accepted(association, delivery)))
         if not association.is_established:
             return Outcome(None, DestinationUnavailable(f"{self.name}: association lost"))
-        accepted = {
-            (cx.abstract_syntax, *cx.transfer_syntax) for cx in association.accepted_contexts
-        }
-        if (delivery.sop_class_uid, delivery.transfer_syntax_uid) not in accepted:
-            return Outcome(None, Refused(f"{self.name} does not accept {delivery.role} ({uid})"))
         try:
-            answer = association.send_c_store(self._spool.resolve(delivery.path))
+            with self._file(delivery, syntax) as path:
+                answer = association.send_c_store(path)
+        except InvalidResult as exc:
+            return Outcome(None, Refused(f"{self.name}: {exc}"))
         except OSError as exc:
             raise SpoolUnavailable(f"{uid}: {exc.strerror or exc}") from exc
         except RuntimeError as exc:
@@ -206,7 +205,32 @@ class DeliveryLoop:
         if "Status" not in answer:
             error = DestinationUnavailable(f"{self.name}: no answer for {delivery.role} {uid}")
             return Outcome(None, error)
-        return _outcome(int(answer.Status), f"{self.name}: {delivery.role} {uid}")
+        return outcome_of(int(answer.Status), self.name, delivery.role, uid)
+
+    def _accepted_syntax(self, association: Association, delivery: Delivery) -> str | None:
+        """The best liked of those that the destination takes for this output."""
+        accepted = {
+            (cx.abstract_syntax, *cx.transfer_syntax) for cx in association.accepted_contexts
+        }
+        wanted = self._profile.syntaxes_for(delivery.role)
+        return next((uid for uid in wanted if (delivery.sop_class_uid, uid) in accepted), None)
+
+    def _why_not_accepted(self, association: Association, delivery: Delivery) -> str:
+        why = f"{self.name} does not accept {delivery.role}"
+        known = any(
+            cx.abstract_syntax == delivery.sop_class_uid and cx.result == _NO_TRANSFER_SYNTAX
+            for cx in association.rejected_contexts
+        )
+        return f"{why} in any transfer syntax offered" if known else why
+
+    @contextmanager
+    def _file(self, delivery: Delivery, syntax: str) -> Iterator[Path]:
+        """The output's own file, byte for byte, unless it is to go in another transfer syntax."""
+        if syntax == delivery.transfer_syntax_uid:
+            yield self._spool.resolve(delivery.path)
+            return
+        with self._spool.scratch(transcode(self._spool.read(delivery.path), syntax)) as path:
+            yield path
 
     def _record(self, delivery: Delivery, outcome: Outcome) -> None:
         if outcome.error is None:
@@ -219,13 +243,23 @@ class DeliveryLoop:
             "reason": str(outcome.error),
         }
         if isinstance(outcome.error, Refused):
-            logger.error("was refused for good", extra=extra)
-            self._ledger.refused(delivery.id, self._owner, outcome.status, str(outcome.error))
+            self._record_refusal(delivery, outcome.status, outcome.error, extra)
             return
         wait_s = backoff_s(delivery.attempts, random.random())
         logger.warning("will try again", extra=extra | {"in_s": wait_s})
         retry_at = self._clock() + timedelta(seconds=wait_s)
         self._ledger.retry(delivery.id, self._owner, outcome.status, str(outcome.error), retry_at)
+
+    def _record_refusal(
+        self, delivery: Delivery, status: int | None, error: Refused, extra: dict[str, object]
+    ) -> None:
+        of_class = isinstance(error, ClassRefused)
+        instead = self._profile.instead_of(delivery.role) if of_class else None
+        state = self._ledger.refused(delivery.id, self._owner, status, str(error), instead)
+        if state is DeliveryState.SUBSTITUTED:
+            logger.warning("sends the next best", extra=extra | {"instead": instead})
+        else:
+            logger.error("was refused for good", extra=extra)
 
     def _judge_destination(self, outcomes: Sequence[Outcome]) -> None:
         """Rest after an association that could not be had; after an outage all is due at once."""
@@ -257,15 +291,6 @@ class DeliveryLoop:
 def _send_at_once(event: Event) -> None:
     """Without Nagle's algorithm: a small data set would wait 40 ms for a delayed ACK."""
     event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _outcome(status: int, what: str) -> Outcome:
-    if status in _STORED or status == _DUPLICATE:
-        return Outcome(status, None)
-    message = f"{what}: answered {status:#06x}"
-    if status in _MAY_PASS or status & 0xFF00 == 0xA700:
-        return Outcome(status, DestinationUnavailable(message, status))
-    return Outcome(status, Refused(message, status))
 
 
 def _why_not(association: Association) -> str:

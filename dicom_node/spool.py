@@ -71,6 +71,17 @@ class Spool:
         with _as_unavailable(path):
             return self.resolve(path).read_bytes()
 
+    @contextmanager
+    def scratch(self, content: bytes) -> Iterator[Path]:
+        """A file for as long as the block runs; not durable, and a crash's is a leftover."""
+        with (
+            _as_unavailable("scratch file"),
+            tempfile.NamedTemporaryFile(dir=self._temporary) as file,
+        ):
+            file.write(content)
+            file.flush()
+            yield Path(file.name)
+
     def remove_leftovers(self, now: datetime, older_than: timedelta = LEFTOVER_AGE) -> list[str]:
         """Remove temporary files that a crash left; their names."""
         removed = []

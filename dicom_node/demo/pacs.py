@@ -3,7 +3,7 @@
 It takes the classes of radiography and of its results in every transfer syntax, writes the bytes
 as they came and remembers each arrival, so that the demo and the tests have a real Application
 Entity at the node's other end. It can be told to refuse, and stopped and started again on its
-port: an outage.
+port: an outage. It can be made to accept fewer classes or transfer syntaxes, as older ones do.
 """
 
 import os
@@ -103,12 +103,16 @@ class Pacs:
         host: str = "127.0.0.1",
         port: int = 0,
         answer: Answer = accept,
+        sop_classes: Sequence[UID] = SOP_CLASSES,
+        transfer_syntaxes: Sequence[str] = ALL_TRANSFER_SYNTAXES,
     ) -> None:
         self.folder = folder
         self.aet = aet
         self.host = host
         self.port = port  #: 0 until `start` has picked a free one, which is then kept
         self.answer = answer
+        self.sop_classes = sop_classes  #: what it accepts at association
+        self.transfer_syntaxes = transfer_syntaxes
         self._stored: list[Arrival] = []
         self._changed = threading.Condition()
         self._server: ThreadedAssociationServer | None = None
@@ -131,8 +135,8 @@ class Pacs:
         ae.maximum_pdu_size = MAX_PDU_SIZE
         ae.maximum_associations = _MAX_ASSOCIATIONS
         ae.add_supported_context(Verification)
-        for sop_class in SOP_CLASSES:
-            ae.add_supported_context(sop_class, ALL_TRANSFER_SYNTAXES)
+        for sop_class in self.sop_classes:
+            ae.add_supported_context(sop_class, list(self.transfer_syntaxes))
         self._server = ae.start_server(
             (self.host, self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._on_store)]
         )

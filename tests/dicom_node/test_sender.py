@@ -8,11 +8,17 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
+    UID,
     Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
     ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
+    ImplicitVRLittleEndian,
+    RLELossless,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
     generate_uid,
@@ -21,7 +27,8 @@ from pynetdicom import AE, evt
 
 from dicom_node.config import Destination
 from dicom_node.demo.pacs import Pacs
-from dicom_node.ledger import BuiltOutput, DeliveryState, JobState, Ledger, StoredInstance
+from dicom_node.ledger import BuiltOutput, DeliveryState, JobState, Ledger, Route, StoredInstance
+from dicom_node.profiles import STANDARD, Profile
 from dicom_node.queueing import Queues
 from dicom_node.sender import DeliveryLoop, Sender
 from dicom_node.spool import Spool
@@ -30,8 +37,12 @@ from tests.marks import refused_connection
 CLASSES = {
     "SEG": SegmentationStorage,
     "SR": Comprehensive3DSRStorage,
+    "SR2D": ComprehensiveSRStorage,
     "SC": SecondaryCaptureImageStorage,
+    "PR": GrayscaleSoftcopyPresentationStateStorage,
+    "DOC": EncapsulatedPDFStorage,
 }
+USUAL = [CLASSES[role] for role in STANDARD.outputs]
 
 
 @dataclass
@@ -55,9 +66,11 @@ class Bench:
         )
         job_id = self.ledger.accept(instance, "pipeline").job_id
         assert self.ledger.claim_job(job_id, "worker", 60)
-        outputs = [self._output(role, study) for role in CLASSES]
-        names = [destination.name for destination in destinations]
-        self.ledger.built(job_id, "worker", outputs, names)
+        profiles = {to.name: to.profile for to in destinations}
+        roles = [role for role in CLASSES if any(role in p.built for p in profiles.values())]
+        outputs = [self._output(role, study) for role in roles]
+        routes = [Route(name, p.outputs, p.reserves) for name, p in profiles.items()]
+        self.ledger.built(job_id, "worker", outputs, routes)
         return job_id
 
     def _output(self, role: str, study: str) -> BuiltOutput:
@@ -66,6 +79,8 @@ class Bench:
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         dataset.SOPClassUID, dataset.SOPInstanceUID = CLASSES[role], generate_uid()
         dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, generate_uid()
+        dataset.ReferencedStudySequence = [Dataset()]
+        dataset.ReferencedStudySequence[0].ReferencedSOPInstanceUID = study
         buffer = BytesIO()
         dataset.save_as(buffer, enforce_file_format=True)
         stored = self.spool.store_output(dataset.SOPInstanceUID, buffer.getvalue())
@@ -78,7 +93,19 @@ class Bench:
         return DeliveryLoop("CXRNODE", destination, self.spool, self.ledger, "sender")
 
     def states(self, job_id: int) -> list[DeliveryState]:
-        return [delivery.state for delivery in self.ledger.deliveries(job_id)]
+        return [
+            delivery.state
+            for delivery in self.ledger.deliveries(job_id)
+            if delivery.state is not DeliveryState.RESERVE
+        ]
+
+    def by_role(self, job_id: int) -> dict[str, str]:
+        return {d.role: d.state.value for d in self.ledger.deliveries(job_id)}
+
+    def deliver_all(self, destination: Destination) -> None:
+        loop = self.loop(destination)
+        while loop.deliver_due():
+            pass
 
 
 @pytest.fixture
@@ -101,7 +128,7 @@ def at(pacs: Pacs) -> Destination:
 def test_all_outputs_of_a_study_arrive_and_the_job_is_delivered(bench: Bench, pacs: Pacs) -> None:
     job_id = bench.build(at(pacs))
     assert bench.loop(at(pacs)).deliver_due()
-    assert [arrival.sop_class_uid for arrival in pacs.stored] == list(CLASSES.values())
+    assert [arrival.sop_class_uid for arrival in pacs.stored] == USUAL
     assert {arrival.calling_aet for arrival in pacs.stored} == {"CXRNODE"}
     job = bench.ledger.job(job_id)
     assert job is not None
@@ -127,7 +154,8 @@ def test_one_association_proposes_just_what_is_sent(bench: Bench) -> None:
         bench.loop(destination).deliver_due()
     finally:
         ae.shutdown()
-    assert proposals == [{(uid, ExplicitVRLittleEndian) for uid in CLASSES.values()}]
+    syntaxes = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+    assert proposals == [{(uid, syntax) for uid in USUAL for syntax in syntaxes}]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +170,6 @@ def test_one_association_proposes_just_what_is_sent(bench: Bench) -> None:
         (0x0124, DeliveryState.WAITING),
         (0xA900, DeliveryState.REFUSED),
         (0xC123, DeliveryState.REFUSED),
-        (0x0122, DeliveryState.REFUSED),
     ],
 )
 def test_a_status_decides_and_is_recorded(
@@ -151,7 +178,7 @@ def test_a_status_decides_and_is_recorded(
     pacs.answer = lambda _: status
     job_id = bench.build(at(pacs))
     bench.loop(at(pacs)).deliver_due()
-    deliveries = bench.ledger.deliveries(job_id)
+    deliveries = [d for d in bench.ledger.deliveries(job_id) if d.stands_in_for is None]
     assert [delivery.state for delivery in deliveries] == [state] * 3
     assert {delivery.dimse_status for delivery in deliveries} == {status}
     assert all(f"{status:#06x}" in (d.reason or "") for d in deliveries) == (
@@ -159,24 +186,122 @@ def test_a_status_decides_and_is_recorded(
     )
 
 
-def test_a_class_the_destination_does_not_take_is_refused_and_the_rest_arrive(bench: Bench) -> None:
-    ae = AE(ae_title="OLD")
-    ae.add_supported_context(SecondaryCaptureImageStorage)
-    server = ae.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, lambda _: 0)]
-    )
-    try:
-        destination = Destination("old", "OLD", "127.0.0.1", server.server_address[1])
+def without(*roles: str) -> list[UID]:
+    return [UID(uid) for role, uid in CLASSES.items() if role not in roles]
+
+
+@dataclass(frozen=True)
+class Old:
+    """A destination that does not accept some of the classes, and what becomes of the outputs."""
+
+    refuses: tuple[str, ...]
+    profile: Profile
+    arrived: str
+    states: dict[str, str]
+    job: JobState = JobState.DELIVERED
+
+
+OLD = {
+    "SEG": Old(
+        ("SEG",), STANDARD, "SR SC PR",
+        {"SEG": "SUBSTITUTED", "SR": "DELIVERED", "SR2D": "RESERVE", "SC": "DELIVERED",
+         "PR": "DELIVERED", "DOC": "RESERVE"},
+    ),
+    "SEG and PR": Old(
+        ("SEG", "PR"), STANDARD, "SR SC",
+        {"SEG": "SUBSTITUTED", "SR": "DELIVERED", "SR2D": "RESERVE", "SC": "DELIVERED",
+         "PR": "SUBSTITUTED", "DOC": "RESERVE"},
+    ),
+    "SEG and PR, where SC is no output of its own": Old(
+        ("SEG", "PR"), Profile(("SEG",)), "SC",
+        {"SEG": "SUBSTITUTED", "SC": "DELIVERED", "PR": "SUBSTITUTED"},
+    ),
+    "both classes of SR": Old(
+        ("SR", "SR2D"), STANDARD, "SEG SC DOC",
+        {"SEG": "DELIVERED", "SR": "SUBSTITUTED", "SR2D": "SUBSTITUTED", "SC": "DELIVERED",
+         "PR": "RESERVE", "DOC": "DELIVERED"},
+    ),
+    "SEG, and the next best is not wanted": Old(
+        ("SEG",), Profile(("SEG", "SR"), next_best=False), "SR",
+        {"SEG": "REFUSED", "SR": "DELIVERED"}, JobState.FAILED,
+    ),
+    "all but a page": Old(
+        ("SEG", "PR", "SC", "SR", "SR2D"), STANDARD, "DOC",
+        {"SEG": "SUBSTITUTED", "SR": "SUBSTITUTED", "SR2D": "SUBSTITUTED", "SC": "REFUSED",
+         "PR": "REFUSED", "DOC": "DELIVERED"}, JobState.FAILED,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("old", OLD.values(), ids=OLD)
+def test_what_is_not_accepted_at_association_is_replaced_by_the_next_best(
+    bench: Bench, tmp_path: Path, old: Old
+) -> None:
+    with Pacs(tmp_path / "pacs", sop_classes=without(*old.refuses)) as pacs:
+        destination = Destination("old", pacs.aet, pacs.host, pacs.port, old.profile)
         job_id = bench.build(destination)
-        bench.loop(destination).deliver_due()
-    finally:
-        ae.shutdown()
-    assert bench.states(job_id) == [
-        DeliveryState.REFUSED, DeliveryState.REFUSED, DeliveryState.DELIVERED
-    ]  # fmt: skip
+        bench.deliver_all(destination)
+        arrived = {arrival.sop_class_uid for arrival in pacs.stored}
+    assert arrived == {CLASSES[role] for role in old.arrived.split()}
+    assert bench.by_role(job_id) == old.states
     job = bench.ledger.job(job_id)
     assert job is not None
-    assert "does not accept SEG" in (job.reason or "")
+    assert job.state is old.job
+    if old.states.get("SEG") == "SUBSTITUTED":
+        said = [one.what for one in bench.ledger.summary().substitutions]
+        assert "old does not accept SEG: PR is sent instead" in said
+
+
+def test_a_class_refused_by_status_counts_as_not_accepted(bench: Bench, pacs: Pacs) -> None:
+    pacs.answer = lambda offer: 0x0122 if offer.sop_class_uid == CLASSES["SEG"] else 0x0000
+    job_id = bench.build(at(pacs))
+    bench.deliver_all(at(pacs))
+    assert (bench.by_role(job_id)["SEG"], bench.by_role(job_id)["PR"]) == (
+        "SUBSTITUTED",
+        "DELIVERED",
+    )
+    assert "0x0122" in bench.ledger.summary().substitutions[0].what
+
+
+def test_who_takes_only_implicit_vr_gets_the_same_values_in_it(
+    bench: Bench, tmp_path: Path
+) -> None:
+    with Pacs(tmp_path / "pacs", transfer_syntaxes=[ImplicitVRLittleEndian]) as pacs:
+        job_id = bench.build(at(pacs))
+        bench.deliver_all(at(pacs))
+        assert len(pacs.stored) == 3
+        built = {d.sop_instance_uid: d.path for d in bench.ledger.deliveries(job_id)}
+        for arrival in pacs.stored:
+            received = dcmread(arrival.path)
+            assert received.file_meta.TransferSyntaxUID == ImplicitVRLittleEndian
+            assert received == dcmread(bench.spool.resolve(built[arrival.sop_instance_uid]))
+    assert bench.states(job_id) == [DeliveryState.DELIVERED] * 3
+    assert list((tmp_path / "spool" / "tmp").iterdir()) == []
+
+
+def test_the_files_own_syntax_leaves_byte_for_byte(bench: Bench, pacs: Pacs) -> None:
+    job_id = bench.build(at(pacs))
+    bench.deliver_all(at(pacs))
+    sent = {d.sop_instance_uid: d.path for d in bench.ledger.deliveries(job_id)}
+    for arrival in pacs.stored:
+        built = bench.spool.read(sent[arrival.sop_instance_uid])
+        assert data_set_of(arrival.path.read_bytes()) == data_set_of(built)
+
+
+def data_set_of(content: bytes) -> bytes:
+    """What follows the file meta group, which every receiver words its own way."""
+    meta = dcmread(BytesIO(content)).file_meta
+    return content[144 + meta.FileMetaInformationGroupLength :]
+
+
+def test_no_transfer_syntax_in_common_is_not_accepting_either(bench: Bench, tmp_path: Path) -> None:
+    with Pacs(tmp_path / "pacs", transfer_syntaxes=[RLELossless]) as pacs:
+        profile = Profile(("SR",), next_best=False)
+        destination = Destination("odd", pacs.aet, pacs.host, pacs.port, profile)
+        job_id = bench.build(destination)
+        bench.deliver_all(destination)
+    (delivery,) = bench.ledger.deliveries(job_id)
+    assert delivery.reason == "odd does not accept SR in any transfer syntax offered"
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
