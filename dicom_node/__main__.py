@@ -13,6 +13,7 @@ from dicom_node import logs
 from dicom_node.commands import workshop
 from dicom_node.config import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE, Config, Destination, load
 from dicom_node.errors import NodeError, UsageError
+from dicom_node.profiles import STANDARD, unknown_outputs
 
 DEFAULT_STATE = Path("state")
 EXIT_FAILURE = 1
@@ -106,10 +107,16 @@ def _add_analyze(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="analyse DICOM files or folders, no network",
         description="Analyse DICOM files or folders, without network, broker or ledger. Writes for"
         " each instance DIR/<SOP Instance UID>/ with seg.dcm, sr.dcm, overlay.dcm, overlay.png and"
-        " findings.json. Exit code 1 if any instance could not be read.",
+        " findings.json. Exit code 1 if any instance could not be read. Besides SEG, SR and SC (the"
+        " overlay), --outputs knows SR2D (the report as Comprehensive SR), PR (a presentation state"
+        " with outlines), KO (a key object selection, of positive ones) and DOC (a PDF).",
     )
     analyze.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
     analyze.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
+    analyze.add_argument(
+        "--outputs", type=_outputs, default=STANDARD.outputs, metavar="LIST",
+        help=f"DICOM objects to write (default {','.join(STANDARD.outputs)})",
+    )  # fmt: skip
     analyze.add_argument(
         "--json", action="store_true", help="print every findings.json as a JSON list"
     )
@@ -165,6 +172,13 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
 
 
+def _outputs(text: str) -> tuple[str, ...]:
+    names = [name.strip().upper() for name in text.split(",")]
+    if faults := list(unknown_outputs(names)):
+        raise argparse.ArgumentTypeError("; ".join(faults))
+    return tuple(names)
+
+
 def _add_log_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-format", choices=["text", "json"],
@@ -215,6 +229,7 @@ def _run_analyze(arguments: argparse.Namespace) -> int:
     return analyze_paths(
         arguments.paths,
         arguments.out,
+        outputs=arguments.outputs,
         as_json=arguments.json,
         lung=arguments.lung,
         infection=arguments.infection,

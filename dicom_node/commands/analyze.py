@@ -21,7 +21,15 @@ from sr_writer.identity import Equipment
 from sr_writer.overlay import overlay_picture
 from sr_writer.results import Role
 
-_FILE_NAMES = {Role.SEG: "seg.dcm", Role.SR: "sr.dcm", Role.SC: "overlay.dcm"}
+_FILE_NAMES = {
+    Role.SEG: "seg.dcm",
+    Role.SR: "sr.dcm",
+    Role.SR2D: "sr2d.dcm",
+    Role.SC: "overlay.dcm",
+    Role.KO: "key_objects.dcm",
+    Role.PR: "outlines.dcm",
+    Role.DOC: "page.dcm",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,14 @@ class Source:
 
 
 def analyze_paths(
-    paths: Sequence[Path], out: Path, *, as_json: bool, lung: str, infection: str, device: str
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    outputs: Sequence[str],
+    as_json: bool,
+    lung: str,
+    infection: str,
+    device: str,
 ) -> int:
     """Analyse every file; 0 when each gave a result or a named refusal, else 1."""
     sources = list(_sources(paths))
@@ -47,7 +62,7 @@ def analyze_paths(
             tqdm.write(f"{source.path}: not DICOM, passed over", file=sys.stderr)
             continue
         try:
-            document = _analyze_file(source.path, out, engine)
+            document = _analyze_file(source.path, out, engine, outputs)
         except (Permanent, OSError) as exc:
             failures += 1
             tqdm.write(f"{source.path}: {exc}", file=sys.stderr)
@@ -62,7 +77,7 @@ def analyze_paths(
 
 def findings_document(uid: str, processed: Processed) -> dict[str, Any]:
     """What findings.json holds; the field names are this node's public interface."""
-    if processed.analysis is None or not processed.outputs:
+    if processed.analysis is None or processed.results is None:
         reason = processed.verdict.reason
         document = _empty_document(uid, Decision.NOT_ANALYSED, reason)
         return document | ({} if processed.analysis is None else _how(processed.analysis.findings))
@@ -109,16 +124,17 @@ def _empty_document(uid: str, decision: Decision, reason: str) -> dict[str, Any]
     }
 
 
-def _analyze_file(path: Path, out: Path, engine: Engine) -> dict[str, Any]:
+def _analyze_file(path: Path, out: Path, engine: Engine, outputs: Sequence[str]) -> dict[str, Any]:
     processed = process(path.read_bytes(), engine, Equipment(), datetime.now(UTC))
+    written = processed.write(outputs)
     uid = processed.sop_instance_uid
     folder = out / safe_name(uid)
     folder.mkdir(parents=True, exist_ok=True)
     document = findings_document(uid, processed)
     (folder / "findings.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-    for output in processed.outputs:
+    for output in written:
         (folder / _FILE_NAMES[output.role]).write_bytes(output.content)
-    if processed.outputs and processed.analysis is not None:
+    if processed.results is not None and processed.analysis is not None:
         radiograph = processed.analysis.radiograph
         picture = overlay_picture(radiograph.pixels, processed.analysis.findings)
         picture.save(folder / "overlay.png")

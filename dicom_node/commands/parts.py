@@ -56,7 +56,8 @@ def open_queues(config: Config) -> Queues:
     return Queues(url, folder, prefetch=1, prefix=config.queue_prefix)
 
 
-def _pipeline(config: Config) -> str:
+def pipeline_of(config: Config) -> str:
+    """What a job is of, besides its instance: how that is analysed, not who gets which results."""
     return pipeline_id(config.lung_model, config.infection_model)
 
 
@@ -64,7 +65,7 @@ def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.listener import Listener
 
     spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
-    listener = Listener(config, spool, ledger, queues, _pipeline(config))
+    listener = Listener(config, spool, ledger, queues, pipeline_of(config))
     listener.start()
     ready()
     stop.wait()
@@ -87,7 +88,15 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
     with _recovered(config, Part.WORK, spool, ledger, queues, stop) as owner:
         ready()
         Worker(
-            engine, Equipment(), config.destinations, spool, ledger, queues, owner, config.lease_s
+            engine,
+            Equipment(),
+            config.destinations,
+            config.reports,
+            spool,
+            ledger,
+            queues,
+            owner,
+            config.lease_s,
         ).run(stop)
 
 

@@ -1,90 +1,40 @@
-"""Claim a job, analyse its radiograph, build the results, hand them over.
-
-The only module that joins the three packages. `process` is the whole of the work on one instance
-and touches nothing but memory; `Worker` puts ledger, spool and queue around it.
-"""
+"""The job loop: what the ledger gives and gets, around what is done in memory."""
 
 import hashlib
 import logging
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from io import BytesIO
 from traceback import format_exception
 
-from pydicom import Dataset, dcmread
-
 from dicom_node.backoff import backoff_s
-from dicom_node.config import Destination
-from dicom_node.eligibility import Refusal, Verdict, judge
+from dicom_node.config import Destination, Reports
 from dicom_node.errors import (
+    UNKNOWN_TRIES,
     BrokerUnavailable,
-    InvalidResult,
     NodeError,
-    NotDicom,
-    Permanent,
     SpoolUnavailable,
-    Undecodable,
+    Transient,
+    WorkerDied,
     is_retriable,
 )
-from dicom_node.ledger import BuiltOutput, Job, LeaseLost, Ledger
+from dicom_node.ledger import BuiltOutput, Job, LeaseLost, Ledger, Route
+from dicom_node.profiles import plan
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
-from inference.analyze import Analysis, analyze
-from inference.decode import UndecodableImage
+from dicom_node.worker.notices import Notices
+from dicom_node.worker.processing import process
 from inference.engines import Engine
+from inference.results import Findings
 from sr_writer.identity import Equipment
-from sr_writer.results import Output, write_results
-from sr_writer.verify import InvalidResult as InvalidDicomResult
+from sr_writer.results import Output
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Processed:
-    """What became of one instance: results, or the verdict that refused it."""
-
-    sop_instance_uid: str
-    verdict: Verdict
-    analysis: Analysis | None  #: None where the header already refused
-    outputs: tuple[Output, ...]  #: empty where the instance is refused
-    build_ms: float = 0.0  #: what building and verifying the outputs took
-
-
-def process(content: bytes, engine: Engine, equipment: Equipment, created: datetime) -> Processed:
-    """One Part 10 file to its results; raises Permanent where that cannot be done.
-
-    `created` becomes the results' content date and time, so that a retry builds the same bytes.
-    """
-    dataset = _read(content)
-    uid = str(dataset.get("SOPInstanceUID") or "")
-    if not uid:
-        raise NotDicom("the data set has no SOP Instance UID")
-    verdict = judge(dataset)
-    if verdict.refusal is not None:
-        return Processed(uid, verdict, None, ())
-    try:
-        analysis = analyze(dataset, engine)
-    except UndecodableImage as exc:
-        raise Undecodable(str(exc)) from exc
-    findings = analysis.findings
-    lung_pixels = findings.left.lung_pixels + findings.right.lung_pixels
-    if not lung_pixels and not verdict.says_chest:
-        refused = Verdict(Refusal.NO_LUNGS, findings.reason, says_chest=False)
-        return Processed(uid, refused, analysis, ())
-    started = time.monotonic()
-    try:
-        outputs = write_results(
-            analysis.radiograph.header, findings, analysis.radiograph.pixels, equipment, created
-        )
-    except InvalidDicomResult as exc:
-        raise InvalidResult(str(exc)) from exc
-    return Processed(uid, verdict, analysis, outputs, 1000 * (time.monotonic() - started))
 
 
 def spool_output(spool: Spool, output: Output) -> BuiltOutput:
@@ -110,15 +60,22 @@ class Worker:
         engine: Engine,
         equipment: Equipment,
         destinations: Sequence[Destination],
+        reports: Reports,
         spool: Spool,
         ledger: Ledger,
         queues: Queues,
         owner: str,
         lease_s: float,
     ) -> None:
+        profiles = [destination.profile for destination in destinations]
+        sent = [role for profile in profiles for role in profile.built]
         self._engine = engine
         self._equipment = equipment
-        self._destinations = [destination.name for destination in destinations]
+        self._plan = plan(profiles)
+        self._routes = [
+            Route(to.name, to.profile.outputs, to.profile.reserves) for to in destinations
+        ]
+        self._notices = Notices(reports, sent, engine.models, equipment)
         self._spool = spool
         self._ledger = ledger
         self._queues = queues
@@ -138,47 +95,43 @@ class Worker:
         if job is None:
             logger.info("had nothing to do", extra={"job_id": received.id})
             return
-        started = time.monotonic()
         try:
-            output_ids = self._do(job, started)
+            self._do(job)
         except LeaseLost:
             logger.warning("lost the lease", extra=_ids(job))
         except Exception as exc:
             self._give_back(job, exc)
-        else:
-            self._announce(output_ids)
 
-    def _do(self, job: Job, started: float) -> list[int]:
-        content = self._read_received(job)
-        read_ms = 1000 * (time.monotonic() - started)
+    def _do(self, job: Job) -> None:
+        if job.deaths >= UNKNOWN_TRIES:
+            raise WorkerDied(f"the worker died {job.deaths} times while analysing it")
+        started = time.monotonic()
+        durations_ms: dict[str, float] = {}
+        with _timed(durations_ms, "read"):
+            content = self._read_received(job)
         processed = process(content, self._engine, self._equipment, job.received_at)
-        if not processed.outputs:
-            self._ledger.skipped(job.id, self._owner, processed.verdict.reason)
-            logger.info("skipped", extra=_ids(job) | {"reason": processed.verdict.reason})
-            return []
-        assert processed.analysis is not None
-        built_at = time.monotonic()
-        # Side by side: most of it is waiting for the disk.
-        with ThreadPoolExecutor(len(processed.outputs)) as pool:
-            outputs = list(pool.map(partial(spool_output, self._spool), processed.outputs))
-        output_ids = self._ledger.built(job.id, self._owner, outputs, self._destinations)
+        if processed.results is None or processed.analysis is None:
+            self._skip(job, content, processed.verdict.reason)
+            return
         findings = processed.analysis.findings
-        committed_ms = 1000 * (time.monotonic() - built_at)
-        durations_ms = {
-            "read": read_ms,
-            **findings.durations_ms,
-            "build": processed.build_ms,
-            "spool_and_commit": committed_ms,
-        }
-        extra = {
-            "decision": findings.decision.value,
-            "infected_percent": findings.infected_percent,
-            "cautions": [caution.code for caution in findings.cautions],
-            "durations_ms": {stage: round(ms, 1) for stage, ms in durations_ms.items()},
-            "total_ms": round(1000 * (time.monotonic() - started), 1),
-        }
-        logger.info("analysed", extra=_ids(job) | extra)
-        return output_ids
+        durations_ms |= findings.durations_ms
+        if self._plan.first:
+            with _timed(durations_ms, "build"):
+                outputs = processed.write(self._plan.first)
+            with _timed(durations_ms, "spool_and_commit"):
+                self._hand_over(job, outputs, self._ledger.handed_over)
+        # From here on the report is the sender's business, and nobody waits for us.
+        with _timed(durations_ms, "build_and_commit_the_rest"):
+            self._hand_over(job, processed.write(self._plan.later), self._ledger.built)
+        total_ms = 1000 * (time.monotonic() - started)
+        logger.info("analysed", extra=_ids(job) | _account(findings, durations_ms, total_ms))
+
+    def _skip(self, job: Job, content: bytes, reason: str) -> None:
+        notices = self._try_to_write(
+            job, lambda: self._notices.not_analysed(content, reason, job.received_at)
+        )
+        self._hand_over(job, notices, partial(self._ledger.skipped, reason=reason))
+        logger.info("skipped", extra=_ids(job) | {"reason": reason})
 
     def _read_received(self, job: Job) -> bytes:
         content = self._spool.read(job.path)
@@ -187,6 +140,15 @@ class Worker:
                 f"{job.sop_instance_uid}: {job.path} is not what was received (SHA-256 differs)"
             )
         return content
+
+    def _hand_over(
+        self, job: Job, outputs: Sequence[Output], commit: Callable[..., list[int]]
+    ) -> None:
+        """Spool them, `commit` them to the ledger, ring the sender's bell."""
+        # Side by side: most of it is waiting for the disk.
+        with ThreadPoolExecutor(max(1, len(outputs))) as pool:
+            built = list(pool.map(partial(spool_output, self._spool), outputs))
+        self._announce(commit(job.id, self._owner, built=built, routes=self._routes))
 
     def _announce(self, output_ids: Sequence[int]) -> None:
         for output_id in output_ids:
@@ -201,22 +163,63 @@ class Worker:
         """The boundary of the job loop: the error's class is the policy (see errors.py)."""
         reason = str(error) if isinstance(error, NodeError) else f"unexpected {error!r}"
         if is_retriable(error, job.attempts):
-            wait_s = backoff_s(job.attempts, random.random())
-            logger.warning("will try again", extra=_ids(job) | {"reason": reason, "in_s": wait_s})
-            retry_at = datetime.now(UTC) + timedelta(seconds=wait_s)
-            self._ledger.released(job.id, self._owner, reason, retry_at)
+            self._release(job, reason)
             return
-        known = isinstance(error, Permanent)
-        logger.error("failed for good", extra=_ids(job) | {"reason": reason}, exc_info=not known)
-        self._ledger.failed(job.id, self._owner, reason, "".join(format_exception(error)))
+        try:
+            self._fail(job, error, reason)
+        except Transient as exc:
+            self._release(job, str(exc))
+
+    def _fail(self, job: Job, error: Exception, reason: str) -> None:
+        known = isinstance(error, NodeError)
+        told = reason if known else f"an unexpected error ({type(error).__name__})"
+        notices = self._try_to_write(
+            job, lambda: self._notices.failed(self._read_received(job), told, job.received_at)
+        )
+        trace = "".join(format_exception(error))
+        self._hand_over(job, notices, partial(self._ledger.failed, reason=reason, detail=trace))
+        exc_info = None if known else error
+        logger.error("failed for good", extra=_ids(job) | {"reason": reason}, exc_info=exc_info)
+
+    def _release(self, job: Job, reason: str) -> None:
+        wait_s = backoff_s(job.attempts, random.random())
+        logger.warning("will try again", extra=_ids(job) | {"reason": reason, "in_s": wait_s})
+        retry_at = datetime.now(UTC) + timedelta(seconds=wait_s)
+        self._ledger.released(job.id, self._owner, reason, retry_at)
+
+    def _try_to_write(
+        self, job: Job, write: Callable[[], tuple[Output, ...]]
+    ) -> tuple[Output, ...]:
+        """Notices, or none: no fault of theirs may change how the job ends. Raises Transient."""
+        # What has already handed over a report cannot say as well that there is none.
+        if self._ledger.deliveries(job.id):
+            return ()
+        try:
+            return write()
+        except Transient:
+            raise
+        except Exception as exc:
+            logger.warning("could not write a notice", extra=_ids(job) | {"reason": repr(exc)})
+            return ()
 
 
-def _read(content: bytes) -> Dataset:
-    try:
-        return dcmread(BytesIO(content))
-    except Exception as exc:
-        # pydicom raises a dozen unrelated types on bytes that are no data set.
-        raise NotDicom(f"no readable DICOM data set ({exc})") from exc
+@contextmanager
+def _timed(durations_ms: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    durations_ms[stage] = 1000 * (time.monotonic() - started)
+
+
+def _account(
+    findings: Findings, durations_ms: dict[str, float], total_ms: float
+) -> dict[str, object]:
+    return {
+        "decision": findings.decision.value,
+        "infected_percent": findings.infected_percent,
+        "cautions": [caution.code for caution in findings.cautions],
+        "durations_ms": {stage: round(ms, 1) for stage, ms in durations_ms.items()},
+        "total_ms": round(total_ms, 1),
+    }
 
 
 def _ids(job: Job) -> dict[str, object]:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.config import Caller, Config, Destination, load
+from dicom_node.commands.parts import pipeline_of
+from dicom_node.config import Caller, Config, Destination, Reports, load
 from dicom_node.errors import ConfigError, UsageError
+from dicom_node.profiles import PRESETS, STANDARD, Profile
 
 
 def write(folder: Path, text: str) -> Path:
@@ -52,12 +54,22 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
         aet = "ORTHANC"
         host = "127.0.0.1"
         port = 4242
+        preset = "slicer"
+        transfer_syntaxes = ["implicit"]
+        next_best = false
+        [reports]
+        not_analysed = true
         """,
     )
     config = load(path, environ={})
     assert config.state == tmp_path / "var"
     assert config.callers == (Caller("PACS", "10.1.2.4"),)
     assert [d.name for d in config.destinations] == ["PACS@pacs.example:11112", "research"]
+    assert [d.profile for d in config.destinations] == [
+        STANDARD,
+        Profile(("SEG", "SR"), ("implicit",), next_best=False),
+    ]
+    assert config.reports == Reports(failed=True, not_analysed=True)
     assert config.lease_s == 60.0
     assert (config.lung_model, config.device) == ("fpn-resnet18", "cpu")
 
@@ -80,6 +92,15 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
         [nodes]
         [[destination]]
         aet = "PACS"
+        [[destination]]
+        name = "old"
+        aet = "OLD"
+        host = "h"
+        port = 104
+        preset = "olde"
+        outputs = "SC"
+        [reports]
+        failed = 1
         """,
     )
     with pytest.raises(ConfigError) as caught:
@@ -91,6 +112,9 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
         "[nodes] is not a known section",
         "[[destination]] number 1 host is missing",
         "[[destination]] number 1 port is missing",
+        "destination 'old': preset 'olde' is not one of standard, ohif",
+        "[[destination]] number 2 outputs must be of type list",
+        "[reports] failed must be of type bool",
     ):
         assert fault in message
 
@@ -140,3 +164,20 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
         load(tmp_path / "absent.toml", environ={})
     with pytest.raises(ConfigError, match="not valid TOML"):
         load(write(tmp_path, "[node"), environ={})
+
+
+def test_the_commented_file_says_the_defaults() -> None:
+    config = load(Path(__file__).parents[2] / "deploy" / "node.toml", environ={})
+    (destination,) = config.destinations
+    assert destination.profile == STANDARD
+    assert config.reports == Reports()
+
+
+def test_a_changed_profile_makes_no_new_jobs(tmp_path: Path) -> None:
+    """A job is an instance and a pipeline, and a pipeline is how an instance is analysed."""
+    address = ("pacs", "PACS", "h", 104)
+    configs = [
+        Config(state=tmp_path, destinations=(Destination(*address, profile),))
+        for profile in PRESETS.values()
+    ]
+    assert len({pipeline_of(config) for config in configs}) == 1

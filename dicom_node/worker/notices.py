@@ -1,0 +1,51 @@
+"""The reports of instances that have no result: silence would be read as "nothing found"."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from dicom_node.config import Reports
+from dicom_node.eligibility import Refusal, judge
+from dicom_node.profiles import REPORTS
+from dicom_node.worker.processing import read_dataset
+from inference.results import Decision, ModelIdentity
+from sr_writer.identity import Equipment, Role
+from sr_writer.notice import write_notice
+from sr_writer.results import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Writes them, from the header alone: the pixels may be what broke the analysis."""
+
+    wanted: Reports
+    roles: Collection[str]  #: what the destinations get; only reports are written
+    models: tuple[ModelIdentity, ...]
+    equipment: Equipment
+
+    def failed(self, content: bytes, reason: str, created: datetime) -> tuple[Output, ...]:
+        """That the analysis of a Part 10 file broke off."""
+        if not self.wanted.failed:
+            return ()
+        return self._write(content, Decision.FAILED, reason, created)
+
+    def not_analysed(self, content: bytes, reason: str, created: datetime) -> tuple[Output, ...]:
+        """That it is no radiograph we may analyse."""
+        if not self.wanted.not_analysed:
+            return ()
+        return self._write(content, Decision.NOT_ANALYSED, reason, created)
+
+    def _write(
+        self, content: bytes, decision: Decision, reason: str, created: datetime
+    ) -> tuple[Output, ...]:
+        header = read_dataset(content, header_only=True)
+        refusal = judge(header).refusal
+        # Who refused it has not failed. What was made from another image, our own overlay when a
+        # PACS routes that too, is spoken for by the other's report.
+        if refusal is Refusal.DERIVED or (refusal and decision is Decision.FAILED):
+            return ()
+        uid = str(header.SOPInstanceUID)
+        return tuple(
+            write_notice(header, uid, decision, reason, self.models, self.equipment, created, role)
+            for role in (Role(name) for name in REPORTS if name in self.roles)
+        )

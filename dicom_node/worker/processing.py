@@ -1,0 +1,73 @@
+"""One Part 10 file to its results, in memory: the join of the three packages."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+
+from pydicom import Dataset, dcmread
+
+from dicom_node.eligibility import Refusal, Verdict, judge
+from dicom_node.errors import InvalidResult, NotDicom, Undecodable
+from inference.analyze import Analysis, analyze
+from inference.decode import UndecodableImage
+from inference.engines import Engine
+from sr_writer.identity import Equipment, Role
+from sr_writer.results import Output, Results
+from sr_writer.verify import InvalidResult as InvalidDicomResult
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What became of one instance: results, or the verdict that refused it."""
+
+    sop_instance_uid: str
+    verdict: Verdict
+    analysis: Analysis | None  #: None where the header already refused
+    results: Results | None  #: None where the instance is refused
+
+    def write(self, roles: Collection[str]) -> tuple[Output, ...]:
+        """These of its results, built and verified; raises InvalidResult."""
+        if self.results is None:
+            return ()
+        try:
+            return self.results.write([Role(role) for role in roles])
+        except InvalidDicomResult as exc:
+            raise InvalidResult(str(exc)) from exc
+
+
+def process(content: bytes, engine: Engine, equipment: Equipment, created: datetime) -> Processed:
+    """Analyse one Part 10 file; raises Permanent where that cannot be done.
+
+    `created` becomes the results' content date and time, so that a retry builds the same bytes.
+    """
+    dataset = read_dataset(content)
+    uid = str(dataset.get("SOPInstanceUID") or "")
+    if not uid:
+        raise NotDicom("the data set has no SOP Instance UID")
+    verdict = judge(dataset)
+    if verdict.refusal is not None:
+        return Processed(uid, verdict, None, None)
+    try:
+        analysis = analyze(dataset, engine)
+    except UndecodableImage as exc:
+        raise Undecodable(str(exc)) from exc
+    findings, radiograph = analysis.findings, analysis.radiograph
+    lung_pixels = findings.left.lung_pixels + findings.right.lung_pixels
+    if not lung_pixels and not verdict.says_chest:
+        refused = Verdict(Refusal.NO_LUNGS, findings.reason, says_chest=False)
+        return Processed(uid, refused, analysis, None)
+    try:
+        results = Results(radiograph.header, findings, radiograph.pixels, equipment, created)
+    except InvalidDicomResult as exc:
+        raise InvalidResult(str(exc)) from exc
+    return Processed(uid, verdict, analysis, results)
+
+
+def read_dataset(content: bytes, *, header_only: bool = False) -> Dataset:
+    """The data set in a Part 10 file; raises NotDicom."""
+    try:
+        return dcmread(BytesIO(content), stop_before_pixels=header_only)
+    except Exception as exc:
+        # pydicom raises a dozen unrelated types on bytes that are no data set.
+        raise NotDicom(f"no readable DICOM data set ({exc})") from exc
