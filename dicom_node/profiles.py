@@ -13,7 +13,7 @@ from dicom_node.errors import ConfigError
 
 #: Every output there is, in the order of sending: what a report refers to is there before it.
 OUTPUTS = ("SEG", "SR", "SR2D", "SC", "KO", "PR", "DOC")
-#: Those that a radiologist waits for.
+#: Those that a radiologist waits for: they are on their way before a picture is begun.
 FIRST = ("SEG", "SR", "SR2D")
 #: Those that a report of failure may be.
 REPORTS = ("SR", "SR2D")
@@ -88,19 +88,27 @@ PRESETS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is built of a radiograph, each in the order of sending."""
+class Step:
+    """What is built and handed over together."""
 
-    first: tuple[str, ...]  #: reports and masks, on their way before anything else is begun
-    later: tuple[str, ...]  #: pictures, and all that is only kept ready
+    name: str
+    roles: tuple[str, ...]  #: in the order of sending
 
 
-def plan(profiles: Sequence[Profile]) -> Plan:
-    """What all destinations together need; of a node that has none, the usual."""
-    of_all = profiles or (STANDARD,)
-    first = [role for role in FIRST if any(role in profile.outputs for profile in of_all)]
-    later = [role for role in OUTPUTS if any(role in profile.built for profile in of_all)]
-    return Plan(tuple(first), tuple(role for role in later if role not in first))
+def steps(profiles: Sequence[Profile]) -> tuple[Step, ...]:
+    """What all destinations together need, the soonest needed first; never none.
+
+    Of a node that has no destination: the usual.
+    """
+    of_all = profiles or (replace(STANDARD, next_best=False),)
+    sent = {role for profile in of_all for role in profile.outputs}
+    in_reserve = {role for profile in of_all for role in profile.reserves} - sent
+    needed = {"reports": sent & set(FIRST), "pictures": sent - set(FIRST), "reserves": in_reserve}
+    return tuple(
+        Step(name, tuple(role for role in OUTPUTS if role in roles))
+        for name, roles in needed.items()
+        if roles
+    )
 
 
 #: Keys of a profile in the configuration, and their types.

@@ -47,7 +47,7 @@ class Event(StrEnum):
     REPUBLISHED = "republished"
     CLAIMED = "claimed"
     STOLEN = "claimed from a worker that vanished"
-    HANDED_OVER = "first results handed over"
+    HANDED_OVER = "results handed over"
     BUILT = "built"
     SKIPPED = "skipped"
     FAILED = "failed"

@@ -38,7 +38,7 @@ def as_text(summary: Summary) -> str:
     lines += [f"  {name:<30} {count:>7}" for name, count in waiting.items()] or ["  none"]
     lines.append("not accepted by a destination")
     lines += [
-        f"  {one.what} ({one.count} times, last {one.last_at:%Y-%m-%d %H:%M:%S})"
+        f"  {one.what} ({one.count} so far, last {one.last_at:%Y-%m-%d %H:%M:%S})"
         for one in summary.substitutions
     ] or ["  none"]
     lines.append("last failures")

@@ -24,7 +24,7 @@ from dicom_node.errors import (
     is_retriable,
 )
 from dicom_node.ledger import BuiltOutput, Job, LeaseLost, Ledger, Route
-from dicom_node.profiles import plan
+from dicom_node.profiles import steps
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker.notices import Notices
@@ -71,7 +71,7 @@ class Worker:
         sent = [role for profile in profiles for role in profile.built]
         self._engine = engine
         self._equipment = equipment
-        self._plan = plan(profiles)
+        self._steps = steps(profiles)
         self._routes = [
             Route(to.name, to.profile.outputs, to.profile.reserves) for to in destinations
         ]
@@ -115,14 +115,12 @@ class Worker:
             return
         findings = processed.analysis.findings
         durations_ms |= findings.durations_ms
-        if self._plan.first:
-            with _timed(durations_ms, "build"):
-                outputs = processed.write(self._plan.first)
-            with _timed(durations_ms, "spool_and_commit"):
-                self._hand_over(job, outputs, self._ledger.handed_over)
-        # From here on the report is the sender's business, and nobody waits for us.
-        with _timed(durations_ms, "build_and_commit_the_rest"):
-            self._hand_over(job, processed.write(self._plan.later), self._ledger.built)
+        for step in self._steps:
+            is_last = step is self._steps[-1]
+            commit = self._ledger.built if is_last else self._ledger.handed_over
+            with _timed(durations_ms, step.name):
+                # The sender is at work on it while the next is built.
+                self._hand_over(job, processed.write(step.roles), commit)
         total_ms = 1000 * (time.monotonic() - started)
         logger.info("analysed", extra=_ids(job) | _account(findings, durations_ms, total_ms))
 

@@ -28,6 +28,7 @@ def test_every_command_has_a_manual(command: str) -> None:
         (["listen"], "--config"),
         (["analyze", "absent.dcm", "--out", "out"], "no such file or folder"),
         (["analyze", ".", "--out", "out", "--lung", "unet-nothing"], "no lung network called"),
+        (["analyze", ".", "--out", "out", "--outputs", "SEG,PDF"], "'PDF' is not one of SEG, SR"),
         (["nothing"], "invalid choice"),
     ],
 )

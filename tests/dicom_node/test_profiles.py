@@ -13,8 +13,8 @@ from dicom_node.profiles import (
     STANDARD,
     TRANSFER_SYNTAXES,
     Profile,
-    plan,
     read_profile,
+    steps,
 )
 from sr_writer.identity import Role
 from sr_writer.results import USUAL
@@ -130,12 +130,20 @@ def test_what_is_kept_in_reserve(profile: Profile, reserves: dict[str, str]) -> 
     assert profile.reserves == reserves
 
 
-def test_reports_and_masks_are_built_before_anything_else() -> None:
-    assert plan([STANDARD]).first == ("SEG", "SR")
-    assert plan([STANDARD]).later == ("SR2D", "SC", "PR", "DOC")
-    both = plan([Profile(("SR2D",), next_best=False), Profile(("SC", "KO"), next_best=False)])
-    assert (both.first, both.later) == (("SR2D",), ("SC", "KO"))
+def test_reports_and_masks_come_first_and_what_may_not_be_needed_last() -> None:
+    assert built([STANDARD]) == {
+        "reports": ("SEG", "SR"), "pictures": ("SC",), "reserves": ("SR2D", "PR", "DOC")
+    }  # fmt: skip
+    outlines = Profile(("PR", "SR2D"))
+    assert built([STANDARD, outlines]) == {
+        "reports": ("SEG", "SR", "SR2D"), "pictures": ("SC", "PR"), "reserves": ("DOC",)
+    }  # fmt: skip
+    assert built([Profile(("SC",))]) == {"pictures": ("SC",)}
+
+
+def built(profiles: list[Profile]) -> dict[str, tuple[str, ...]]:
+    return {step.name: step.roles for step in steps(profiles)}
 
 
 def test_a_node_without_a_destination_builds_the_usual_outputs() -> None:
-    assert plan([]) == plan([STANDARD])
+    assert built([]) == {"reports": ("SEG", "SR"), "pictures": ("SC",)}

@@ -79,6 +79,17 @@ def test_analyze_of_good_files_exits_0_with_a_line_each(folder: Path, tmp_path: 
     assert "not_analysed: not a frontal view" in second
 
 
+def test_analyze_writes_the_outputs_that_are_asked_for(folder: Path, tmp_path: Path) -> None:
+    arguments = ["--out", str(tmp_path), "--outputs", "sr2d, DOC,KO,PR"]
+    run = run_cli("analyze", str(folder / "deeper" / "opacity.dcm"), *arguments)
+    assert run.returncode == 0, run.stderr
+    (results,) = tmp_path.iterdir()
+    assert sorted(path.name for path in results.iterdir()) == [
+        "findings.json", "key_objects.dcm", "outlines.dcm", "overlay.png", "page.dcm", "sr2d.dcm"
+    ]  # fmt: skip
+    assert dcmread(results / "page.dcm").Modality == "DOC"
+
+
 def test_a_named_file_that_is_not_dicom_is_a_failure(folder: Path, tmp_path: Path) -> None:
     run = run_cli("analyze", str(folder / "notes.txt"), "--out", str(tmp_path))
     assert run.returncode == 1

@@ -3,26 +3,26 @@
 import multiprocessing
 import os
 import signal
-from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from pydicom import Dataset, dcmread
 
 from dicom_node.commands.networks import load_networks, pipeline_id
 from dicom_node.commands.parts import open_ledger
-from dicom_node.config import Config
+from dicom_node.config import Config, Destination
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
-from dicom_node.ledger import BuiltOutput, JobState, Ledger, StoredInstance
+from dicom_node.ledger import BuiltOutput, Delivery, JobState, Ledger, Route, StoredInstance
 from dicom_node.ops.liveness import Owner
+from dicom_node.profiles import STANDARD
 from dicom_node.spool import Spool
 from dicom_node.worker import process, spool_output
 from sr_writer.identity import Equipment
@@ -31,6 +31,13 @@ from tests.marks import refused_connection
 from tests.system.waiting import ended_job, wait_until
 
 pytestmark = refused_connection
+
+SEG, SR, SC, PR = (
+    "1.2.840.10008.5.1.4.1.1.66.4",
+    "1.2.840.10008.5.1.4.1.1.88.34",
+    "1.2.840.10008.5.1.4.1.1.7",
+    "1.2.840.10008.5.1.4.1.1.11.1",
+)
 
 
 def radiographs(count: int, seed: int) -> list[Dataset]:
@@ -44,15 +51,29 @@ def destination(pacs: Pacs) -> str:
     return f"{pacs.aet}@{pacs.host}:{pacs.port}"
 
 
-def assert_everything_once(sources: Sequence[Dataset], state: Path, pacs: Pacs) -> None:
-    """One SEG, one SR, one overlay of each source; an instance may have arrived more than once."""
+def assert_everything_once(
+    sources: Sequence[Dataset],
+    state: Path,
+    pacs: Pacs,
+    instead: Mapping[int, Mapping[str, str]] = MappingProxyType({}),
+) -> None:
+    """One SEG, one SR, one overlay of each source; an instance may have arrived more than once.
+
+    `instead`: by the source's number, the class that stands in for another.
+    """
     for source in sources:
         assert ended_job(state, source.SOPInstanceUID).state is JobState.DELIVERED
-    for source in sources:
-        stored = {a.sop_instance_uid: a for a in pacs.stored
-                  if a.path.parent.name == source.StudyInstanceUID}  # fmt: skip
-        classes = Counter(arrival.sop_class_uid for arrival in stored.values())
-        assert sorted(classes.values()) == [1, 1, 1], classes
+    for number, source in enumerate(sources):
+        replaced = instead.get(number, {})
+        expected = sorted(replaced.get(sop_class, sop_class) for sop_class in (SEG, SR, SC))
+        assert classes(pacs, source) == expected
+
+
+def classes(pacs: Pacs, source: Dataset) -> list[str]:
+    """Of the instances that the source's study now holds, sorted."""
+    study = source.StudyInstanceUID
+    held = {a.sop_instance_uid: a for a in pacs.stored if a.path.parent.name == study}
+    return sorted(arrival.sop_class_uid for arrival in held.values())
 
 
 @pytest.mark.parametrize("part", ["work", "send", "listen"])
@@ -95,6 +116,22 @@ def test_a_node_killed_as_a_whole_goes_on_where_it_was(tmp_path: Path) -> None:
             assert_everything_once(sources, tmp_path / "state", pacs)
 
 
+def test_a_worker_killed_between_report_and_pictures_is_no_loss(tmp_path: Path) -> None:
+    sources = radiographs(2, seed=250)
+    with (
+        Pacs(tmp_path / "pacs") as pacs,
+        RunningNode(tmp_path / "state", [destination(pacs)]) as node,
+    ):
+        for source in sources:
+            send([source], "127.0.0.1", node.port)
+            # The report has arrived; the worker is at the pictures.
+            pacs.wait_for(lambda _, source=source: SR in classes(pacs, source), 60)  # type: ignore[misc]
+            victim = node.pid_of("work")
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda pid=victim: node.pid_of("work") != pid, 30, "a new worker")  # type: ignore[misc]
+        assert_everything_once(sources, node.state, pacs)
+
+
 def test_children_end_with_their_supervisor(tmp_path: Path) -> None:
     node = RunningNode(tmp_path / "state")
     node.start()
@@ -126,7 +163,7 @@ def test_an_outage_of_the_pacs_is_waited_out(tmp_path: Path) -> None:
 
 def test_a_crash_between_any_two_steps_loses_nothing(tmp_path: Path) -> None:
     """Leave one image behind after each step of its way, as a crash does, then start the node."""
-    sources = radiographs(4, seed=400)
+    sources = radiographs(7, seed=400)
     config = Config(state=tmp_path / "state")
     with Pacs(tmp_path / "pacs") as pacs:
         contents = [file_bytes(source) for source in sources]
@@ -138,21 +175,47 @@ def test_a_crash_between_any_two_steps_loses_nothing(tmp_path: Path) -> None:
         with RunningNode(config.state, [destination(pacs)]) as node:
             # The first was not answered Success, so its sender sends it again.
             send([sources[0]], "127.0.0.1", node.port)
-            assert_everything_once(sources, config.state, pacs)
+            assert_everything_once(sources, config.state, pacs, instead={5: {SEG: PR}})
 
 
 def crash_midway(config: Config, contents: Sequence[bytes], destination_name: str) -> None:
     """Bring each image one step further than the one before, and die."""
     spool, ledger = Spool(config.spool), open_ledger(config)
-    spooled, committed, claimed, built = (dcmread(BytesIO(content)) for content in contents)
-    with Owner(config.run_folder, "work") as owner:
+    sources = [dcmread(BytesIO(content)) for content in contents]
+    spooled, committed, claimed, handed_over, arrived, refused, built = sources
+    route = Route(destination_name, STANDARD.outputs, STANDARD.reserves)
+    with Owner(config.run_folder, "work") as worker, Owner(config.run_folder, "send") as sender:
+
+        def claim(source: Dataset) -> int:
+            job_id = accept(spool, ledger, source)
+            assert ledger.claim_job(job_id, worker.name, lease_s=3600)
+            return job_id
+
+        def hand_over(source: Dataset) -> list[Delivery]:
+            """Of a job that is not built yet; a sender has taken what it has."""
+            job_id = claim(source)
+            first = build(spool, ledger, job_id, source, ["SEG", "SR"])
+            ledger.handed_over(job_id, worker.name, first, [route])
+            return ledger.claim_deliveries(destination_name, sender.name, 3600, 32)
+
         spool.store_received(spooled.SOPInstanceUID, contents[0])
         accept(spool, ledger, committed)
-        assert ledger.claim_job(accept(spool, ledger, claimed), owner.name, lease_s=3600)
-        job_id = accept(spool, ledger, built)
-        assert ledger.claim_job(job_id, owner.name, lease_s=3600)
-        ledger.built(job_id, owner.name, build(spool, built), [destination_name])
+        claim(claimed)
+        hand_over(handed_over)
+        seg, _ = hand_over(arrived)
+        send([spool.resolve(seg.path)], *address(destination_name))
+        ledger.delivered(seg.id, sender.name, SUCCESS)
+        seg, _ = hand_over(refused)
+        ledger.refused(seg.id, sender.name, None, "SEG is not accepted", "PR")
+        job_id = claim(built)
+        everything = build(spool, ledger, job_id, built, STANDARD.built)
+        ledger.built(job_id, worker.name, everything, [route])
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def address(destination_name: str) -> tuple[str, int]:
+    to = Destination.parse(destination_name)
+    return to.host, to.port
 
 
 def accept(spool: Spool, ledger: Ledger, source: Dataset) -> int:
@@ -171,7 +234,11 @@ def accept(spool: Spool, ledger: Ledger, source: Dataset) -> int:
     return ledger.accept(instance, pipeline_id("", "")).job_id
 
 
-def build(spool: Spool, source: Dataset) -> list[BuiltOutput]:
+def build(
+    spool: Spool, ledger: Ledger, job_id: int, source: Dataset, roles: Sequence[str]
+) -> list[BuiltOutput]:
+    job = ledger.job(job_id)
+    assert job is not None
     engine = load_networks("", "", "cpu")
-    processed = process(file_bytes(source), engine, Equipment(), datetime.now(UTC))
-    return [spool_output(spool, output) for output in processed.outputs]
+    processed = process(file_bytes(source), engine, Equipment(), job.received_at)
+    return [spool_output(spool, output) for output in processed.write(roles)]

@@ -1,0 +1,292 @@
+"""The worker with a real ledger, spool and both networks: what leaves when, and what is said."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmread
+
+from dicom_node.commands.networks import load_networks
+from dicom_node.config import Destination, Reports
+from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom_dicom import as_dicom
+from dicom_node.errors import UNKNOWN_TRIES
+from dicom_node.ledger import Job, JobState, Ledger, Route, StoredInstance
+from dicom_node.profiles import PRESETS, STANDARD, Profile
+from dicom_node.queueing import Kind as Queue
+from dicom_node.queueing import Queues, Received
+from dicom_node.spool import Spool
+from dicom_node.worker import Worker, process, spool_output
+from inference.engines import Engine, ProbabilityMaps
+from inference.results import ModelIdentity
+from sr_writer.identity import Equipment
+from tests.dicom_node.test_listener import file_bytes
+
+LEASE_S = 60.0
+PACS = "pacs"
+
+
+class Clock:
+    """The real time, which a test may set forward."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass
+class Bench:
+    """All that a worker works with, in a folder."""
+
+    folder: Path
+    engine: Engine
+    clock: Clock = field(default_factory=Clock)
+    spool: Spool = field(init=False)
+    ledger: Ledger = field(init=False)
+    queues: Queues = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.spool = Spool(self.folder / "spool")
+        self.ledger = Ledger.open(f"sqlite:///{self.folder / 'ledger.sqlite'}", self.clock)
+        self.queues = Queues("filesystem://", self.folder / "queue", prefetch=1)
+
+    def accept(self, content: bytes) -> int:
+        header = dcmread(BytesIO(content), stop_before_pixels=True, force=True)
+        stored = self.spool.store_received(header.SOPInstanceUID, content)
+        instance = StoredInstance(
+            sop_class_uid=header.SOPClassUID,
+            sop_instance_uid=header.SOPInstanceUID,
+            study_instance_uid=header.StudyInstanceUID,
+            series_instance_uid=header.SeriesInstanceUID,
+            transfer_syntax_uid=header.file_meta.TransferSyntaxUID,
+            calling_aet="MODALITY",
+            path=stored.path,
+            sha256=stored.sha256,
+            size_bytes=stored.size_bytes,
+        )
+        return self.ledger.accept(instance, "pipeline").job_id
+
+    def work(
+        self,
+        job_id: int,
+        *profiles: Profile,
+        reports: Reports = Reports(),  # noqa: B008 - frozen
+        engine: Engine | None = None,
+    ) -> Job:
+        """One worker's turn at the job; what became of it."""
+        names = [PACS, *(f"other{number}" for number in range(1, len(profiles)))]
+        destinations = [
+            Destination(name, "PACS", "127.0.0.1", 104, profile)
+            for name, profile in zip(names, profiles, strict=False)
+        ]
+        worker = Worker(
+            engine or self.engine, Equipment(), destinations, reports,
+            self.spool, self.ledger, self.queues, "worker", LEASE_S,
+        )  # fmt: skip
+        worker.handle(Received(job_id, redelivered=False))
+        job = self.ledger.job(job_id)
+        assert job is not None
+        return job
+
+    def states(self, job_id: int, destination: str = PACS) -> dict[str, str]:
+        return {d.role: d.state.value for d in self.ledger.deliveries(job_id)
+                if d.destination == destination}  # fmt: skip
+
+    def die(self, job_id: int) -> None:
+        assert self.ledger.claim_job(job_id, "dead", LEASE_S) is not None
+        self.ledger.free_leases_of(["dead"])
+
+    def text_of(self, job_id: int, role: str) -> str:
+        """What one of its reports says."""
+        (delivery,) = [d for d in self.ledger.deliveries(job_id) if d.role == role]
+        return " ".join(_texts(dcmread(self.spool.resolve(delivery.path))))
+
+
+def _texts(item: Dataset) -> Iterator[str]:
+    for child in item.get("ContentSequence", ()):
+        yield str(child.get("TextValue", ""))
+        yield from _texts(child)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return load_networks("", "", "cpu")
+
+
+@pytest.fixture
+def bench(tmp_path: Path, engine: Engine) -> Iterator[Bench]:
+    bench = Bench(tmp_path, engine)
+    with closing(bench.ledger), closing(bench.queues):
+        yield bench
+
+
+def radiograph(kind: Kind = Kind.LEFT_OPACITY, **changes: object) -> Dataset:
+    return as_dicom(draw(kind, rows=382, columns=318, seed=7), **changes)
+
+
+def unreadable() -> bytes:
+    """A chest radiograph with most of its pixels missing."""
+    return file_bytes(radiograph())[:-100_000]
+
+
+def test_reports_and_masks_are_handed_over_before_the_pictures_are_built(bench: Bench) -> None:
+    job_id = bench.accept(file_bytes(radiograph()))
+    assert bench.work(job_id, STANDARD).state is JobState.BUILT
+    assert bench.states(job_id) == {
+        "SEG": "WAITING", "SR": "WAITING", "SC": "WAITING",
+        "SR2D": "RESERVE", "PR": "RESERVE", "DOC": "RESERVE",
+    }  # fmt: skip
+    assert [d.role for d in bench.ledger.deliveries(job_id)][:2] == ["SEG", "SR"]
+    events = [entry.event for entry in bench.ledger.events(job_id)]
+    handed_over = ["results handed over"] * 2
+    assert events == ["received", "claimed", *handed_over, "built"]
+    # The bell has been rung for each.
+    assert bench.queues.depth(Queue.OUTPUT) == 6
+
+
+def test_every_destination_gets_what_its_profile_says(bench: Bench) -> None:
+    job_id = bench.accept(file_bytes(radiograph()))
+    only = Profile(("KO", "SR2D"), next_best=False)
+    bench.work(job_id, PRESETS["images-only"], only)
+    assert bench.states(job_id) == {"SC": "WAITING"}
+    assert bench.states(job_id, "other1") == {"SR2D": "WAITING", "KO": "WAITING"}
+
+
+def test_a_key_object_is_for_positives_only(bench: Bench) -> None:
+    job_id = bench.accept(file_bytes(radiograph(Kind.HEALTHY)))
+    job = bench.work(job_id, Profile(("SR", "KO"), next_best=False))
+    assert job.state is JobState.BUILT
+    assert bench.states(job_id) == {"SR": "WAITING"}
+
+
+def test_a_try_after_a_crash_in_between_adds_only_what_is_missing(bench: Bench) -> None:
+    content = file_bytes(radiograph())
+    job_id = bench.accept(content)
+    job = bench.ledger.claim_job(job_id, "dead", LEASE_S)
+    assert job is not None
+    processed = process(content, bench.engine, Equipment(), job.received_at)
+    first = [spool_output(bench.spool, output) for output in processed.write(["SEG", "SR"])]
+    route = Route(PACS, STANDARD.outputs, STANDARD.reserves)
+    bench.ledger.handed_over(job_id, "dead", first, [route])
+    bench.ledger.free_leases_of(["dead"])
+    before = {d.id: d.sha256 for d in bench.ledger.deliveries(job_id)}
+    assert bench.work(job_id, STANDARD).state is JobState.BUILT
+    after = {d.id: d.sha256 for d in bench.ledger.deliveries(job_id)}
+    assert len(after) == 6
+    assert before.items() <= after.items()
+    # The second try built the same bytes: no second file of either.
+    names = [path.name for path in (bench.folder / "spool" / "outputs").rglob("*.dcm")]
+    assert len(names) == 6
+
+
+def test_an_analysis_that_broke_off_is_reported(bench: Bench) -> None:
+    job_id = bench.accept(unreadable())
+    job = bench.work(job_id, STANDARD, PRESETS["images-only"])
+    assert job.state is JobState.FAILED
+    assert bench.states(job_id) == {"SR": "WAITING", "SR2D": "RESERVE"}
+    assert bench.states(job_id, "other1") == {}
+    assert job.reason is not None
+    assert job.reason[:40] in bench.text_of(job_id, "SR")
+
+
+def test_a_failure_is_reported_in_the_class_that_the_destination_takes(bench: Bench) -> None:
+    job_id = bench.accept(unreadable())
+    bench.work(job_id, Profile(("SEG", "SR2D")))
+    assert bench.states(job_id) == {"SR2D": "WAITING"}
+
+
+def test_reports_of_failure_can_be_switched_off(bench: Bench) -> None:
+    job_id = bench.accept(unreadable())
+    assert bench.work(job_id, STANDARD, reports=Reports(failed=False)).state is JobState.FAILED
+    assert bench.states(job_id) == {}
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_refused_instance_is_reported_only_where_that_is_wanted(
+    bench: Bench, wanted: bool
+) -> None:
+    job_id = bench.accept(file_bytes(radiograph(Kind.LATERAL)))
+    job = bench.work(job_id, STANDARD, reports=Reports(not_analysed=wanted))
+    assert job.state is JobState.SKIPPED
+    assert bench.states(job_id) == ({"SR": "WAITING", "SR2D": "RESERVE"} if wanted else {})
+    if wanted:
+        assert "not a frontal view" in bench.text_of(job_id, "SR")
+
+
+def test_what_was_derived_from_another_image_is_not_reported(bench: Bench) -> None:
+    derived = radiograph(ImageType=["DERIVED", "SECONDARY"])
+    job_id = bench.accept(file_bytes(derived))
+    job = bench.work(job_id, STANDARD, reports=Reports(not_analysed=True))
+    assert (job.state, bench.states(job_id)) == (JobState.SKIPPED, {})
+
+
+def test_an_image_that_kills_its_workers_is_reported_without_being_looked_at(
+    bench: Bench,
+) -> None:
+    job_id = bench.accept(file_bytes(radiograph()))
+    for _ in range(UNKNOWN_TRIES):
+        bench.die(job_id)
+    job = bench.work(job_id, STANDARD, engine=Broken(bench.engine.models))
+    assert job.state is JobState.FAILED
+    assert job.reason == "the worker died 3 times while analysing it"
+    assert bench.states(job_id) == {"SR": "WAITING", "SR2D": "RESERVE"}
+    assert job.reason in bench.text_of(job_id, "SR")
+
+
+def test_what_has_a_report_does_not_get_one_that_there_is_none(bench: Bench) -> None:
+    content = file_bytes(radiograph())
+    job_id = bench.accept(content)
+    job = bench.ledger.claim_job(job_id, "dead", LEASE_S)
+    assert job is not None
+    outputs = process(content, bench.engine, Equipment(), job.received_at).write(["SR"])
+    built = [spool_output(bench.spool, output) for output in outputs]
+    bench.ledger.handed_over(job_id, "dead", built, [Route(PACS, ["SR"])])
+    bench.ledger.free_leases_of(["dead"])
+    for _ in range(UNKNOWN_TRIES - 1):
+        bench.die(job_id)
+    assert bench.work(job_id, STANDARD).state is JobState.FAILED
+    assert [d.sha256 for d in bench.ledger.deliveries(job_id)] == [built[0].sha256]
+
+
+class Broken:
+    """A device that has gone: the one part that cannot be had for real."""
+
+    size = 256
+
+    def __init__(self, models: tuple[ModelIdentity, ...]) -> None:
+        self.models = models
+
+    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:  # noqa: ARG002 - the protocol's
+        raise RuntimeError("the device is gone")
+
+
+def test_an_error_nobody_knows_is_reported_when_it_has_repeated(bench: Bench) -> None:
+    job_id = bench.accept(file_bytes(radiograph()))
+    broken = Broken(bench.engine.models)
+    for _ in range(UNKNOWN_TRIES):
+        assert bench.states(job_id) == {}
+        job = bench.work(job_id, STANDARD, engine=broken)
+        bench.clock.ahead += timedelta(hours=1)
+    assert (job.state, job.reason) == (
+        JobState.FAILED,
+        "unexpected RuntimeError('the device is gone')",
+    )
+    assert "an unexpected error (RuntimeError)" in bench.text_of(job_id, "SR")
+
+
+def test_a_node_without_a_destination_keeps_results_and_reports_nothing(bench: Bench) -> None:
+    good, bad = bench.accept(file_bytes(radiograph())), bench.accept(unreadable_other())
+    assert bench.work(good).state is JobState.DELIVERED
+    assert bench.work(bad).state is JobState.FAILED
+
+
+def unreadable_other() -> bytes:
+    return file_bytes(as_dicom(draw(Kind.HEALTHY, rows=382, columns=318, seed=8)))[:-100_000]
