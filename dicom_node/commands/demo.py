@@ -27,7 +27,7 @@ DRAWN_SHAPE = (1528, 1272)
 CASES = (
     ("healthy", Kind.HEALTHY, 1),
     ("opacity in the left lung", Kind.LEFT_OPACITY, 4),
-    ("opacity in the right lung", Kind.RIGHT_OPACITY, 6),
+    ("opacity in the right lung", Kind.RIGHT_OPACITY, 4),
     ("opacities in both lungs", Kind.BILATERAL_OPACITIES, 6),
     ("lungs that touch", Kind.TOUCHING_LUNGS, 3),
     ("lateral view", Kind.LATERAL, 5),
