@@ -80,7 +80,12 @@ def _read(source: Path | bytes) -> Dataset:
 
 def _without_pixels(dataset: Dataset) -> Dataset:
     """A deep copy of all that lies before the pixels; they would be the bulk of it."""
-    header = copy.deepcopy(dataset[:_PIXEL_DATA_GROUP])
+    # A slice of pydicom's would parse what is empty, and stumble over a VR that nobody knows.
+    before = sorted(tag for tag in dataset.keys() if tag < _PIXEL_DATA_GROUP)  # noqa: SIM118 - iterating parses
+    header = Dataset({tag: dataset.get_item(tag, keep_deferred=True) for tag in before})
+    is_implicit, is_little_endian = dataset.original_encoding
+    header.set_original_encoding(is_implicit, is_little_endian, dataset.original_character_set)
+    header = copy.deepcopy(header)
     header.file_meta = copy.deepcopy(dataset.file_meta)
     return header
 

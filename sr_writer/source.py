@@ -151,7 +151,7 @@ def encoded_value(dataset: Dataset, tag: BaseTag) -> bytes | None:
     """An attribute's value as Explicit VR Little Endian bytes; None if absent or unreadable."""
     if tag not in dataset:
         return None
-    element = dataset.get_item(tag)
+    element = dataset.get_item(tag, keep_deferred=True)
     vr = dictionary_VR(tag)
     if isinstance(element, RawDataElement) and vr in STR_VR:
         # Text is the same bytes in every transfer syntax, and decoding could lose some.
@@ -210,8 +210,9 @@ def _encode(dataset: Dataset, tag: BaseTag) -> bytes | None:
         element.is_undefined_length = False
         encodings = dataset.get("SpecificCharacterSet") or default_encoding
         write_data_element(buffer, element, encodings)
-    except (ValueError, TypeError, AttributeError, NotImplementedError, OSError, struct.error):
-        # Not even pydicom can read it, so no PACS has grouped by it.
+    except Exception:
+        # pydicom raises whatever the malformed bytes provoke. What not even it can read, no PACS
+        # has grouped by.
         return None
     return buffer.getvalue()
 
