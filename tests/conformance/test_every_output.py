@@ -1,0 +1,129 @@
+"""Every kind of output before other people's programs: presentation state, key objects, PDF,
+the older report class and the notices, beside the usual three of `test_validators`.
+"""
+
+import html
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from inference.results import Decision, Task
+from sr_writer.identity import tracking_id
+from sr_writer.notice import write_notice
+from sr_writer.results import Output, Role
+from tests.conformance.test_validators import dciodvfy, dsrdump, program, run, saved
+from tests.conftest import missing
+from tests.sr_writer.examples import (
+    CREATED,
+    EQUIPMENT,
+    INFECTION_MODEL,
+    LUNG_MODEL,
+    SOURCE_UID,
+    bare_header,
+    findings,
+    header,
+    write,
+)
+
+VIEWERS = Path(__file__).parent / "viewers"
+DECISIONS = (Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED)
+REPORTS = (Role.SR, Role.SR2D)
+HEADERS = {
+    **{f"{kind} full": header(kind) for kind in ("CR", "DX", "SC")},
+    "SC bare": bare_header("SC"),
+}
+
+
+def notice(decision: Decision, role: Role = Role.SR) -> Output:
+    reason = "This is why there is no result."
+    models = (LUNG_MODEL, INFECTION_MODEL)
+    return write_notice(header(), SOURCE_UID, decision, reason, models, EQUIPMENT, CREATED, role)
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+@pytest.mark.parametrize("kind", HEADERS)
+def test_dciodvfy_finds_no_error_in_any_output(
+    kind: str, decision: Decision, tmp_path: Path
+) -> None:
+    files = saved(write(findings(decision), HEADERS[kind], tuple(Role)), tmp_path)
+    assert (Role.KO in files) == (decision is Decision.POSITIVE)
+    assert {role: dciodvfy(file) for role, file in files.items()} == {role: [] for role in files}
+    assert dsrdump(files[Role.SR2D]) == []
+
+
+@pytest.mark.parametrize("role", REPORTS)
+@pytest.mark.parametrize("decision", [Decision.NOT_ANALYSED, Decision.FAILED])
+def test_a_notice_is_a_valid_report(decision: Decision, role: Role, tmp_path: Path) -> None:
+    file = saved({role: notice(decision, role)}, tmp_path)[role]
+    assert dciodvfy(file) == []
+    assert dsrdump(file) == []
+    assert "This is why there is no result." in run(program("dsrdump"), "+Pl", file)
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_dcmtk_takes_the_presentation_state(decision: Decision, tmp_path: Path) -> None:
+    file = saved(write(findings(decision), roles=(Role.PR,)), tmp_path)[Role.PR]
+    said = run(program("dcmpschk"), file)
+    assert not [line for line in said.splitlines() if line.startswith(("E:", "F:"))], said
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_the_page_says_the_figures(decision: Decision, tmp_path: Path) -> None:
+    found = findings(decision)
+    file = saved(write(found, roles=(Role.DOC,)), tmp_path)[Role.DOC]
+    pdf = tmp_path / "page.pdf"
+    pdf.write_bytes(dcmread(file).EncapsulatedDocument)
+    text = run(program("pdftotext"), "-layout", pdf, "-")
+    assert "not for diagnosis" in text
+    said = (found.left.infected_percent, found.infected_percent, found.right.infected_percent)
+    for percent in said:
+        assert percent is None or f"{percent:.1f} %" in text
+
+
+@pytest.mark.parametrize("decision", [Decision.POSITIVE, Decision.NEGATIVE])
+@pytest.mark.parametrize("role", REPORTS)
+def test_dcmtks_html_says_the_figures(role: Role, decision: Decision, tmp_path: Path) -> None:
+    found = findings(decision)
+    file = saved(write(found, roles=(role,)), tmp_path)[role]
+    page = tmp_path / "report.html"
+    run(program("dsr2html"), file, page)
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page.read_text("utf-8", "replace")))
+    text = re.sub(r"\s+", " ", text)
+    said = (found.left.infected_percent, found.infected_percent, found.right.infected_percent)
+    numbers = [float(number) for number in re.findall(r"(\d+(?:\.\d+)?) %", text)]
+    for percent in said:
+        assert any(number == pytest.approx(percent, abs=0.005) for number in numbers), text
+    assert ("Present" if decision is Decision.POSITIVE else "Absent") in text
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_cornerstone_reads_the_same_pixels(decision: Decision, tmp_path: Path) -> None:
+    """The adapter that OHIF reads a Segmentation with, run in Node."""
+    if not (VIEWERS / "node_modules").is_dir():
+        missing(f"the viewers are not installed: npm ci --prefix {VIEWERS}")
+    found, source = findings(decision), header()
+    file = saved(write(found, source), tmp_path)[Role.SEG]
+    source.file_meta = FileMetaDataset()
+    source.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    source.save_as(tmp_path / "source.dcm", enforce_file_format=True)
+    command = [program("node"), "cornerstone_seg.mjs", str(tmp_path / "source.dcm"), str(file)]
+    done = subprocess.run(command, cwd=VIEWERS, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (read,) = json.loads(done.stdout.splitlines()[-1])
+    names = {s.number: tracking_id(s.task, s.laterality) for s in found.segments}
+    assert {int(number): label for number, label in read["labels"].items()} == names
+    counted: dict[int, int] = {}
+    for group in read["groups"]:
+        for number, pixels in group.items():
+            counted[int(number)] = counted.get(int(number), 0) + pixels
+    expected = {s.number: int(s.mask.sum()) for s in found.segments if s.mask.any()}
+    assert counted == expected
+    assert (Task.INFECTION in {s.task for s in found.segments if s.mask.any()}) == (
+        decision is Decision.POSITIVE
+    )
