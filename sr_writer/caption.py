@@ -61,8 +61,8 @@ def _write(canvas: Image.Image, top: float, lines: Iterable[_Line]) -> None:
     draw = ImageDraw.Draw(canvas)
     for line in lines:
         if line.band is not None:
-            draw.rectangle((0, top, canvas.width, canvas.height), line.band)
-        font = ImageFont.load_default(line.size)
+            draw.rectangle((0, min(top, canvas.height), canvas.width, canvas.height), line.band)
+        font = _font(line.size)
         anchor = "mm" if line.centred else "lm"
         for x, text, color in line.texts:
             draw.text((x * canvas.width, top + line.height / 2), text, color, font, anchor)
@@ -113,9 +113,14 @@ def _figures(findings: Findings, sides: Sides | None, size: float) -> Iterator[_
         yield _Line(tuple(grades), size, centred=True)
 
 
+def _font(size: float) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """Of at least one pixel: an image can be so narrow that nothing can be read beside it."""
+    return ImageFont.load_default(max(1.0, size))
+
+
 def _wrapped(text: str, size: float, width: float) -> Iterator[str]:
     """`text` in lines of at most `width` pixels, broken between words."""
-    font, line = ImageFont.load_default(size), ""
+    font, line = _font(size), ""
     for word in text.split():
         longer = f"{line} {word}".strip()
         if line and font.getlength(longer) > width:
