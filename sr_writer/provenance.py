@@ -17,6 +17,10 @@ from sr_writer.identity import SERIES_NUMBER, Identity, Role
 from sr_writer.source import EQUIPMENT, Source
 
 
+#: (0008,0201) is -1200 to +1400 (PS3.3 C.12.1.1.8); beyond that it is a fault of the source's.
+_FARTHEST = timedelta(hours=14)
+
+
 def coded(code: Code) -> Dataset:
     """A Code Sequence item."""
     item: Dataset = CodedConcept.from_code(code)
@@ -95,4 +99,6 @@ def _clock(created: datetime, source: Source) -> datetime:
     if match is None:
         return created.astimezone()
     offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    if offset > _FARTHEST:
+        return created.astimezone()
     return created.astimezone(timezone(-offset if match[1] == "-" else offset))
