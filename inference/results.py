@@ -112,7 +112,9 @@ def extent_grade(infected_percent: float | None) -> int | None:
     quarter, half, three_quarters = EXTENT_LIMITS
     if infected_percent > three_quarters:
         return 4
-    return (infected_percent > 0) + (infected_percent >= quarter) + (infected_percent >= half)
+    return sum(int(infected_percent >= limit) for limit in (quarter, half)) + int(
+        infected_percent > 0
+    )
 
 
 @dataclass(frozen=True, slots=True)
