@@ -128,7 +128,7 @@ def _refuse_another_length(dataset: Dataset) -> None:
     except Exception as exc:
         # A photometric interpretation or sample count that pydicom does not know.
         raise undecodable(dataset, f"how long the pixels should be is not clear ({exc})") from exc
-    length = len(dataset.PixelData or b"")
+    length = len(value_of(dataset, "PixelData") or b"")
     # A little behind the pixels is padding, which some writers are generous with; a row is not.
     row = max(2, expected // _whole(dataset, "Rows"))
     if not expected <= length < expected + row:

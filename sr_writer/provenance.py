@@ -16,7 +16,6 @@ from sr_writer import codes
 from sr_writer.identity import SERIES_NUMBER, Identity, Role
 from sr_writer.source import EQUIPMENT, Source
 
-
 #: (0008,0201) is -1200 to +1400 (PS3.3 C.12.1.1.8); beyond that it is a fault of the source's.
 _FARTHEST = timedelta(hours=14)
 

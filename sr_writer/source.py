@@ -142,7 +142,7 @@ def _identified(received: Dataset, sop_instance_uid: str) -> Dataset:
     lossy = LOSSY if _ascii(received, LOSSY[0]) == "01" else ()
     for keyword in (*EQUIPMENT, *lossy):
         values = [value.strip()[:_LONG_STRING] for value in _ascii(received, keyword).split("\\")]
-        if any(values):
+        if any(values) and _is_well_formed(Tag(keyword), "\\".join(values).encode()):
             setattr(prepared, keyword, values)
     return prepared
 
