@@ -1,46 +1,24 @@
 """Beside a real archive: DCMTK's storescu sends real files, Orthanc ends up with SEG and SR."""
 
-import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import missing
 from tests.dicom_node.test_eligibility import EXPECTED
+from tests.system.orthanc import run_in_own_network
 
 SEG, SR, SC = (
     "1.2.840.10008.5.1.4.1.1.66.4",
     "1.2.840.10008.5.1.4.1.1.88.34",
     "1.2.840.10008.5.1.4.1.1.7",
 )
-#: A user namespace, so that it needs no root; in it a network with nothing but loopback.
-ISOLATE = [
-    "unshare",
-    "--map-root-user",
-    "--net",
-    "sh",
-    "-c",
-    'ip link set lo up && exec "$@"',
-    "sh",
-]
 
 
 @pytest.fixture(scope="module")
 def happened(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    for program in ("Orthanc", "unshare", "ip", "/usr/bin/storescu", "/usr/bin/echoscu"):
-        if shutil.which(program) is None:
-            missing(f"{program} is not installed")
-    if subprocess.run([*ISOLATE, "true"], capture_output=True).returncode != 0:
-        missing("this system allows no network namespace of one's own")
     arguments = [str(shared_data / "dicom"), str(tmp_path_factory.mktemp("orthanc"))]
-    command = [*ISOLATE, sys.executable, "-m", "tests.system.orthanc_scenario", *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    assert run.returncode == 0, run.stderr
-    answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    answer: dict[str, Any] = run_in_own_network("tests.system.orthanc_scenario", *arguments)
     return answer
 
 
