@@ -62,11 +62,15 @@ class Orthanc:
     http_port: int
     dicom_port: int
 
-    def read(self, path: str, headers: Mapping[str, str] | None = None) -> bytes:
+    def read(self, path: str) -> bytes:
+        return self.read_with_type(path, {})[1]
+
+    def read_with_type(self, path: str, headers: Mapping[str, str]) -> tuple[str, bytes]:
+        """The media type of the answer, and the answer."""
         url = f"http://127.0.0.1:{self.http_port}{path}"
-        request = urllib.request.Request(url, headers=dict(headers or {}))
+        request = urllib.request.Request(url, headers=dict(headers))
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return bytes(answer.read())
+            return str(answer.headers["Content-Type"]), bytes(answer.read())
 
     def get(self, path: str) -> Any:
         return json.loads(self.read(path))

@@ -1,0 +1,110 @@
+"""The studies that archives and viewers are shown: each outcome there is, as files.
+
+Phantoms are analysed by the shipped networks. On the real radiograph the findings are drawn, so
+that it has known opacities in both lungs whatever a network thinks of it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+from pydicom.uid import DigitalXRayImageStorageForPresentation
+
+from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom_dicom import as_dicom
+from inference.analyze import Analysis, analyze
+from inference.decode import read_radiograph
+from inference.engines.pytorch import PytorchEngine
+from inference.results import Decision, Findings
+from sr_writer.notice import write_notice
+from sr_writer.results import USUAL, Output, Role, write_results
+from tests.sr_writer.examples import CREATED, EQUIPMENT, findings, with_uid
+
+#: Columns are no multiple of eight, rows times columns is: see test_ohif for why that counts.
+ROWS, COLUMNS = 1018, 852
+#: CR, MONOCHROME1 in JPEG Lossless, without a view position: the hardest of the real ones.
+REAL = "chest/cr_mono1_jpeglossless_noview.dcm"
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A radiograph and what we send back of it."""
+
+    name: str
+    source: Path
+    findings: Findings | None  #: None where it was not analysed
+    results: dict[Role, Path]
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.source, *self.results.values()]
+
+
+def phantom_study(
+    name: str,
+    kind: Kind,
+    seed: int,
+    engine: PytorchEngine,
+    folder: Path,
+    *,
+    columns: int = COLUMNS,
+    roles: Collection[Role] = USUAL,
+) -> Study:
+    """A phantom, and what the shipped networks find in it."""
+    source = _drawn(name, kind, seed, columns, folder)
+    analysis = analyze(source, engine)
+    return _study(name, source, analysis, roles, folder)
+
+
+def real_study(name: str, data: Path, roles: Collection[Role], folder: Path) -> Study:
+    """A real radiograph with drawn opacities in both lungs."""
+    source = data / "dicom" / REAL
+    radiograph = read_radiograph(source)
+    rows, columns = radiograph.pixels.shape
+    found = findings(Decision.POSITIVE, shape=(rows, columns), spacing_mm=radiograph.spacing_mm)
+    analysis = Analysis(with_uid(found, radiograph.sop_instance_uid), radiograph)
+    return _study(name, source, analysis, roles, folder)
+
+
+def refused_study(name: str, seed: int, found: Findings, folder: Path) -> Study:
+    """A lateral view: a notice says why it was not analysed; `found` names the networks."""
+    source = _drawn(name, Kind.LATERAL, seed, COLUMNS, folder)
+    header = dcmread(source, stop_before_pixels=True)
+    notice = write_notice(
+        header,
+        header.SOPInstanceUID,
+        Decision.NOT_ANALYSED,
+        "View Position is LL: this is no frontal chest radiograph.",
+        found.models,
+        EQUIPMENT,
+        CREATED,
+    )
+    return Study(name, source, None, _saved(name, [notice], folder))
+
+
+def header_of(path: Path) -> Dataset:
+    return dcmread(path, stop_before_pixels=True)
+
+
+def _drawn(name: str, kind: Kind, seed: int, columns: int, folder: Path) -> Path:
+    path = folder / f"{name}-source.dcm"
+    phantom = draw(kind, rows=ROWS, columns=columns, seed=seed)
+    dataset = as_dicom(phantom, sop_class=DigitalXRayImageStorageForPresentation)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def _study(
+    name: str, source: Path, analysis: Analysis, roles: Collection[Role], folder: Path
+) -> Study:
+    radiograph, found = analysis.radiograph, analysis.findings
+    outputs = write_results(radiograph.header, found, radiograph.pixels, EQUIPMENT, CREATED, roles)
+    return Study(name, source, found, _saved(name, outputs, folder))
+
+
+def _saved(name: str, outputs: Collection[Output], folder: Path) -> dict[Role, Path]:
+    files = {output.role: folder / f"{name}-{output.role}.dcm" for output in outputs}
+    for output in outputs:
+        files[output.role].write_bytes(output.content)
+    return files
