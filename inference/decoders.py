@@ -100,9 +100,13 @@ def _refuse_what_is_no_single_image(dataset: Dataset) -> None:
         raise undecodable(
             dataset, "there is no Pixel Data (the file may be cut short): send it again"
         )
+    # Under a VR that is no pixels' they are read as text, as numbers, or not at all.
+    if not isinstance(value_of(dataset, "PixelData"), bytes):
+        raise undecodable(dataset, "the Pixel Data holds no bytes: send it again")
     absent = [keyword for keyword in _REQUIRED if value_of(dataset, keyword) is None]
     if absent:
         raise undecodable(dataset, f"without {', '.join(absent)} the pixels cannot be read")
+    _whole(dataset, "SamplesPerPixel")
     rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
     if rows < 1 or columns < 1:
         raise undecodable(dataset, f"Rows x Columns is {rows} x {columns}: there is no image")
@@ -128,7 +132,7 @@ def _refuse_another_length(dataset: Dataset) -> None:
     except Exception as exc:
         # A photometric interpretation or sample count that pydicom does not know.
         raise undecodable(dataset, f"how long the pixels should be is not clear ({exc})") from exc
-    length = len(value_of(dataset, "PixelData") or b"")
+    length = len(dataset.PixelData)
     # A little behind the pixels is padding, which some writers are generous with; a row is not.
     row = max(2, expected // _whole(dataset, "Rows"))
     if not expected <= length < expected + row:

@@ -131,10 +131,10 @@ def _identified(received: Dataset, sop_instance_uid: str) -> Dataset:
     """The well-formed part of the header, but for size and geometry."""
     prepared = Dataset()
     prepared.SOPInstanceUID = sop_instance_uid
-    prepared.SOPClassUID = _ascii(received, "SOPClassUID") or SecondaryCaptureImageStorage
+    prepared.SOPClassUID = _uid(received, "SOPClassUID") or SecondaryCaptureImageStorage
     # A file that names no study or series is put in one of its own, always the same.
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):
-        uid = _ascii(received, keyword) or derived_uid(keyword, sop_instance_uid)
+        uid = _uid(received, keyword) or derived_uid(keyword, sop_instance_uid)
         setattr(prepared, keyword, uid)
     for keyword in _BLANK_WHEN_ABSENT:
         setattr(prepared, keyword, "")
@@ -173,8 +173,8 @@ def _inherited(received: Dataset, study: str) -> dict[BaseTag, RawDataElement]:
             continue
         if value is None and keyword in _BLANK_WHEN_ABSENT:
             value = b""
-        if keyword == "StudyInstanceUID":
-            value = value or study.encode()
+        if keyword == "StudyInstanceUID" and not _uid(received, keyword):
+            value = study.encode()
         if value is not None:
             elements[tag] = _element(tag, value)
     return elements
@@ -223,6 +223,12 @@ def _ascii(received: Dataset, keyword: str) -> str:
         return (encoded_value(received, Tag(keyword)) or b"").decode("ascii").strip(" \0")
     except UnicodeDecodeError:
         return ""
+
+
+def _uid(received: Dataset, keyword: str) -> str:
+    """The one UID, however malformed; nothing where several stand in its place."""
+    uid = _ascii(received, keyword)
+    return "" if "\\" in uid else uid
 
 
 def _ints(value: bytes | None) -> tuple[int, ...]:

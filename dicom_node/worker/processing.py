@@ -11,6 +11,7 @@ from dicom_node.eligibility import Refusal, Verdict, judge
 from dicom_node.errors import InvalidResult, NotDicom, Undecodable
 from inference.analyze import Analysis, analyze
 from inference.decode import UndecodableImage
+from inference.elements import value_of
 from inference.engines import Engine
 from sr_writer.identity import Equipment, Role
 from sr_writer.results import Output, Results
@@ -42,8 +43,8 @@ def process(content: bytes, engine: Engine, equipment: Equipment, created: datet
     `created` becomes the results' content date and time, so that a retry builds the same bytes.
     """
     dataset = read_dataset(content)
-    uid = str(dataset.get("SOPInstanceUID") or "")
-    if not uid:
+    uid = value_of(dataset, "SOPInstanceUID")
+    if not isinstance(uid, str):
         raise NotDicom("the data set has no SOP Instance UID")
     verdict = judge(dataset)
     if verdict.refusal is not None:

@@ -196,6 +196,10 @@ def test_a_data_set_without_transfer_syntax_is_refused() -> None:
         ("PhotometricInterpretation", "CS", b"GREY"),
         ("PhotometricInterpretation", "CS", b"PALETTE COLOR "),
         ("SamplesPerPixel", "US", b"\3\0"),
+        ("SamplesPerPixel", "US", b"\1\0\1\0"),
+        ("PixelData", "AT", b"\1\2\3\4"),
+        ("PixelData", "LO", b"text"),
+        ("PixelData", "FD", b"odd"),
     ],
 )
 def test_a_malformed_pixel_description_is_refused(keyword: str, vr: str, value: bytes) -> None:

@@ -39,6 +39,10 @@ NAMES = {
     "latin": ("ISO_IR 100", "Äneas^Rüdiger".encode("latin-1")),
     "greek": ("ISO_IR 126", "Διονυσιος".encode("iso8859_7")),
     "utf-8": ("ISO_IR 192", "Wang^XiaoDong=王^小東=".encode()),
+    "utf-8 japanese": ("ISO_IR 192", "Yamada^Tarou=山田^太郎=やまだ^たろう".encode()),
+    "utf-8 korean": ("ISO_IR 192", "Hong^Gildong=洪^吉洞=홍^길동".encode()),
+    "utf-8 arabic": ("ISO_IR 192", "قباني^لنزار".encode()),
+    "arabic": ("ISO_IR 127", "قباني^لنزار".encode("iso8859_6")),
     "gb18030": ("GB18030", "Wang^XiaoDong=王^小东=".encode("gb18030")),
     "japanese": (
         "\\ISO 2022 IR 87",
@@ -222,6 +226,17 @@ def test_a_source_without_study_or_series_gets_one_of_its_own_always_the_same() 
     studies = {output.study_instance_uid for output in (*first.values(), *second.values())}
     assert len(studies) == 1
     assert studies != {""}
+
+
+@pytest.mark.parametrize("content", [b"", b" ", b"1.2\\1.3", b"1.2\xff"])
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID"])
+def test_what_is_no_uid_alone_is_none(keyword: str, content: bytes) -> None:
+    outputs = write(findings(), received(header(), raw={keyword: content}))
+    uids = {read(output).StudyInstanceUID for output in outputs.values()}
+    assert uids == {output.study_instance_uid for output in outputs.values()}
+    assert len(uids) == 1
+    [series] = read(outputs[Role.SEG]).ReferencedSeriesSequence
+    assert isinstance(series.SeriesInstanceUID, str)
 
 
 @pytest.mark.parametrize(
