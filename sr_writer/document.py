@@ -9,7 +9,7 @@ from sr_writer.output import SOP_CLASS
 from sr_writer.page import draw_page
 from sr_writer.painting import Painting
 from sr_writer.patient import patient_of
-from sr_writer.provenance import coded, stamp
+from sr_writer.provenance import coded, source_image, stamp
 from sr_writer.source import Source
 
 
@@ -28,17 +28,9 @@ def build_document(
     dataset.BurnedInAnnotation = "YES"
     dataset.DocumentTitle = "Lungs and COVID-19 infection, not for diagnosis"
     dataset.ConceptNameCodeSequence = [coded(codes.REPORT_TITLE)]
-    dataset.SourceInstanceSequence = [_source_item(source)]
+    dataset.SourceInstanceSequence = [source_image(source)]
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
     dataset.EncapsulatedDocument = page + b"\0" * (len(page) % 2)
     dataset.EncapsulatedDocumentLength = len(page)
     stamp(dataset, Role.DOC, identity, source)
     return dataset
-
-
-def _source_item(source: Source) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = source.header.SOPClassUID
-    item.ReferencedSOPInstanceUID = source.header.SOPInstanceUID
-    item.PurposeOfReferenceCodeSequence = [coded(codes.SOURCE_IMAGE)]
-    return item

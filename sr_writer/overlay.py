@@ -12,11 +12,10 @@ from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from inference.results import Findings
-from sr_writer import codes
 from sr_writer.caption import with_caption
 from sr_writer.identity import Identity, Role
 from sr_writer.painting import Painting, paint
-from sr_writer.provenance import coded, stamp
+from sr_writer.provenance import source_image, stamp
 from sr_writer.source import LOSSY, Source
 
 
@@ -42,7 +41,7 @@ def build_overlay(
     dataset.BurnedInAnnotation = "YES"
     dataset.PatientOrientation = list(source.patient_orientation or ())
     dataset.DerivationDescription = "Lung outlines, infection and figures drawn on the image"
-    dataset.SourceImageSequence = [_source_item(source)]
+    dataset.SourceImageSequence = [source_image(source)]
     for keyword in LOSSY:
         if keyword in source.header:
             dataset[keyword] = source.header[keyword]
@@ -62,11 +61,3 @@ def _set_pixels(dataset: Dataset, picture: Image.Image) -> None:
     dataset.PixelRepresentation = 0
     content = picture.tobytes()
     dataset.PixelData = content + b"\0" * (len(content) % 2)
-
-
-def _source_item(source: Source) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = source.header.SOPClassUID
-    item.ReferencedSOPInstanceUID = source.header.SOPInstanceUID
-    item.PurposeOfReferenceCodeSequence = [coded(codes.SOURCE_IMAGE)]
-    return item

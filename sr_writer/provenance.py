@@ -26,6 +26,15 @@ def coded(code: Code) -> Dataset:
     return item
 
 
+def source_image(source: Source) -> Dataset:
+    """The source as what the object was made from (PS3.3 10.3)."""
+    item = Dataset()
+    item.ReferencedSOPClassUID = source.header.SOPClassUID
+    item.ReferencedSOPInstanceUID = source.header.SOPInstanceUID
+    item.PurposeOfReferenceCodeSequence = [coded(codes.SOURCE_IMAGE)]
+    return item
+
+
 def stamp(dataset: Dataset, role: Role, identity: Identity, source: Source) -> None:
     """Set, on a built object, all that says when, by whom and in which series it was made."""
     equipment = identity.equipment
