@@ -112,9 +112,11 @@ def extent_grade(infected_percent: float | None) -> int | None:
     quarter, half, three_quarters = EXTENT_LIMITS
     if infected_percent > three_quarters:
         return 4
-    return sum(int(infected_percent >= limit) for limit in (quarter, half)) + int(
-        infected_percent > 0
-    )
+    if infected_percent >= half:
+        return 3
+    if infected_percent >= quarter:
+        return 2
+    return 1 if infected_percent > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
