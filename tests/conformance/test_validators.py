@@ -91,9 +91,10 @@ def findings_for(source: Dataset, decision: Decision = Decision.POSITIVE) -> Fin
 @pytest.mark.parametrize("decision", DECISIONS)
 @pytest.mark.parametrize("kind", HEADERS)
 def test_dciodvfy_and_dsrdump_find_no_error(kind: str, decision: Decision, tmp_path: Path) -> None:
-    files = saved(write(findings(decision), HEADERS[kind]), tmp_path)
+    files = saved(write(findings(decision), HEADERS[kind], tuple(Role)), tmp_path)
+    assert (Role.KO in files) == (decision is Decision.POSITIVE)
     assert {role: dciodvfy(file) for role, file in files.items()} == {role: [] for role in files}
-    assert dsrdump(files[Role.SR]) == []
+    assert dsrdump(files[Role.SR]) == dsrdump(files[Role.SR2D]) == []
 
 
 @pytest.mark.parametrize("side", Laterality)
