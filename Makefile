@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench viewers clean
 
 demo: .venv/installed
 	$(BIN)/cxr-node demo
@@ -22,8 +22,24 @@ format: .venv/installed-dev
 bench: .venv/installed
 	$(BIN)/python -m tests.bench
 
+# What only conformance tests need, and skip without: OHIF as built, and Node packages.
+VIEWERS := tests/conformance/viewers
+OHIF := @ohif/app@3.13.2
+
+viewers: $(VIEWERS)/node_modules/installed $(VIEWERS)/dist/installed
+
+$(VIEWERS)/node_modules/installed: $(VIEWERS)/package-lock.json
+	cd $(VIEWERS) && npm ci
+	touch $@
+
+$(VIEWERS)/dist/installed: $(VIEWERS)/ohif.sha512
+	mkdir -p $(VIEWERS)/dist
+	cd $(VIEWERS)/dist && npm pack --silent $(OHIF) && sha512sum --check --quiet ../ohif.sha512
+	cd $(VIEWERS)/dist && tar -xzf *.tgz --strip-components 2 package/dist && rm *.tgz
+	touch $@
+
 clean:
-	rm -rf .venv demo-out state
+	rm -rf .venv demo-out state $(VIEWERS)/node_modules $(VIEWERS)/dist
 
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
