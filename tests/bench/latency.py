@@ -42,6 +42,6 @@ def latency_when_idle() -> None:
         median = statistics.median(line["durations_ms"][stage] for line in stages[1:])
         print(f"  {stage:<20} {median:7.0f} ms")
     sent = [json.loads(line)["duration_ms"] for line in node.log if '"event": "sent"' in line]
-    print(f"  {'sender, all three':<20} {statistics.median(sent[1:]):7.0f} ms")
+    print(f"  {'sender, one visit':<20} {statistics.median(sent[1:]):7.0f} ms")
     total = statistics.median(line["total_ms"] for line in stages[1:])
     print(f"  {'worker, all':<20} {total:7.0f} ms")
