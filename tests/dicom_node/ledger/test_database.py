@@ -1,0 +1,270 @@
+"""The transition tables, races, migrations and outages, on both databases."""
+
+import multiprocessing
+import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text, update
+
+from dicom_node.errors import LedgerUnavailable, UsageError
+from dicom_node.ledger import (
+    DeliveryState,
+    Event,
+    IllegalTransition,
+    JobState,
+    Ledger,
+)
+from dicom_node.ledger.migrate import MIGRATIONS
+from dicom_node.ledger.schema import HEAD, jobs, metadata
+from dicom_node.ledger.states import (
+    DELIVERY_TRANSITIONS,
+    JOB_TRANSITIONS,
+    delivery_after,
+    job_after,
+)
+from tests.dicom_node.ledger.records import (
+    LEASE_S,
+    PIPELINE,
+    START,
+    built,
+    claimed,
+    happened,
+    instance,
+    output,
+    state,
+    to,
+)
+
+# The transition tables
+
+
+@pytest.mark.parametrize(("before", "event"), list(product(JobState, Event)))
+def test_a_job_changes_only_as_its_table_says(before: JobState, event: Event) -> None:
+    if (before, event) in JOB_TRANSITIONS:
+        assert job_after(before, event) is JOB_TRANSITIONS[before, event]
+    else:
+        with pytest.raises(IllegalTransition, match=f"a job that is {before}"):
+            job_after(before, event)
+
+
+@pytest.mark.parametrize(("before", "event"), list(product(DeliveryState, Event)))
+def test_a_delivery_changes_only_as_its_table_says(before: DeliveryState, event: Event) -> None:
+    if (before, event) in DELIVERY_TRANSITIONS:
+        assert delivery_after(before, event) is DELIVERY_TRANSITIONS[before, event]
+    else:
+        with pytest.raises(IllegalTransition, match=f"a delivery that is {before}"):
+            delivery_after(before, event)
+
+
+def test_nothing_leaves_a_final_state() -> None:
+    final = {JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED}
+    assert not [before for before, _ in JOB_TRANSITIONS if before in final]
+    arrived = {DeliveryState.DELIVERED, DeliveryState.REFUSED, DeliveryState.SUBSTITUTED}
+    assert not [before for before, _ in DELIVERY_TRANSITIONS if before in arrived]
+
+
+# Races
+
+
+def accept_and_claim(url: str, worker: str, count: int) -> tuple[list[int], list[int]]:
+    """One process of several on the same instances: the jobs it was first to accept, to claim."""
+    with closing(Ledger.open(url)) as ledger:
+        accepted = [ledger.accept(instance(number), PIPELINE) for number in range(count)]
+        jobs = [ledger.claim_job(a.job_id, worker, LEASE_S) for a in accepted]
+    return [a.job_id for a in accepted if a.is_new], [job.id for job in jobs if job]
+
+
+def test_processes_that_race_make_one_job_of_an_instance_and_claim_it_once(
+    ledger_url: str,
+) -> None:
+    count, workers = 25, [f"w{number}" for number in range(4)]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(workers), mp_context=spawn) as pool:
+        # The ledger does not exist yet: they race to make it, too.
+        runs = [pool.submit(accept_and_claim, ledger_url, worker, count) for worker in workers]
+        results = [run.result() for run in runs]
+    made = [job_id for accepted, _ in results for job_id in accepted]
+    taken = [job_id for _, claims in results for job_id in claims]
+    assert len(made) == len(set(made)) == count
+    assert sorted(taken) == sorted(made)
+
+
+def test_two_destinations_that_finish_at_once_end_the_job(ledger: Ledger) -> None:
+    destinations = ("A", "B", "C")
+    job_ids = [built(ledger, *destinations, roles="S", number=number) for number in range(8)]
+
+    def deliver(destination: str) -> None:
+        for _ in job_ids:
+            (delivery,) = ledger.claim_deliveries(destination, destination, LEASE_S, 1)
+            barrier.wait()
+            ledger.delivered(delivery.id, destination, 0x0000)
+
+    barrier = threading.Barrier(len(destinations), timeout=30)
+    with ThreadPoolExecutor(len(destinations)) as pool:
+        list(pool.map(deliver, destinations))
+    assert {state(ledger, job_id) for job_id in job_ids} == {JobState.DELIVERED}
+
+
+def test_two_senders_of_one_destination_never_take_the_same_delivery(ledger: Ledger) -> None:
+    for number in range(10):
+        built(ledger, "PACS", roles="AB", number=number)
+
+    def take(owner: str) -> list[int]:
+        taken: list[int] = []
+        while ledger.next_due("PACS"):
+            taken += [d.id for d in ledger.claim_deliveries("PACS", owner, LEASE_S, 3)]
+        return taken
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = [delivery for ids in pool.map(take, "abcd") for delivery in ids]
+    assert len(taken) == len(set(taken)) == 20
+
+
+# Migrations
+
+
+def sqlalchemy_url(ledger_url: str) -> str:
+    return ledger_url.replace("postgresql://", "postgresql+psycopg://")
+
+
+def test_the_migrations_make_exactly_the_schema_of_the_code(
+    ledger: Ledger, ledger_url: str
+) -> None:
+    del ledger  # it has made the tables
+    engine = create_engine(sqlalchemy_url(ledger_url))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_the_head_that_the_code_knows_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_a_first_ledger_is_migrated_and_goes_on_where_it_was(ledger_url: str) -> None:
+    engine = create_engine(sqlalchemy_url(ledger_url))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in FIRST_LEDGER:
+            connection.execute(text(statement), {"at": START})
+    engine.dispose()
+    with closing(Ledger.open(ledger_url)) as ledger:
+        assert state(ledger, 1) is JobState.BUILT
+        (delivery,) = ledger.claim_deliveries("PACS", "s1", LEASE_S, 10)
+        assert (delivery.role, delivery.stands_in_for) == ("SEG", None)
+        ledger.delivered(delivery.id, "s1", 0x0000)
+        assert state(ledger, 1) is JobState.DELIVERED
+
+
+#: A job that waits for its delivery, as the first version of the ledger wrote it.
+FIRST_LEDGER = (
+    "INSERT INTO jobs (id, pipeline, state, attempts, deaths, due_at, received_at, updated_at,"
+    " sop_class_uid, sop_instance_uid, study_instance_uid, series_instance_uid,"
+    " transfer_syntax_uid, calling_aet, path, sha256, size_bytes) VALUES"
+    " (1, 'p', 'BUILT', 1, 0, :at, :at, :at, '1.1', '1.2', '1.3', '1.4', '1.5', 'A', 'b', 'c', 9)",
+    "INSERT INTO outputs (id, job_id, role, sop_class_uid, sop_instance_uid, series_instance_uid,"
+    " transfer_syntax_uid, path, sha256, size_bytes) VALUES"
+    " (1, 1, 'SEG', '1.1', '1.6', '1.7', '1.5', 'd', 'e', 9)",
+    "INSERT INTO deliveries (id, job_id, output_id, destination, study_instance_uid, state,"
+    " attempts, due_at, updated_at) VALUES (1, 1, 1, 'PACS', '1.3', 'WAITING', 0, :at, :at)",
+)
+
+
+def test_a_ledger_newer_than_the_code_is_refused(ledger: Ledger, ledger_url: str) -> None:
+    ledger.close()
+    engine = create_engine(sqlalchemy_url(ledger_url))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0999'"))
+    engine.dispose()
+    with pytest.raises(UsageError, match="schema 0999"):
+        Ledger.open(ledger_url)
+
+
+def test_a_reopened_ledger_knows_what_it_knew(ledger_url: str) -> None:
+    with closing(Ledger.open(ledger_url)) as ledger:
+        job_id = ledger.accept(instance(), PIPELINE).job_id
+    with closing(Ledger.open(ledger_url)) as ledger:
+        assert state(ledger, job_id) is JobState.RECEIVED
+        assert [job.id for job in ledger.find("1.2.3.1")] == [job_id]
+
+
+# A database that goes away
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "sqlite://", "sqlite:///:memory:", "nonsense"])
+def test_a_url_that_names_no_ledger_is_a_usage_error(url: str) -> None:
+    with pytest.raises(UsageError):
+        Ledger.open(url)
+
+
+def test_a_database_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnavailable):
+        Ledger.open("postgresql://nobody@127.0.0.1:1/nothing")
+    (tmp_path / "ledger").write_bytes(b"not a database, but long enough to have a header" * 99)
+    with pytest.raises(LedgerUnavailable, match="not a database"):
+        Ledger.open(f"sqlite:///{tmp_path / 'ledger'}")
+
+
+def test_a_sqlite_ledger_that_another_process_holds_is_unavailable_for_as_long(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}?timeout=0.1"
+    holder = create_engine(url)
+    with closing(Ledger.open(url)) as ledger:
+        with holder.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.execute(update(jobs).values(attempts=0))
+            with pytest.raises(LedgerUnavailable, match="locked"):
+                ledger.accept(instance(), PIPELINE)
+            connection.rollback()
+        assert ledger.accept(instance(), PIPELINE).is_new
+    holder.dispose()
+
+
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+def test_a_postgresql_that_drops_every_connection_is_used_again(
+    ledger: Ledger, ledger_url: str
+) -> None:
+    ledger.accept(instance(1), PIPELINE)
+    with psycopg.connect(ledger_url, autocommit=True) as server:
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert ledger.accept(instance(2), PIPELINE).is_new
+
+
+def test_what_was_not_committed_is_not_there(ledger: Ledger) -> None:
+    job = claimed(ledger)
+    broken = replace(output("SR"), path=None)  # type: ignore[arg-type]  # what the schema refuses
+    with pytest.raises(Exception, match=r"(?i)not.null"):
+        ledger.built(job.id, "w1", [output("SEG"), broken], to("PACS"))
+    assert state(ledger, job.id) is JobState.ANALYZING
+    assert happened(ledger, job.id) == ["received", "claimed"]
+
+
+def test_sqlite_holds_to_foreign_keys_and_syncs_every_commit(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    with closing(Ledger.open(url)) as ledger, ledger._read() as connection:
+        pragmas = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
+    assert pragmas == ["wal", 2, 1, 10_000]

@@ -1,0 +1,318 @@
+"""Jobs: accepted, claimed, ended, taken back from the dead; the health of the whole."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from dicom_node.errors import UNKNOWN_TRIES
+from dicom_node.ledger import (
+    Acceptance,
+    DeliveryState,
+    Entry,
+    JobState,
+    LeaseLost,
+    Ledger,
+)
+from tests.dicom_node.ledger.records import (
+    LEASE_S,
+    PIPELINE,
+    START,
+    Clock,
+    built,
+    claimed,
+    happened,
+    instance,
+    output,
+    state,
+    to,
+)
+
+# Accepting
+
+
+def test_an_accepted_instance_is_a_job_that_waits(ledger: Ledger) -> None:
+    acceptance = ledger.accept(instance(), PIPELINE)
+    assert acceptance == Acceptance(acceptance.job_id, True, JobState.RECEIVED, False)
+    job = ledger.job(acceptance.job_id)
+    assert job is not None
+    assert (job.state, job.attempts, job.received_at) == (JobState.RECEIVED, 0, START)
+    assert (job.sop_instance_uid, job.path, job.sha256) == (
+        "1.2.3.1",
+        instance().path,
+        instance().sha256,
+    )
+    assert ledger.events(job.id) == [
+        Entry(START, "received", "RECEIVED", job.id, None, None, detail="")
+    ]
+
+
+def test_the_same_instance_again_is_the_same_job(ledger: Ledger) -> None:
+    first = ledger.accept(instance(), PIPELINE)
+    again = ledger.accept(instance(), PIPELINE)
+    assert again == Acceptance(first.job_id, False, JobState.RECEIVED, other_bytes=False)
+    assert happened(ledger, first.job_id) == ["received", "duplicate received"]
+
+
+def test_other_bytes_under_the_same_uid_are_said_and_change_nothing(ledger: Ledger) -> None:
+    first = ledger.accept(instance(), PIPELINE)
+    again = ledger.accept(instance(sha256="ff" * 32, path="received/ff/x.dcm"), PIPELINE)
+    assert again == Acceptance(first.job_id, False, JobState.RECEIVED, other_bytes=True)
+    job = ledger.job(first.job_id)
+    assert job is not None
+    assert job.sha256 == "ab" * 32
+    assert "received/ff/x.dcm" in ledger.events(first.job_id)[-1].detail
+
+
+def test_another_pipeline_is_another_job_of_the_same_instance(ledger: Ledger) -> None:
+    first = ledger.accept(instance(), PIPELINE)
+    second = ledger.accept(instance(), "fpn-2")
+    assert second.is_new
+    assert [job.id for job in ledger.find("1.2.3.1")] == [first.job_id, second.job_id]
+    assert ledger.find("1.2.3.4") == []
+    assert ledger.job(999) is None
+
+
+# The life of a job
+
+
+def test_a_claim_is_for_one_worker_only(ledger: Ledger, clock: Clock) -> None:
+    job = claimed(ledger, "w1")
+    assert (job.state, job.attempts, job.owner) == (JobState.ANALYZING, 1, "w1")
+    assert job.lease_until == clock.now + timedelta(seconds=LEASE_S)
+    assert ledger.claim_job(job.id, "w2", LEASE_S) is None
+    assert ledger.claim_job(999, "w2", LEASE_S, steal=True) is None
+
+
+def test_outputs_wait_for_every_destination(ledger: Ledger) -> None:
+    job = claimed(ledger)
+    output_ids = ledger.built(job.id, "w1", [output("SEG"), output("SR")], to("PACS", "RESEARCH"))
+    assert state(ledger, job.id) is JobState.BUILT
+    waiting = ledger.deliveries(job.id)
+    assert [(d.output_id, d.role, d.destination) for d in waiting] == [
+        (output_ids[0], "SEG", "PACS"),
+        (output_ids[0], "SEG", "RESEARCH"),
+        (output_ids[1], "SR", "PACS"),
+        (output_ids[1], "SR", "RESEARCH"),
+    ]
+    assert {d.state for d in waiting} == {DeliveryState.WAITING}
+    assert {d.study_instance_uid for d in waiting} == {"1.2.9"}
+
+
+def test_without_a_destination_a_built_job_is_delivered_at_once(ledger: Ledger) -> None:
+    job_id = built(ledger)
+    assert state(ledger, job_id) is JobState.DELIVERED
+    assert happened(ledger, job_id) == ["received", "claimed", "built", "all delivered"]
+
+
+def test_a_skipped_job_keeps_its_reason(ledger: Ledger) -> None:
+    job = claimed(ledger)
+    ledger.skipped(job.id, "w1", "a lateral view")
+    ended = ledger.job(job.id)
+    assert ended is not None
+    assert (ended.state, ended.reason, ended.owner) == (JobState.SKIPPED, "a lateral view", None)
+
+
+def test_a_failed_job_keeps_its_reason_and_its_traceback(ledger: Ledger) -> None:
+    job = claimed(ledger)
+    ledger.failed(job.id, "w1", "undecodable", "Traceback ...")
+    assert state(ledger, job.id) is JobState.FAILED
+    last = ledger.events(job.id)[-1]
+    assert (last.event, last.owner, last.detail) == ("failed", "w1", "undecodable\nTraceback ...")
+
+
+def test_a_reason_that_quotes_hostile_bytes_is_kept_readable(ledger: Ledger) -> None:
+    job = claimed(ledger)
+    ledger.failed(job.id, "w1", "header says \0\udcff 胸")
+    ended = ledger.job(job.id)
+    assert ended is not None
+    assert ended.reason == "header says ?? 胸"
+
+
+def test_a_released_job_is_claimable_again_only_when_due(ledger: Ledger, clock: Clock) -> None:
+    job = claimed(ledger)
+    ledger.released(job.id, "w1", "disk full", clock.now + timedelta(seconds=30))
+    assert state(ledger, job.id) is JobState.RECEIVED
+    assert ledger.claim_job(job.id, "w2", LEASE_S) is None
+    clock.advance(30)
+    again = ledger.claim_job(job.id, "w2", LEASE_S)
+    assert again is not None
+    assert (again.attempts, again.deaths, again.reason) == (2, 0, "disk full")
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        lambda ledger, job: ledger.handed_over(job, "w1", [output("SEG")], to("PACS")),
+        lambda ledger, job: ledger.built(job, "w1", [output("SEG")], to("PACS")),
+        lambda ledger, job: ledger.skipped(job, "w1", "r"),
+        lambda ledger, job: ledger.failed(job, "w1", "r"),
+        lambda ledger, job: ledger.released(job, "w1", "r", START),
+    ],
+    ids=["handed over", "built", "skipped", "failed", "released"],
+)
+def test_whoever_lost_the_lease_can_report_nothing(
+    ledger: Ledger, clock: Clock, report: Callable[[Ledger, int], None]
+) -> None:
+    job = claimed(ledger, "w1")
+    clock.advance(LEASE_S + 1)
+    ledger.free_expired_leases()
+    ledger.claim_job(job.id, "w2", LEASE_S)
+    with pytest.raises(LeaseLost, match="no longer held by w1"):
+        report(ledger, job.id)
+    assert state(ledger, job.id) is JobState.ANALYZING
+    assert ledger.deliveries(job.id) == []
+
+
+def test_a_slow_worker_whose_job_nobody_took_may_still_report(ledger: Ledger, clock: Clock) -> None:
+    job = claimed(ledger)
+    clock.advance(LEASE_S + 1)
+    ledger.skipped(job.id, "w1", "a lateral view")
+    assert state(ledger, job.id) is JobState.SKIPPED
+
+
+# Workers that vanish
+
+
+def test_only_expired_leases_are_freed(ledger: Ledger, clock: Clock) -> None:
+    old = claimed(ledger, number=1)
+    clock.advance(LEASE_S / 2)
+    claimed(ledger, number=2)
+    clock.advance(LEASE_S / 2 + 1)
+    assert ledger.free_expired_leases() == [old.id]
+    freed = ledger.job(old.id)
+    assert freed is not None
+    assert (freed.state, freed.deaths, freed.owner) == (JobState.RECEIVED, 1, None)
+
+
+def test_the_leases_of_the_dead_are_freed_at_once(ledger: Ledger) -> None:
+    dead, alive = claimed(ledger, "dead", 1), claimed(ledger, "alive", 2)
+    assert ledger.free_leases_of([]) == []
+    assert ledger.free_leases_of(["dead", "long gone"]) == [dead.id]
+    assert state(ledger, alive.id) is JobState.ANALYZING
+
+
+def test_a_redelivered_job_is_taken_from_the_worker_that_vanished(ledger: Ledger) -> None:
+    job = claimed(ledger, "dead")
+    stolen = ledger.claim_job(job.id, "w2", LEASE_S, steal=True)
+    assert stolen is not None
+    assert (stolen.owner, stolen.attempts, stolen.deaths) == ("w2", 2, 1)
+    with pytest.raises(LeaseLost):
+        ledger.skipped(job.id, "dead", "late")
+
+
+def test_a_job_that_is_built_is_not_stolen(ledger: Ledger) -> None:
+    job_id = built(ledger, "PACS")
+    assert ledger.claim_job(job_id, "w2", LEASE_S, steal=True) is None
+    assert state(ledger, job_id) is JobState.BUILT
+
+
+def die_by_recovery(ledger: Ledger, job_id: int) -> None:
+    if ledger.claim_job(job_id, "dead", LEASE_S):
+        ledger.free_leases_of(["dead"])
+
+
+def die_by_redelivery(ledger: Ledger, job_id: int) -> None:
+    ledger.claim_job(job_id, "dead", LEASE_S, steal=True)
+
+
+@pytest.mark.parametrize("die", [die_by_recovery, die_by_redelivery])
+def test_an_image_that_kills_its_workers_ends_failed(
+    ledger: Ledger, die: Callable[[Ledger, int], None]
+) -> None:
+    job_id = ledger.accept(instance(), PIPELINE).job_id
+    for _ in range(UNKNOWN_TRIES + 5):
+        die(ledger, job_id)
+    job = ledger.job(job_id)
+    assert job is not None
+    # One claim more than the image was given: to end the job without looking at the image.
+    assert (job.state, job.attempts) == (JobState.FAILED, UNKNOWN_TRIES + 1)
+    assert job.reason == f"the worker died {UNKNOWN_TRIES + 1} times while it held the job"
+
+
+@pytest.mark.parametrize("die", [die_by_recovery, die_by_redelivery])
+def test_after_three_deaths_a_worker_may_still_say_why(
+    ledger: Ledger, die: Callable[[Ledger, int], None]
+) -> None:
+    job_id = ledger.accept(instance(), PIPELINE).job_id
+    job = None
+    while job is None or job.deaths < UNKNOWN_TRIES:
+        die(ledger, job_id)
+        job = ledger.job(job_id)
+        assert job is not None
+    if die is die_by_recovery:
+        assert ledger.claim_job(job_id, "dead", LEASE_S) is not None
+    ledger.failed(job_id, "dead", "the worker died", built=[output("SR")], routes=to("PACS"))
+    assert state(ledger, job_id) is JobState.FAILED
+    assert [d.role for d in ledger.claim_deliveries("PACS", "s1", LEASE_S, 10)] == ["SR"]
+
+
+def test_transient_failures_do_not_count_as_deaths(ledger: Ledger, clock: Clock) -> None:
+    job = claimed(ledger)
+    for _ in range(UNKNOWN_TRIES + 1):
+        ledger.released(job.id, "w1", "disk full", clock.now)
+        assert ledger.claim_job(job.id, "w1", LEASE_S) is not None
+    ledger.free_leases_of(["w1"])
+    assert state(ledger, job.id) is JobState.RECEIVED
+
+
+# What recovery republishes
+
+
+def test_what_was_published_lately_is_not_published_again(ledger: Ledger, clock: Clock) -> None:
+    first = ledger.accept(instance(1), PIPELINE).job_id
+    clock.advance(100)
+    second = ledger.accept(instance(2), PIPELINE).job_id
+    assert ledger.waiting_jobs(10, clock.now - timedelta(seconds=50)) == [first]
+    ledger.mark_published([first])
+    assert ledger.waiting_jobs(10, clock.now - timedelta(seconds=50)) == []
+    clock.advance(100)
+    assert ledger.waiting_jobs(10, clock.now - timedelta(seconds=50)) == [first, second]
+    assert ledger.waiting_jobs(1, clock.now - timedelta(seconds=50)) == [first]
+    assert happened(ledger, first) == ["received", "republished"]
+
+
+def test_what_came_back_is_published_at_once(ledger: Ledger, clock: Clock) -> None:
+    released, freed = claimed(ledger, "w1", 1), claimed(ledger, "dead", 2)
+    ledger.released(released.id, "w1", "disk full", clock.now)
+    ledger.free_leases_of(["dead"])
+    assert ledger.waiting_jobs(10, clock.now - timedelta(days=1)) == [released.id, freed.id]
+
+
+def test_only_jobs_that_are_due_count_as_waiting(ledger: Ledger, clock: Clock) -> None:
+    job = claimed(ledger, number=1)
+    ledger.accept(instance(2), PIPELINE)
+    ledger.released(job.id, "w1", "disk full", clock.now + timedelta(seconds=30))
+    assert ledger.count_waiting() == 1
+    clock.advance(30)
+    assert ledger.count_waiting() == 2
+
+
+# The health of the whole
+
+
+def test_the_summary_shows_the_node_at_a_glance(ledger: Ledger, clock: Clock) -> None:
+    assert ledger.summary().oldest_waiting_age_s is None
+    built(ledger, "PACS", "RESEARCH", roles="AB", number=1)
+    skipped, failed = claimed(ledger, number=2), claimed(ledger, number=3)
+    ledger.skipped(skipped.id, "w1", "a lateral view")
+    clock.advance(1)
+    ledger.failed(failed.id, "w1", "undecodable")
+    ledger.accept(instance(4), PIPELINE)
+    clock.advance(30)
+    ledger.accept(instance(5), PIPELINE)
+    summary = ledger.summary()
+    assert summary.counts == {
+        JobState.RECEIVED: 2,
+        JobState.ANALYZING: 0,
+        JobState.BUILT: 1,
+        JobState.DELIVERED: 0,
+        JobState.SKIPPED: 1,
+        JobState.FAILED: 1,
+    }
+    assert summary.oldest_waiting_age_s == 30
+    assert summary.deliveries_waiting == {"PACS": 2, "RESEARCH": 2}
+    assert [(f.sop_instance_uid, f.state, f.reason) for f in summary.failures] == [
+        ("1.2.3.3", JobState.FAILED, "undecodable"),
+        ("1.2.3.2", JobState.SKIPPED, "a lateral view"),
+    ]
