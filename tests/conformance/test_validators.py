@@ -154,16 +154,29 @@ def test_a_fault_would_be_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_slicers_importer_reads_the_same_pixels(decision: Decision, tmp_path: Path) -> None:
     found = findings(decision)
-    file = saved(write(found), tmp_path)[Role.SEG]
+    assert_imported(found, saved(write(found), tmp_path)[Role.SEG])
+
+
+def test_slicers_importer_reads_the_same_pixels_of_real_radiographs(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    for number, source in enumerate(chest_headers(shared_data)):
+        found, folder = findings_for(source), tmp_path / str(number)
+        folder.mkdir()
+        assert_imported(found, saved(write(found, source), folder)[Role.SEG])
+
+
+def assert_imported(found: Findings, file: Path) -> None:
+    """Let dcmqi import a SEG and compare every pixel."""
     run(
         *(program("segimage2itkimage"), "--inputDICOM", file),
-        *("--outputDirectory", tmp_path, "--outputType", "nrrd"),
+        *("--outputDirectory", file.parent, "--outputType", "nrrd"),
     )
-    described = json.loads((tmp_path / "meta.json").read_text("utf-8"))["segmentAttributes"]
+    described = json.loads((file.parent / "meta.json").read_text("utf-8"))["segmentAttributes"]
     labels = [group[0]["SegmentLabel"] for group in described]
     assert labels == [tracking_id(s.task, s.laterality) for s in found.segments]
     for segment in found.segments:
-        pixels = nrrd_pixels(tmp_path / f"{segment.number}.nrrd")
+        pixels = nrrd_pixels(file.parent / f"{segment.number}.nrrd")
         assert np.array_equal(pixels > 0, segment.mask)
 
 
