@@ -2,5 +2,5 @@
 
 dataset, dicom_pairs ► Cases        duplicates ► what may not be split between two sides
 augment, losses      ► one step     recipes, schedule ► how a run goes
-train, checkpoint    ► a network    evaluate, metrics, tables, pictures ► what it is worth
+train, calibrate     ► a network    evaluate, metrics, tables, pictures ► what it is worth
 """

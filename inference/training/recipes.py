@@ -42,6 +42,7 @@ class Recipe:
     presence_weight: float  #: of the loss on whether there is any foreground at all
     average: float  #: decay of the moving average of the weights, per step; 0: none
     balanced: bool  #: draw images with and without foreground equally often
+    calibrated: bool  #: move the threshold to where the held-out DSC is greatest
 
 
 #: Section 3.4 to the letter. 20 % of the training data selects; no augmentation is mentioned.
@@ -61,6 +62,7 @@ PAPER = Recipe(
     presence_weight=0.0,
     average=0.0,
     balanced=False,
+    calibrated=False,
 )
 
 #: For when ImageNet weights cannot be had. Dice lifts the overlap, presence settles the images
@@ -81,6 +83,7 @@ SCRATCH = Recipe(
     presence_weight=0.1,
     average=0.998,
     balanced=False,
+    calibrated=True,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (PAPER, SCRATCH)}

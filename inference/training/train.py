@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from inference.engines.pytorch import choose_device
 from inference.results import Task
 from inference.training import checkpoint
+from inference.training.calibrate import foreground_bias, shifted
 from inference.training.dataset import Case, DatasetError, Examples, load_examples
 from inference.training.duplicates import clusters, folds
 from inference.training.export import export
@@ -144,8 +145,14 @@ def _train_one(
         draw_curves(run.history, folder / "curves.png")
     except ImportError:
         logger.warning("no picture of the curves: install matplotlib (the extra `train`)")
-    weights = export(run.best, _card(request, run, start), folder)
+    bias = _calibrate(run) if request.recipe.calibrated else 0.0
+    weights = export(shifted(run.best, bias), _card(request, run, start, bias), folder)
     return Trained(weights, run.history[run.best_epoch - 1])
+
+
+def _calibrate(run: Run) -> float:
+    run.average.load_state_dict(run.best)
+    return foreground_bias(run.average, run.held_out, run.plan.task, run.plan.precision)
 
 
 def _plan(
@@ -170,7 +177,7 @@ def _precision_of(folder: Path, device: torch.device) -> Precision:
     return Precision(before["precision"]) if before else fastest(device)
 
 
-def _card(request: Request, run: Run, start: Start) -> dict[str, Any]:
+def _card(request: Request, run: Run, start: Start, bias: float) -> dict[str, Any]:
     now, best = datetime.now(UTC), run.history[run.best_epoch - 1]
     return {
         "task": request.task.value,
@@ -191,6 +198,7 @@ def _card(request: Request, run: Run, start: Start) -> dict[str, Any]:
             "precision": run.plan.precision.value,
             "seed": request.seed,
             "cascaded": request.cascaded,
+            "foreground_bias": bias,
         },
         "command": request.command,
         "figures": _figures(best, len(run.held_out)),
@@ -210,8 +218,8 @@ def _figures(best: Epoch, images: int) -> list[dict[str, Any]]:
             "measure": measure,
             "value": round(value, 4),
             "interval": round(Figure(value, images).interval, 4),
-            "measured_on": f"{images} held-out images, before post-processing; they chose the "
-            "epoch, so they flatter",
+            "measured_on": f"{images} held-out images, before calibration and post-processing; "
+            "they chose the epoch, so they flatter",
         }
         for measure, value in measures.items()
     ]

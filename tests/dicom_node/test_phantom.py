@@ -82,7 +82,7 @@ def test_the_networks_find_no_infection_in_most_healthy_lungs(engine: PytorchEng
     phantoms = [draw(Kind.HEALTHY, rows=ROWS, columns=COLUMNS, seed=seed) for seed in range(10)]
     found = [analyze(as_dicom(phantom), engine).findings for phantom in phantoms]
     assert sum(findings.decision is Decision.NEGATIVE for findings in found) >= 8
-    assert max(findings.infected_percent or 0 for findings in found) < 5
+    assert max(findings.infected_percent or 0 for findings in found) < 10
 
 
 @pytest.mark.parametrize("kind", [Kind.LEFT_OPACITY, Kind.RIGHT_OPACITY])

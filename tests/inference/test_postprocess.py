@@ -48,6 +48,24 @@ def union(masks: dict[Laterality, Mask]) -> Mask:
     return masks[LEFT] | masks[RIGHT]
 
 
+@pytest.mark.parametrize(("pixels", "is_kept"), [(65, False), (66, True)])
+def test_less_infection_than_a_thousandth_of_the_square_is_noise(
+    pixels: int, is_kept: bool
+) -> None:
+    infection = nothing()
+    infection.flat[np.flatnonzero(both_lungs() > 0.5)[::97][:pixels]] = 0.9
+    masks = masks_of(both_lungs(), infection)
+    assert np.count_nonzero(union(masks.infection)) == (pixels if is_kept else 0)
+
+
+def test_infection_outside_the_lungs_does_not_count_towards_it() -> None:
+    infection = nothing()
+    infection[:20] = 0.9
+    infection[120, 60:90] = 0.9
+    masks = masks_of(both_lungs(), infection)
+    assert not union(masks.infection).any()
+
+
 def test_exactly_one_half_is_not_lung() -> None:
     assert not lung_mask(np.full((SIZE, SIZE), 0.5, np.float32)).any()
 

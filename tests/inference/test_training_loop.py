@@ -12,6 +12,7 @@ from torch import nn
 
 from dicom_node.__main__ import main
 from inference.results import Task
+from inference.training.calibrate import BIASES
 from inference.training.checkpoint import CheckpointError
 from inference.training.dataset import Examples, load_examples, read_cases
 from inference.training.history import Epoch
@@ -138,6 +139,7 @@ def test_the_paper_recipe_is_section_3_4() -> None:
     assert (PAPER.epochs, PAPER.batch, PAPER.learning_rate) == (40, 4, 1e-4)
     assert (PAPER.stop_after, PAPER.weight_decay, PAPER.dice_weight) == (8, 0, 0)
     assert not PAPER.augment
+    assert not PAPER.calibrated
     assert PAPER.imagenet
 
 
@@ -225,7 +227,9 @@ def test_the_command_trains_a_network_that_the_node_can_load(
     assert str(folder / "weights.safetensors") in capsys.readouterr().out
     card = find(Task.LUNG, str(folder / "weights.safetensors"))
     assert (card.size, card.licence, card.details["data"]) == (64, "MIT", "drawn chests")
-    assert json.loads((folder / "card.json").read_text())["recipe"]["epochs_trained"] == 1
+    recipe = json.loads((folder / "card.json").read_text())["recipe"]
+    assert recipe["epochs_trained"] == 1
+    assert recipe["foreground_bias"] in BIASES
     assert load_state(card)["encoder.conv1.weight"].dtype == np.float16
     assert len((folder / "history.csv").read_text().splitlines()) == 2
     assert (folder / "curves.png").stat().st_size > 10_000
