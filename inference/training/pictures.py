@@ -65,7 +65,7 @@ def _draw_roc(known: Sequence[Result], path: Path) -> Path:
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     axes.plot(1 - roc.specificity, roc.sensitivity)
-    axes.plot(1 - roc.specificity[0], roc.sensitivity[0], "o", label="one pixel (the paper's)")
+    axes.plot(1 - roc.specificity[0], roc.sensitivity[0], "o", label="as the node decides")
     axes.plot([0, 1], [0, 1], ":", color="gray")
     axes.set(
         xlabel="1 - specificity", ylabel="sensitivity",
