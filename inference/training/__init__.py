@@ -2,5 +2,6 @@
 
 dataset, dicom_pairs ► Cases        duplicates ► what may not be split between two sides
 augment, losses      ► one step     recipes, schedule ► how a run goes
-train, calibrate     ► a network    evaluate, metrics, tables, pictures ► what it is worth
+train, checkpoint    ► a network    held_out, calibrate ► which epoch of it, and its threshold
+                                    evaluate, metrics, tables, pictures ► what it is worth
 """

@@ -12,19 +12,18 @@ from torch import nn
 
 from inference.postprocess import MIN_INFECTION_SHARE
 from inference.results import Task
-from inference.training.batches import prepare, to_gray
 from inference.training.checkpoint import State
 from inference.training.dataset import Examples
-from inference.training.precision import Precision, autocast
+from inference.training.held_out import count, predict
+from inference.training.metrics import PixelCounts
+from inference.training.precision import Precision
 
 #: What is tried, in units of the logit; 0 first, so that a draw changes nothing.
 BIASES = (0.0, *(sign * step / 4 for step in range(1, 9) for sign in (1, -1)))
 #: Every network of segmentation-models-pytorch calls its last bias so; its second is foreground.
 _LAST_BIAS = "segmentation_head.0.bias"
-_AT_ONCE = 32
 
 
-@torch.no_grad()
 def foreground_bias(
     network: nn.Module, held_out: Examples, task: Task, precision: Precision
 ) -> float:
@@ -33,20 +32,14 @@ def foreground_bias(
     `network` and `held_out` are on one device. What post-processing takes for noise counts as
     nothing predicted.
     """
-    network.eval()
-    device = held_out.images.device
     least = MIN_INFECTION_SHARE * held_out.masks[0].numel() if task is Task.INFECTION else 0
-    scores = []
-    for images, masks in zip(
-        held_out.images.split(_AT_ONCE),  # type: ignore[no-untyped-call]
-        held_out.masks.split(_AT_ONCE),  # type: ignore[no-untyped-call]
-        strict=True,
-    ):
-        with autocast(device, precision):
-            logits = network(prepare(to_gray(images))).float()
+    batches = []
+    for logits, masks in predict(network, held_out, precision):
         margin = logits[:, 1] - logits[:, 0]
-        scores.append(torch.stack([_dsc(margin > -bias, masks > 0, least) for bias in BIASES]))
-    return BIASES[int(np.argmax(torch.cat(scores, dim=1).mean(dim=1).cpu().numpy()))]
+        batches.append(torch.stack([_count(margin > -bias, masks, least) for bias in BIASES]))
+    counts = torch.cat(batches, dim=2).cpu().numpy()
+    scores = [PixelCounts(*of_bias).dsc().mean() for of_bias in counts]
+    return BIASES[int(np.argmax(scores))]
 
 
 def shifted(network: Mapping[str, torch.Tensor], bias: float) -> State:
@@ -55,10 +48,7 @@ def shifted(network: Mapping[str, torch.Tensor], bias: float) -> State:
     return dict(network) | {_LAST_BIAS: last + torch.tensor([0, bias]).to(last)}
 
 
-def _dsc(predicted: torch.Tensor, truth: torch.Tensor, least: float) -> torch.Tensor:
-    """(n,): DSC of each image."""
-    predicted, truth = predicted.flatten(1), truth.flatten(1)
-    predicted = predicted & (predicted.sum(dim=1, keepdim=True) >= least)
-    both = 2 * (predicted & truth).sum(dim=1).double()
-    total = predicted.sum(dim=1) + truth.sum(dim=1)
-    return torch.where(total == 0, 1.0, both / total.clamp(min=1))
+def _count(predicted: torch.Tensor, masks: torch.Tensor, least: float) -> torch.Tensor:
+    """(4, n), as `count`; fewer than `least` pixels of an image are none."""
+    enough = predicted.sum(dim=(1, 2), keepdim=True) >= least
+    return count(predicted & enough, masks > 0)

@@ -24,16 +24,13 @@ from inference.training.augment import augment
 from inference.training.batches import batches_in_epoch, draw, prepare, seed_of, to_gray
 from inference.training.checkpoint import State
 from inference.training.dataset import Examples
+from inference.training.held_out import count, predict
 from inference.training.history import Epoch, epoch_of
 from inference.training.losses import loss_of
 from inference.training.metrics import PixelCounts
 from inference.training.precision import Precision, autocast
 from inference.training.recipes import Recipe, Schedule, Selection
 from inference.training.schedule import is_exhausted, one_cycle, plateau
-
-#: Images at once where no gradient is kept.
-_ASSESSED_AT_ONCE = 32
-
 
 #: An epoch that took less is saved with the next: on a GPU it may be over sooner than written.
 SAVE_EVERY_S = 20.0
@@ -168,17 +165,10 @@ class Run:
     @torch.no_grad()
     def _assess(self) -> tuple[float, PixelCounts]:
         """Loss and pixel counts of the held-out part, by the network that would be kept."""
-        self.average.eval()
         losses, rows = [], []
-        for images, masks in zip(
-            self.held_out.images.split(_ASSESSED_AT_ONCE),  # type: ignore[no-untyped-call]
-            self.held_out.masks.split(_ASSESSED_AT_ONCE),  # type: ignore[no-untyped-call]
-            strict=True,
-        ):
-            with autocast(self.device, self.plan.precision):
-                logits = self.average(prepare(to_gray(images))).float()
-            losses.append(loss_of(logits, masks.float(), self.plan.recipe) * len(images))
-            rows.append(_count(logits[:, 1] > logits[:, 0], masks > 0))
+        for logits, masks in predict(self.average, self.held_out, self.plan.precision):
+            losses.append(loss_of(logits, masks.float(), self.plan.recipe) * len(masks))
+            rows.append(count(logits[:, 1] > logits[:, 0], masks > 0))
         counts = torch.cat(rows, dim=1).cpu().numpy()
         return float(torch.stack(losses).sum()) / len(self.held_out), PixelCounts(*counts)
 
@@ -256,9 +246,3 @@ def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         weight_decay=recipe.weight_decay,
         fused=True,
     )
-
-
-def _count(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """(4, n): true positive, false positive, false negative, true negative pixels."""
-    pairs = (predicted & truth, predicted & ~truth, ~predicted & truth, ~predicted & ~truth)
-    return torch.stack([pair.flatten(1).sum(dim=1) for pair in pairs])
