@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from inference.engines import Engine
-from inference.engines.pytorch import FOREGROUND, PytorchEngine, fold, load_network, normalise
+from inference.engines.pytorch import load_network, normalise
+from inference.engines.runners import FOREGROUND, runner
 from inference.networks import build
-from inference.results import ModelIdentity, Task
+from inference.results import Task
 from inference.weights import DEFAULT_SIZE, ModelCard
 
 Image = NDArray[np.float32]
@@ -49,17 +50,18 @@ class Comparison:
 
 def costs(networks: Sequence[str], device: torch.device, repeats: int) -> Iterator[Cost]:
     """A row for each name; weights are random, which costs the same."""
-    # An engine on the CPU gives each of its networks half of them.
+    # A runner on the CPU shares the cores out among its networks.
     threads = torch.get_num_threads()
+    image = normalise(_image())
     for name in networks:
-        torch.set_num_threads(threads)
-        network = build(name).eval()
-        parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
-        network = fold(network).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        (alone,) = _medians([lambda n=network: _run_alone(n, device)], device, repeats)  # type: ignore[misc]
-        engine = _random_engine(name, device)
-        (pair,) = _medians([lambda e=engine: e.segment(_image())], device, repeats)  # type: ignore[misc]
-        yield Cost(name, parameters, alone, pair)
+        torch.manual_seed(0)
+        one, other = build(name).eval(), build(name).eval()
+        parameters = sum(p.numel() for p in one.parameters() if p.requires_grad)
+        medians = []
+        for together in ([one], [one, other]):
+            run = runner(together, DEFAULT_SIZE, device)
+            medians += _medians([lambda r=run: r(image)], device, repeats)  # type: ignore[misc]
+        yield Cost(name, parameters, *medians)
     torch.set_num_threads(threads)
 
 
@@ -122,13 +124,6 @@ def _time_ms(run: Callable[[], object], device: torch.device) -> float:
 
 
 @torch.inference_mode()
-def _run_alone(network: nn.Module, device: torch.device) -> Image:
-    """As the engine runs each of its two: half precision on a GPU."""
-    with torch.autocast(device.type, torch.float16, enabled=device.type == "cuda"):
-        return _probability(network, _batch(_image(), device))
-
-
-@torch.inference_mode()
 def _eager(networks: Mapping[Task, nn.Module], device: torch.device) -> list[Image]:
     batch = _batch(_image(), device)
     return [_probability(network, batch) for network in networks.values()]
@@ -142,12 +137,6 @@ def _probability(network: nn.Module, batch: torch.Tensor) -> Image:
 def _batch(image: Image, device: torch.device) -> torch.Tensor:
     batch = torch.from_numpy(normalise(image)).to(device).expand(1, 3, -1, -1)
     return batch.contiguous(memory_format=torch.channels_last)
-
-
-def _random_engine(name: str, device: torch.device) -> PytorchEngine:
-    networks = {task: build(name).eval() for task in Task}
-    models = tuple(ModelIdentity(task, name, "random", "0" * 64) for task in Task)
-    return PytorchEngine(networks, models, DEFAULT_SIZE, device)
 
 
 def _image(size: int = DEFAULT_SIZE) -> Image:

@@ -1,0 +1,145 @@
+"""How several networks are run on one image at once: on the CPU, and on a CUDA device.
+
+On the CPU each network has a thread of its own and half the cores. Measured on two AVX2 cores with
+a pair of FPN-ResNet-18, both networks of one image: one after the other on both cores 317 ms; a
+thread each 245 ms; with batch normalisation folded into the convolutions and channels last as well
+198 ms. Tracing and freezing gains a further 10 %, costs 1.5 s of start-up and is deprecated.
+
+On a GPU an image is too small to keep it busy: launching a DenseNet's 400 kernels one by one takes
+longer than they run. So all networks are recorded once, as branches of one CUDA graph, and the
+graph is launched as a whole.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+#: Section 3.1: each pixel's softmax; channel 0 is the background.
+FOREGROUND = 1
+
+#: Runs before the recording: libraries load, algorithms are chosen, memory is taken.
+_WARM_UP = 3
+
+Maps = list[NDArray[np.float32]]
+
+
+class Runner(Protocol):
+    """Networks ready to be run."""
+
+    def __call__(self, image: NDArray[np.float32]) -> Maps:
+        """Each network's (size, size) probabilities, 0..1, of one normalised (size, size) image."""
+
+
+def runner(networks: Sequence[nn.Module], size: int, device: torch.device) -> Runner:
+    """`networks` are in evaluation mode and are changed: folded and moved to `device`.
+
+    Images are `size` x `size`. The first, slow run has been done on return.
+    """
+    ready = [
+        fold(network).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for network in networks
+    ]
+    return OnCuda(ready, size, device) if device.type == "cuda" else OnCpu(ready, size)
+
+
+class OnCpu:
+    """A thread for each network, the cores shared out among them."""
+
+    def __init__(self, networks: Sequence[nn.Module], size: int) -> None:
+        self._networks = networks
+        self._pool = ThreadPoolExecutor(len(networks), thread_name_prefix="network")
+        torch.set_num_threads(max(1, _cores() // len(networks)))
+        self(np.zeros((size, size), np.float32))
+
+    def __call__(self, image: NDArray[np.float32]) -> Maps:
+        batch = _batch(torch.from_numpy(image))
+        running = [self._pool.submit(_probability, network, batch) for network in self._networks]
+        return [future.result().numpy() for future in running]
+
+
+class OnCuda:
+    """One CUDA graph with a branch for each network, in half precision."""
+
+    def __init__(self, networks: Sequence[nn.Module], size: int, device: torch.device) -> None:
+        # Autocast would convert the weights anew for every image.
+        self._networks = [_with_half_convolutions(network) for network in networks]
+        self._branches = [torch.cuda.Stream(device) for _ in networks]  # type: ignore[no-untyped-call]
+        self._device = device
+        self._image = torch.zeros(size, size, device=device)
+        with torch.cuda.device(device):
+            before = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            before.wait_stream(torch.cuda.current_stream(device))
+            with torch.cuda.stream(before):
+                for _ in range(_WARM_UP):
+                    self._run()
+            torch.cuda.synchronize(device)
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph):
+                self._maps = self._run()
+
+    def __call__(self, image: NDArray[np.float32]) -> Maps:
+        self._image.copy_(torch.from_numpy(image))
+        self._graph.replay()
+        return list(self._maps.cpu().numpy())
+
+    def _run(self) -> torch.Tensor:
+        """(networks, size, size) on the device."""
+        before = torch.cuda.current_stream(self._device)
+        batch = _batch(self._image)
+        maps = []
+        for network, branch in zip(self._networks, self._branches, strict=True):
+            branch.wait_stream(before)
+            with torch.cuda.stream(branch), torch.autocast("cuda", torch.float16):
+                maps.append(_probability(network, batch))
+        for branch in self._branches:
+            before.wait_stream(branch)
+        return torch.stack(maps)
+
+
+def fold(network: nn.Module) -> nn.Module:
+    """Batch normalisation folded into the convolution before it, everywhere in `network`.
+
+    In all of the paper's networks a block's children stand in the order they run, so a
+    normalisation right behind a convolution is the one that follows it.
+    """
+    for block in list(network.modules()):
+        for (name, convolution), (following, normalisation) in pairwise(block.named_children()):
+            # The exact class: timm's subclass of it has its activation inside.
+            if isinstance(convolution, nn.Conv2d) and type(normalisation) is nn.BatchNorm2d:
+                setattr(block, name, fuse_conv_bn_eval(convolution, normalisation))
+                setattr(block, following, nn.Identity())
+    return network
+
+
+def _with_half_convolutions(network: nn.Module) -> nn.Module:
+    """The rest stays in single precision: autocast says where normalisation needs it."""
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d):
+            part.half()
+    return network
+
+
+def _batch(image: torch.Tensor) -> torch.Tensor:
+    """(1, 3, size, size), channels last."""
+    return image.expand(1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def _probability(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+    """(size, size), 0..1, in single precision."""
+    return torch.softmax(network(batch).float(), dim=1)[0, FOREGROUND]
+
+
+def _cores() -> int:
+    """The cores this process may use: a container is often given fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
