@@ -1,8 +1,9 @@
 """Whether lungs can be a chest's: if not, nothing may be concluded from them.
 
 How sure the network is says most: it hesitates over an image that is no upright chest. Limits were
-chosen with 415 images of COVID-QU-Ex and the ten real DICOM files. Of its 932 Val images none was
-found implausible (below 0.4 %, 95 % confidence); how many images of other kinds pass is not known.
+chosen with 415 images of COVID-QU-Ex Train and the ten real DICOM files. Of the 932 Val images none
+was found implausible (below 0.4 %, 95 % confidence); how many images of other kinds pass is not
+known.
 """
 
 import numpy as np
@@ -18,9 +19,10 @@ MIN_AREA = 0.02
 #: Greatest share. True lungs: 54 % (99.9th percentile), 55 % (greatest).
 MAX_AREA = 0.60
 #: Least certainty of two lungs that lie apart, as in every one of 415 of those images: there
-#: 0.903 (least), 0.979 (median); a dog's lateral thorax 0.869, a ramp, noise or a blank image less.
-MIN_CERTAINTY = 0.88
-#: Least certainty of lungs that touch or of one alone: a hip's 0.811, a tibia's 0.693.
+#: 0.908 (least), 0.983 (median); a dog's lateral thorax 0.757, a ramp or a blank image less.
+MIN_CERTAINTY = 0.85
+#: Least certainty of lungs that touch or of one alone: a hip's 0.780 (inverted 0.871), a tibia's
+#: 0.505 (0.813).
 MIN_CERTAINTY_UNUSUAL = 0.92
 
 

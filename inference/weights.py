@@ -24,7 +24,7 @@ from inference.results import ModelIdentity, Task
 MODELS = Path(__file__).parent / "models"
 
 #: Which of the shipped networks speaks where none is named.
-DEFAULT_NETWORK = {Task.LUNG: "fpn-resnet18", Task.INFECTION: "fpn-resnet18"}
+DEFAULT_NETWORK = {Task.LUNG: "unet-resnet18", Task.INFECTION: "fpn-resnet18"}
 
 #: The one way an image is prepared for a network: its own mean and standard deviation.
 NORMALISATION = "own_mean_std"

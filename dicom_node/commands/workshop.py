@@ -137,7 +137,7 @@ def _add_recipe(train: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     train.add_argument(
         "--init", default="", metavar="MODEL",
-        help="start from these weights: a name (lung-fpn-resnet18) or a .safetensors file; of"
+        help="start from these weights: a name (lung-unet-resnet18) or a .safetensors file; of"
         " another task or decoder only the encoder is taken",
     )  # fmt: skip
     train.add_argument(

@@ -54,7 +54,7 @@ def _from_weights(task: Task, name: str, init: str) -> Start:
 
 
 def _card_of(task: Task, init: str) -> ModelCard:
-    """`init` may be for the other task: "lung-fpn-resnet18", or a file that says so itself."""
+    """`init` may be for the other task: "lung-unet-resnet18", or a file that says so itself."""
     for named in Task:
         prefix = f"{named.value}-"
         if init.startswith(prefix) and not init.endswith(".safetensors"):

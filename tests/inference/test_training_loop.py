@@ -195,7 +195,7 @@ def test_a_recipe_is_changed_by_field_and_a_wrong_field_is_named() -> None:
 
 
 def test_the_infection_network_starts_from_the_trained_lung_encoder() -> None:
-    start = begin(Task.INFECTION, "unet-resnet18", "lung-fpn-resnet18", imagenet=False)
+    start = begin(Task.INFECTION, "unet-resnet18", "lung-unet-resnet18", imagenet=False)
     trained = load_state(default(Task.LUNG))
     encoder = start.network.encoder.state_dict()  # type: ignore[union-attr]
     assert torch.equal(
@@ -206,7 +206,7 @@ def test_the_infection_network_starts_from_the_trained_lung_encoder() -> None:
 
 def test_another_encoder_cannot_be_started_from() -> None:
     with pytest.raises(WeightsError, match="another encoder"):
-        begin(Task.LUNG, "fpn-densenet121", "lung-fpn-resnet18", imagenet=False)
+        begin(Task.LUNG, "fpn-densenet121", "lung-unet-resnet18", imagenet=False)
 
 
 def test_the_precision_is_one_this_processor_is_fast_in() -> None:

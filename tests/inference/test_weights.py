@@ -22,7 +22,7 @@ from inference.weights import (
     load_state,
 )
 
-LUNG = MODELS / "lung-fpn-resnet18"
+LUNG = MODELS / "lung-unet-resnet18"
 
 
 @pytest.fixture
@@ -82,9 +82,9 @@ def test_swapped_files_are_refused(own: Path) -> None:
         load_state(find(Task.LUNG, str(own)))
 
 
-@pytest.mark.parametrize("name", ["fpn-resnet50", "vgg", "../lung-fpn-resnet18", "."])
+@pytest.mark.parametrize("name", ["fpn-resnet50", "vgg", "../lung-unet-resnet18", "."])
 def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
-    with pytest.raises(WeightsError, match="there are: fpn-resnet18"):
+    with pytest.raises(WeightsError, match="there are: unet-resnet18"):
         find(Task.LUNG, name)
 
 
@@ -143,14 +143,14 @@ def test_a_card_that_is_no_json_is_named(own: Path) -> None:
 
 
 def test_weights_of_another_network_do_not_load(own: Path) -> None:
-    change_card(own, network="unet-resnet18")
-    with pytest.raises(WeightsError, match="does not fit a unet-resnet18"):
+    change_card(own, network="fpn-resnet18")
+    with pytest.raises(WeightsError, match="does not fit a fpn-resnet18"):
         load_network(find(Task.LUNG, str(own)))
 
 
 def test_weights_that_are_not_numbers_are_refused(own: Path) -> None:
     state = load_file(own)
-    bias = "decoder.p2.skip_conv.bias"
+    bias = "segmentation_head.0.bias"
     state[bias] = np.full_like(state[bias], np.nan)
     save_file(state, own)
     change_card(own, sha256=hashlib.sha256(own.read_bytes()).hexdigest())
