@@ -14,6 +14,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -74,6 +75,7 @@ class OnCuda:
         self._branches = [torch.cuda.Stream(device) for _ in networks]  # type: ignore[no-untyped-call]
         self._device = device
         self._image = torch.zeros(size, size, device=device)
+        self._in_use = Lock()  # the graph reads and writes the same memory at every run
         with torch.cuda.device(device):
             before = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
             before.wait_stream(torch.cuda.current_stream(device))
@@ -86,9 +88,10 @@ class OnCuda:
                 self._maps = self._run()
 
     def __call__(self, image: NDArray[np.float32]) -> Maps:
-        self._image.copy_(torch.from_numpy(image))
-        self._graph.replay()
-        return list(self._maps.cpu().numpy())
+        with self._in_use:
+            self._image.copy_(torch.from_numpy(image))
+            self._graph.replay()
+            return list(self._maps.cpu().numpy())
 
     def _run(self) -> torch.Tensor:
         """(networks, size, size) on the device."""
