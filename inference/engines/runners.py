@@ -61,8 +61,8 @@ class OnCpu:
         self(np.zeros((size, size), np.float32))
 
     def __call__(self, image: NDArray[np.float32]) -> Maps:
-        batch = _batch(torch.from_numpy(image))
-        running = [self._pool.submit(_probability, network, batch) for network in self._networks]
+        batch = as_batch(torch.from_numpy(image))
+        running = [self._pool.submit(probability, network, batch) for network in self._networks]
         return [future.result().numpy() for future in running]
 
 
@@ -96,12 +96,12 @@ class OnCuda:
     def _run(self) -> torch.Tensor:
         """(networks, size, size) on the device."""
         before = torch.cuda.current_stream(self._device)
-        batch = _batch(self._image)
+        batch = as_batch(self._image)
         maps = []
         for network, branch in zip(self._networks, self._branches, strict=True):
             branch.wait_stream(before)
             with torch.cuda.stream(branch), torch.autocast("cuda", torch.float16):
-                maps.append(_probability(network, batch))
+                maps.append(probability(network, batch))
         for branch in self._branches:
             before.wait_stream(branch)
         return torch.stack(maps)
@@ -130,13 +130,13 @@ def _with_half_convolutions(network: nn.Module) -> nn.Module:
     return network
 
 
-def _batch(image: torch.Tensor) -> torch.Tensor:
+def as_batch(image: torch.Tensor) -> torch.Tensor:
     """(1, 3, size, size), channels last."""
     return image.expand(1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
-def _probability(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+def probability(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:
     """(size, size), 0..1, in single precision."""
     return torch.softmax(network(batch).float(), dim=1)[0, FOREGROUND]
 

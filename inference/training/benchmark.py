@@ -15,7 +15,7 @@ from torch import nn
 
 from inference.engines import Engine
 from inference.engines.pytorch import load_network, normalise
-from inference.engines.runners import FOREGROUND, runner
+from inference.engines.runners import as_batch, probability, runner
 from inference.networks import build
 from inference.results import Task
 from inference.weights import DEFAULT_SIZE, ModelCard
@@ -123,20 +123,9 @@ def _time_ms(run: Callable[[], object], device: torch.device) -> float:
     return float(first.elapsed_time(last))
 
 
-@torch.inference_mode()
 def _eager(networks: Mapping[Task, nn.Module], device: torch.device) -> list[Image]:
-    batch = _batch(_image(), device)
-    return [_probability(network, batch) for network in networks.values()]
-
-
-def _probability(network: nn.Module, batch: torch.Tensor) -> Image:
-    maps: Image = torch.softmax(network(batch).float(), dim=1)[0, FOREGROUND].cpu().numpy()
-    return maps
-
-
-def _batch(image: Image, device: torch.device) -> torch.Tensor:
-    batch = torch.from_numpy(normalise(image)).to(device).expand(1, 3, -1, -1)
-    return batch.contiguous(memory_format=torch.channels_last)
+    batch = as_batch(torch.from_numpy(normalise(_image())).to(device))
+    return [probability(network, batch).cpu().numpy() for network in networks.values()]
 
 
 def _image(size: int = DEFAULT_SIZE) -> Image:
