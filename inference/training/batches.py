@@ -43,8 +43,9 @@ def draw(masks: torch.Tensor, batch: int, *, balanced: bool, seed: int) -> Itera
         order = torch.multinomial(weights, count, replacement=True, generator=generator)
     else:
         order = torch.randperm(count, generator=generator)
+    order = order.to(masks.device)  # once: the host would wait for the device at every step
     for start in range(0, max(count - batch, 0) + 1, batch):
-        yield order[start : start + batch].to(masks.device)
+        yield order[start : start + batch]
 
 
 def batches_in_epoch(count: int, batch: int) -> int:

@@ -24,6 +24,7 @@ from inference.training.augment import augment
 from inference.training.batches import batches_in_epoch, draw, prepare, seed_of, to_gray
 from inference.training.checkpoint import State
 from inference.training.dataset import Examples
+from inference.training.forward import forward_of
 from inference.training.held_out import count, predict
 from inference.training.history import Epoch, epoch_of
 from inference.training.losses import loss_of
@@ -78,7 +79,8 @@ class Run:
         self.examples, self.held_out = examples.to(device), held_out.to(device)
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network) if plan.recipe.average else self.network
-        self._forward = torch.compile(self.network) if compiled else self.network
+        shape = min(plan.recipe.batch, len(examples)), plan.size
+        self._forward = forward_of(self.network, shape, plan.precision, compiled=compiled)
         self._optimiser = _optimiser(self.network, plan.recipe)
         self._scaler = torch.amp.GradScaler(device.type, enabled=plan.precision is Precision.FP16)
         self.history: list[Epoch] = []

@@ -34,7 +34,9 @@ _TYPES = {
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
     """The context a forward pass runs in."""
     enabled = precision is not Precision.FP32
-    return torch.autocast(device.type, _TYPES[precision] if enabled else None, enabled=enabled)
+    # A CUDA graph must convert the weights itself at every run: they change in between.
+    kind, kept = _TYPES[precision] if enabled else None, device.type != "cuda"
+    return torch.autocast(device.type, kind, enabled=enabled, cache_enabled=kept)
 
 
 def fastest(device: torch.device) -> Precision:
