@@ -1,6 +1,6 @@
 """Probability maps to lung and infection masks (paper, section 3.2).
 
-All decisions fall at the networks' own size: threshold, holes, small regions, left and right.
+All decisions fall at the networks' own size: thresholds, holes, small regions, left and right.
 What they leave of the probabilities is then enlarged and thresholded once more on the source's
 grid, so that outlines are smooth there; on a source of the networks' size this changes nothing.
 """
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from inference.engines import ProbabilityMaps
+from inference.extent import extent_of
 from inference.laterality import divide
 from inference.orientation import Orientation
 from inference.plausibility import fault_of
@@ -23,13 +24,10 @@ from inference.results import Caution, Laterality, Mask
 
 Probability = NDArray[np.float32]
 
-#: Section 3.2: a pixel is lung, or infection, where its probability is above this.
+#: Section 3.2: a pixel is lung where its probability is above this.
 THRESHOLD = 0.5
 #: Section 3.2: regions smaller than this share of all predicted lung pixels are dropped.
 MIN_REGION_SHARE = 0.05
-#: Less infection than this share of the square, both lungs together, is noise: the smallest true
-#: one of COVID-QU-Ex Train is twice as large. The paper has no such limit, there one pixel decides.
-MIN_INFECTION_SHARE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +37,7 @@ class CleanMaps:
     right: Probability  #: (size, size), above THRESHOLD exactly in the patient's right lung
     left: Probability
     infection: Probability  #: not yet masked by the lungs
+    infected_above: float  #: `Extent.above`
     fault: str | None  #: why these cannot be a chest's lungs; None where they can
     cautions: tuple[Caution, ...]
 
@@ -63,11 +62,12 @@ def clean(maps: ProbabilityMaps) -> CleanMaps:
     removed = (maps.lung > THRESHOLD) & ~lungs
     right = np.where(sides.left | removed, np.float32(0), filled)
     left = np.where(sides.right | removed, np.float32(0), filled)
-    cautions = () if fault else (*sides.cautions, *lung_cautions(sides))
-    infected = np.count_nonzero(infection_mask(maps.infection, lungs))
-    is_noise = infected < MIN_INFECTION_SHARE * lungs.size
-    infection = np.zeros_like(maps.infection) if is_noise else maps.infection
-    return CleanMaps(right, left, infection, fault, cautions)
+    extent = extent_of(maps.infection[lungs], lungs.size)
+    cautions: tuple[Caution, ...] = ()
+    if not fault:
+        faint = (Caution.FAINT,) if extent.is_faint else ()
+        cautions = (*sides.cautions, *lung_cautions(sides), *faint)
+    return CleanMaps(right, left, maps.infection, extent.above, fault, cautions)
 
 
 def lung_mask(probability: Probability) -> Mask:
@@ -83,11 +83,6 @@ def lung_mask(probability: Probability) -> Mask:
     return np.asarray(large[labels])
 
 
-def infection_mask(probability: Probability, lungs: Mask) -> Mask:
-    """Infection, masked by the lungs."""
-    return (probability > THRESHOLD) & lungs
-
-
 def restore_masks(maps: CleanMaps, orientation: Orientation, shape: tuple[int, int]) -> Masks:
     """The four masks on a source grid of `shape` (rows, columns); empty where there is a fault."""
     if maps.fault:
@@ -98,7 +93,7 @@ def restore_masks(maps: CleanMaps, orientation: Orientation, shape: tuple[int, i
         lung = restore_mask(probability, orientation, shape, THRESHOLD)
         near = ndimage.binary_dilation(probability > THRESHOLD, iterations=2)
         infected = np.where(near, maps.infection, np.float32(0))
-        return lung, restore_mask(infected, orientation, shape, THRESHOLD) & lung
+        return lung, restore_mask(infected, orientation, shape, maps.infected_above) & lung
 
     # A core each: the enlargement is Pillow's, which lets go of Python meanwhile.
     with ThreadPoolExecutor(2) as pool:

@@ -93,6 +93,10 @@ class Caution(Enum):
         "saturated",
         "Much of the image is wholly black or white: what lies there cannot be judged.",
     )
+    FAINT = (
+        "faint",
+        "The signs of infection are faint: images without infection may show as much.",
+    )
     UNDER_18 = ("under_18", "The patient is under 18: the networks were not made for children.")
 
 

@@ -25,11 +25,11 @@ from dicom_node.ledger import Job, JobState, Ledger
 DRAWN_SHAPE = (1528, 1272)
 #: What is drawn: name in the table, kind, seed.
 CASES = (
-    ("healthy", Kind.HEALTHY, 1),
+    ("healthy", Kind.HEALTHY, 8),
     ("opacity in the left lung", Kind.LEFT_OPACITY, 4),
     ("opacity in the right lung", Kind.RIGHT_OPACITY, 4),
     ("opacities in both lungs", Kind.BILATERAL_OPACITIES, 6),
-    ("lungs that touch", Kind.TOUCHING_LUNGS, 3),
+    ("lungs that touch", Kind.TOUCHING_LUNGS, 9),
     ("lateral view", Kind.LATERAL, 5),
 )
 #: A radiograph takes about a second; a slow machine may need much longer.

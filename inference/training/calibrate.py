@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from inference.postprocess import MIN_INFECTION_SHARE
+from inference.extent import MIN_INFECTION_SHARE
 from inference.results import Task
 from inference.training.checkpoint import State
 from inference.training.dataset import Examples

@@ -15,7 +15,7 @@ from dicom_node.demo.phantom import Kind, Phantom, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.worker import Processed, process
 from inference.engines.pytorch import PytorchEngine, load_engine
-from inference.results import Caution
+from inference.results import Caution, Decision
 from sr_writer.identity import Equipment, Role
 from tests.sr_writer.reading import everything, read
 
@@ -67,6 +67,21 @@ def test_a_poor_image_says_what_is_poor_of_it(
 ) -> None:
     assert not is_said(caution, processed(as_dicom(healthy), engine))
     assert is_said(caution, processed(as_dicom(SPOILED[caution](healthy)), engine))
+
+
+def test_an_opacity_that_fades_in_is_not_there_then_faint_then_clear(engine: PytorchEngine) -> None:
+    without, with_it = (
+        draw(kind, rows=382, columns=318, seed=4) for kind in (Kind.HEALTHY, Kind.LEFT_OPACITY)
+    )
+
+    def at(share: float) -> Processed:
+        image = without.image + np.float32(share) * (with_it.image - without.image)
+        return processed(as_dicom(replace(with_it, image=image)), engine)
+
+    stages = [at(0.2), at(0.5), at(0.8)]
+    decisions = [done.analysis.findings.decision for done in stages if done.analysis]
+    assert decisions == [Decision.NEGATIVE, Decision.POSITIVE, Decision.POSITIVE]
+    assert [is_said(Caution.FAINT, done) for done in stages] == [False, True, False]
 
 
 @pytest.mark.parametrize(
