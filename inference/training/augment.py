@@ -11,16 +11,17 @@ import torch
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 MAX_ROTATION_DEG = 12.0
-SCALE = (0.85, 1.2)  #: below 1 the chest appears larger
+SCALE = (0.75, 1.2)  #: below 1 the chest appears larger
 MAX_STRETCH = 0.08  #: of one axis against the other: the square gives up the aspect ratio
-MAX_SHIFT = 0.08  #: of the image's side
+MAX_SHIFT = 0.1  #: of the image's side
 FLIP_SHARE = 0.5
 MAX_LOG_GAMMA = 0.5
-CONTRAST = (0.6, 1.3)
+CONTRAST = (0.5, 1.4)
 MAX_NOISE = 0.03  #: standard deviation, of the gray range 0..1
-BLUR_SHARE = 0.15  #: halved in resolution and enlarged again
-BORDER_SHARE = 0.3
-MAX_BORDER = 0.1  #: of the image's side, on each of the four
+SHARPNESS_SHARE = 0.6
+SHARPNESS = (-1.0, 1.5)  #: how much of an image's detail is added to it; -1 takes all away
+BORDER_SHARE = 0.4
+MAX_BORDER = 0.12  #: of the image's side, on each of the four
 MARKERS = 3
 MARKER_SHARE = 0.25  #: of each of the three
 MARKER_SIDE = (0.03, 0.15)
@@ -32,7 +33,7 @@ def augment(
     """Vary (n, size, size) images, 0..1, and masks, 0 or 1; both float32, shapes kept."""
     dice = _Dice(len(images), images.device, generator)
     images, masks = _move(images, masks, dice)
-    images = _blur(_gray(images, dice), dice)
+    images = _sharpness(_gray(images, dice), dice)
     images = images + dice.uniform(0, MAX_NOISE) * dice.normal(images)
     images, masks = _border(images, masks, dice)
     return _markers(images, dice).clamp(0, 1), masks
@@ -90,10 +91,17 @@ def _gray(images: torch.Tensor, dice: _Dice) -> torch.Tensor:
     return ((images - mean) * dice.uniform(*CONTRAST) + mean).clamp(0, 1)
 
 
-def _blur(images: torch.Tensor, dice: _Dice) -> torch.Tensor:
-    halved = interpolate(images[:, None], scale_factor=0.5, mode="area")
-    coarse = interpolate(halved, images.shape[1:], mode="bilinear", align_corners=False)[:, 0]
-    return torch.where(dice.happens(BLUR_SHARE), coarse, images)
+def _sharpness(images: torch.Tensor, dice: _Dice) -> torch.Tensor:
+    """More or less detail, fine or coarse: every source sharpens, scans and shrinks its own way."""
+    fine, coarse = (images - _without_detail(images, factor) for factor in (2, 4))
+    detail = torch.where(dice.happens(0.5), fine, coarse)
+    amount = dice.uniform(*SHARPNESS) * dice.happens(SHARPNESS_SHARE)
+    return (images + amount * detail).clamp(0, 1)
+
+
+def _without_detail(images: torch.Tensor, factor: int) -> torch.Tensor:
+    reduced = interpolate(images[:, None], scale_factor=1 / factor, mode="area")
+    return interpolate(reduced, images.shape[1:], mode="bilinear", align_corners=False)[:, 0]
 
 
 def _border(

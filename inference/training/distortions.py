@@ -24,6 +24,8 @@ CROP = 0.08  #: of each side
 BORDER = 0.06  #: of each side
 CORNER = 0.15  #: of each side: where letters and labels are
 COARSER = 2
+SHARPNESS = 1.0  #: how much of the detail finer than DETAIL is added once more
+DETAIL = 0.006  #: of the image's longer side, standard deviation
 NOISE = 0.05  #: standard deviation, of the gray range 0..1
 
 
@@ -94,6 +96,11 @@ def _coarsen(image: Gray) -> Gray:
     return np.asarray(small.resize((columns, rows), Image.Resampling.BILINEAR))
 
 
+def _sharpen(image: Gray) -> Gray:
+    blurred: Gray = ndimage.gaussian_filter(image, DETAIL * max(image.shape))
+    return image + SHARPNESS * (image - blurred)
+
+
 def _add_noise(image: Gray) -> Gray:
     noise = np.random.default_rng(0).normal(0, NOISE, image.shape)
     return (image + noise).astype(np.float32)
@@ -128,6 +135,7 @@ DISTORTIONS = {
         Distortion("cropped", shape=_crop),
         Distortion("rotated", shape=_rotate),
         Distortion("down-sampled", gray=_coarsen),
+        Distortion("sharpened", gray=_sharpen),
         Distortion("noisy", gray=_add_noise),
         Distortion("border covered", shape=_cover_border),
         Distortion("corners covered", gray=_cover_corners),

@@ -150,6 +150,23 @@ def test_variations_repeat_with_their_seed_and_move_mask_and_image_together() ->
     assert np.mean(darker) > 0.9
 
 
+def test_variations_add_detail_to_some_images_and_take_it_from_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = torch.rand(64, 64, 64, generator=torch.Generator().manual_seed(1)) / 4 + 0.4
+
+    def detail() -> torch.Tensor:
+        varied, _ = augment(images, torch.zeros_like(images), torch.Generator().manual_seed(2))
+        return varied[:, 24:40, 24:40].diff(dim=1).std(dim=(1, 2))
+
+    with_it = detail()
+    monkeypatch.setattr("inference.training.augment.SHARPNESS_SHARE", 0)
+    change = with_it / detail()
+    assert (change < 0.5).any()
+    assert (change > 1.5).any()
+    assert 0.2 < (change == 1).float().mean() < 0.6
+
+
 def test_a_batch_is_prepared_as_the_engine_prepares_one_image() -> None:
     gray = torch.from_numpy(chest(1, infected=True)[0])
     prepared = prepare(to_gray(gray[None]))
