@@ -47,7 +47,7 @@ def studies(engine: PytorchEngine, shared_data: Path, folder: Path) -> dict[str,
     every = [
         phantom,
         real_study("real", shared_data, SHOWS, folder),
-        phantom_study("negative", Kind.HEALTHY, 1, engine, folder),
+        phantom_study("negative", Kind.HEALTHY, 8, engine, folder),
         phantom_study("undetermined", Kind.BLANK, 2, engine, folder),
         refused_study("refused", 3, phantom.findings, folder),
     ]
