@@ -13,10 +13,11 @@
 // picture, null where no image is shown.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import puppeteer from 'puppeteer-core';
+import puppeteer, { TimeoutError } from 'puppeteer-core';
 import { serveOhif } from './ohif_server.mjs';
 
 const PATIENCE = { timeout: 60_000, polling: 100 };
+const CLICKS = 2;
 const SIZE = { width: 1500, height: 950 };
 const THUMBNAIL = '[data-cy^="study-browser-thumbnail"]';
 const PROMPT = '[data-cy="yes-hydrate-btn"]';
@@ -88,8 +89,7 @@ async function look({ name, study_instance_uid, series }) {
     await page.waitForFunction(SHOWN.image, PATIENCE, ''); // whichever OHIF thinks the first
     await settle(page);
     for (const { role, series_number, sop_instance_uid, shows } of series) {
-      await doubleClick(page, series_number);
-      await page.waitForFunction(SHOWN[shows], PATIENCE, sop_instance_uid);
+      await open(page, series_number, SHOWN[shows], sop_instance_uid);
       if (shows === 'segmentation') await accept(page);
       await settle(page);
       views.push(await view(page, role, join(dirname(planFile), `${name}-${role}.png`)));
@@ -111,6 +111,19 @@ function listen(page) {
     if (answer.status() >= 400) faults.push(`${answer.status()}: ${answer.url()}`);
   });
   return faults;
+}
+
+/** As a person does: who sees nothing come of a double click makes another. */
+async function open(page, seriesNumber, isShown, sopInstanceUid) {
+  for (let left = CLICKS; left > 0; left--) {
+    await doubleClick(page, seriesNumber);
+    try {
+      await page.waitForFunction(isShown, PATIENCE, sopInstanceUid);
+      return;
+    } catch (error) {
+      if (left === 1 || !(error instanceof TimeoutError)) throw error;
+    }
+  }
 }
 
 /** On the thumbnail of the series, which names its number on a line of its own. */
