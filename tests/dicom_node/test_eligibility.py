@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from pydicom.dataelem import RawDataElement
@@ -118,6 +118,8 @@ def test_the_verdict_tells_whether_the_header_names_the_chest() -> None:
     assert judge(header(BodyPartExamined="THORAX")).says_chest
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of what is malformed
+@example("Modality", "SQ", b"\0\0\0\0\0\0\0\1\0\0\0\5\0\0\0\0")  # an element of group 0 in an item
 @given(
     keyword=st.sampled_from(
         ["Modality", "BodyPartExamined", "ViewPosition", "NumberOfFrames", "Rows", "ImageType",
