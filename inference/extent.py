@@ -10,6 +10,7 @@ three cases are told apart by the likeliest pixels, as many as are more than noi
 - Else there is none.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,7 @@ def extent_of(probability: NDArray[np.floating], square: int) -> Extent:
     """`probability`, (n,), 0..1, is that of all pixels infection can lie in, in any order; `square`
     is how many pixels the whole image has.
     """
-    least = max(1, round(MIN_INFECTION_SHARE * square))
+    least = least_infection(square)
     if probability.size < least:
         return Extent(above=1.0, is_faint=False)
     likely = np.partition(probability, -least)[-least]
@@ -46,6 +47,11 @@ def extent_of(probability: NDArray[np.floating], square: int) -> Extent:
     if likely > FAINT:
         return Extent(above=_just_below(likely, probability), is_faint=True)
     return Extent(above=1.0, is_faint=False)
+
+
+def least_infection(square: int) -> int:
+    """How many pixels of `square` are more than noise."""
+    return math.ceil(MIN_INFECTION_SHARE * square)
 
 
 def _just_below(likely: np.floating, probability: NDArray[np.floating]) -> float:

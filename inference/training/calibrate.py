@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from inference.extent import MIN_INFECTION_SHARE
+from inference.extent import least_infection
 from inference.results import Task
 from inference.training.checkpoint import State
 from inference.training.dataset import Examples
@@ -32,7 +32,7 @@ def foreground_bias(
     `network` and `held_out` are on one device. What post-processing takes for noise counts as
     nothing predicted.
     """
-    least = MIN_INFECTION_SHARE * held_out.masks[0].numel() if task is Task.INFECTION else 0
+    least = least_infection(held_out.masks[0].numel()) if task is Task.INFECTION else 0
     batches = []
     for logits, masks in predict(network, held_out, precision):
         margin = logits[:, 1] - logits[:, 0]
@@ -48,7 +48,7 @@ def shifted(network: Mapping[str, torch.Tensor], bias: float) -> State:
     return dict(network) | {_LAST_BIAS: last + torch.tensor([0, bias]).to(last)}
 
 
-def _count(predicted: torch.Tensor, masks: torch.Tensor, least: float) -> torch.Tensor:
+def _count(predicted: torch.Tensor, masks: torch.Tensor, least: int) -> torch.Tensor:
     """(4, n), as `count`; fewer than `least` pixels of an image are none."""
     enough = predicted.sum(dim=(1, 2), keepdim=True) >= least
     return count(predicted & enough, masks > 0)
