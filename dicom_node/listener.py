@@ -157,7 +157,7 @@ class Listener:
             logger.info("received again", extra=ids | {"with": what, "state": acceptance.state})
             return
         try:
-            self._queues.publish(Kind.JOB, acceptance.job_id)
+            self._queues.publish(Kind.JOB, acceptance.job_id, self._pipeline)
         except BrokerUnavailable as exc:
             logger.warning("could not publish; recovery will", extra=ids | {"reason": str(exc)})
         logger.info("received", extra=ids | {"from": aet, "bytes": stored.size_bytes})

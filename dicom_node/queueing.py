@@ -33,14 +33,20 @@ RECONNECT_CAP_S = 5.0
 #: Seconds; a broker that has heard nothing for twice this gives the id in hand to another worker.
 HEARTBEAT_S = 60
 
+#: Digits of a pipeline's digest in the name of its queue.
+_NAMED_BY = 12
+
 #: Replicated and on disk on every RabbitMQ cluster (3.8 and later).
-_QUEUE_ARGUMENTS = {"x-queue-type": "quorum"}
+_QUEUE_ARGUMENTS: dict[str, Any] = {"x-queue-type": "quorum"}
+#: Milliseconds after which RabbitMQ removes the queue of a pipeline that nobody publishes for or
+#: works any more; what was in it waits in the ledger.
+_EXPIRES_MS = 7 * 24 * 3600 * 1000
 
 _Answer = TypeVar("_Answer")
 
 
 class Kind(StrEnum):
-    """What an id names; each kind has a queue of its own."""
+    """What an id names."""
 
     #: A job for a worker.
     JOB = "job"
@@ -62,13 +68,18 @@ class _Link:
 
     connection: Any
     channel: Any
+    declared: set[str]  #: queues known to be there
 
 
 Handler = Callable[[Received], None]
 
 
 class Queues:
-    """The two queues. Threads may share one; each consumer has a connection of its own."""
+    """One queue of outputs, and one of jobs for each pipeline, so that a worker is handed only what
+    it can do. Threads may share one; each consumer has a connection of its own.
+
+    `pipeline` says whose jobs these are; it is left out for outputs.
+    """
 
     def __init__(self, url: str, folder: Path | None, prefetch: int, prefix: str = "cxr") -> None:
         """`folder` is where the embedded broker (`filesystem://`) keeps its messages.
@@ -86,45 +97,52 @@ class Queues:
         self._link: _Link | None = None  #: for publish and depth
         self._rest_until = 0.0  #: monotonic
 
-    def publish(self, kind: Kind, identifier: int) -> None:
+    def publish(self, kind: Kind, identifier: int, pipeline: str = "") -> None:
         """Hand an id to the broker and wait for its confirmation; raises BrokerUnavailable."""
+        queue = self._name(kind, pipeline)
 
         def send(channel: Any) -> None:
             kombu.Producer(channel).publish(
                 {kind.value: identifier},
                 exchange="",
-                routing_key=self._name(kind),
+                routing_key=queue,
                 serializer="json",
                 delivery_mode="persistent",
                 retry=False,
                 confirm_timeout=ANSWER_TIMEOUT_S,
             )
 
-        self._command(send)
+        self._command(send, queue)
 
-    def depth(self, kind: Kind) -> int:
+    def depth(self, kind: Kind, pipeline: str = "") -> int:
         """How many ids wait in the broker, those in a consumer's hand not counted."""
-        return self._command(lambda channel: int(self._declare(channel, kind).message_count))
+        queue = self._name(kind, pipeline)
+        return self._command(
+            lambda channel: int(self._declare(channel, queue).message_count), queue
+        )
 
-    def consume(self, kind: Kind, handler: Handler, stop: threading.Event) -> None:
+    def consume(
+        self, kind: Kind, handler: Handler, stop: threading.Event, pipeline: str = ""
+    ) -> None:
         """Call `handler` for each id until `stop`; an id is acknowledged when it has returned.
 
         A lost broker is waited for. What a handler raises, or a message that is not ours, is
         logged and dropped, never requeued: a requeued id would come back at once, for ever, while
         the ledger still knows the job and recovery will republish it.
         """
+        queue = self._name(kind, pipeline)
         failures = 0
         while not stop.is_set():
             connected_at = time.monotonic()
             try:
-                self._consume_connected(kind, handler, stop)
+                self._consume_connected(kind, queue, handler, stop)
             except Exception as exc:
                 # Whatever it is, a fresh connection and a pause are the answer; py-amqp raises
                 # AttributeError among others when its connection is lost.
                 steady = time.monotonic() - connected_at > RECONNECT_CAP_S
                 failures = 1 if steady else failures + 1
                 wait_s = min(RECONNECT_CAP_S, backoff_s(failures, random.random(), base_s=0.2))
-                extra = {"queue": self._name(kind), "reason": repr(exc), "retry_in_s": wait_s}
+                extra = {"queue": queue, "reason": repr(exc), "retry_in_s": wait_s}
                 logger.warning("lost the broker", extra=extra)
                 stop.wait(wait_s)
 
@@ -132,13 +150,15 @@ class Queues:
         with self._lock:
             self._drop_link()
 
-    def _consume_connected(self, kind: Kind, handler: Handler, stop: threading.Event) -> None:
+    def _consume_connected(
+        self, kind: Kind, queue: str, handler: Handler, stop: threading.Event
+    ) -> None:
         with self._connect(HEARTBEAT_S) as connection:
             channel = connection.channel()
-            self._declare(channel, kind)
+            self._declare(channel, queue)
             consumer = kombu.Consumer(
                 channel,
-                [kombu.Queue(self._name(kind), no_declare=True)],
+                [kombu.Queue(queue, no_declare=True)],
                 accept=["json"],
                 on_message=lambda message: _handle(message, kind, handler),
                 on_decode_error=_reject,
@@ -152,27 +172,32 @@ class Queues:
                     except TimeoutError:
                         connection.heartbeat_check()
 
-    def _command(self, command: Callable[[Any], _Answer]) -> _Answer:
+    def _command(self, command: Callable[[Any], _Answer], queue: str) -> _Answer:
         """Run `command` on the shared connection's channel, within a bounded time."""
         with self._lock:
             if time.monotonic() < self._rest_until:
                 raise BrokerUnavailable("the broker did not answer a moment ago")
             if self._link is not None:
                 try:
-                    return command(self._link.channel)
+                    return self._run(self._link, command, queue)
                 except Exception:
                     # It may just have been idle for too long: a fresh one tells.
                     self._drop_link()
             try:
                 connection = self._connect(heartbeat_s=0)
-                self._link = _Link(connection, connection.channel())
-                for kind in Kind:
-                    self._declare(self._link.channel, kind)
-                return command(self._link.channel)
+                self._link = _Link(connection, connection.channel(), set())
+                return self._run(self._link, command, queue)
             except Exception as exc:
                 self._drop_link()
                 self._rest_until = time.monotonic() + REST_S
                 raise BrokerUnavailable(f"the broker did not answer: {exc!r}") from exc
+
+    def _run(self, link: _Link, command: Callable[[Any], _Answer], queue: str) -> _Answer:
+        # Without its queue a message would be dropped in silence.
+        if queue not in link.declared:
+            self._declare(link.channel, queue)
+            link.declared.add(queue)
+        return command(link.channel)
 
     def _connect(self, heartbeat_s: int) -> kombu.Connection:
         """One try; kombu's own retries would sleep for seconds, or for ever."""
@@ -193,9 +218,11 @@ class Queues:
             )
         return connection.ensure_connection(max_retries=0)
 
-    def _declare(self, channel: Any, kind: Kind) -> Any:
+    def _declare(self, channel: Any, queue: str) -> Any:
+        of_a_pipeline = queue.startswith(f"{self._prefix}.{Kind.JOB.value}s.")
+        expires = {"x-expires": _EXPIRES_MS} if of_a_pipeline else {}
         return channel.queue_declare(
-            self._name(kind), durable=True, auto_delete=False, arguments=_QUEUE_ARGUMENTS
+            queue, durable=True, auto_delete=False, arguments=_QUEUE_ARGUMENTS | expires
         )
 
     def _drop_link(self) -> None:
@@ -203,8 +230,9 @@ class Queues:
             self._link.connection.release()
             self._link = None
 
-    def _name(self, kind: Kind) -> str:
-        return f"{self._prefix}.{kind.value}s"
+    def _name(self, kind: Kind, pipeline: str) -> str:
+        name = f"{self._prefix}.{kind.value}s"
+        return f"{name}.{pipeline[:_NAMED_BY]}" if pipeline else name
 
 
 def _handle(message: Any, kind: Kind, handler: Handler) -> None:

@@ -14,6 +14,7 @@ from pydicom import Dataset
 
 from inference.decode import Radiograph, read_radiograph
 from inference.engines import Engine
+from inference.pipeline import STANDARD, Pipeline, Settings
 from inference.polarity import segment_either_way
 from inference.postprocess import clean, restore_masks
 from inference.quality import note_quality
@@ -30,8 +31,11 @@ class Analysis:
     radiograph: Radiograph  #: as the networks saw it: polarity corrected where that was needed
 
 
-def analyze(source: Path | bytes | Dataset, engine: Engine) -> Analysis:
+def analyze(
+    source: Path | bytes | Dataset, engine: Engine, settings: Settings = STANDARD
+) -> Analysis:
     """Analyse one DICOM instance; raises UndecodableImage."""
+    pipeline = Pipeline(engine.models, settings)
     clock = _Clock({})
     with clock.stage("decode"):
         radiograph = read_radiograph(source)
@@ -42,9 +46,9 @@ def analyze(source: Path | bytes | Dataset, engine: Engine) -> Analysis:
         radiograph, maps = segment_either_way(radiograph, square, engine)
     with clock.stage("postprocess"):
         rows, columns = radiograph.pixels.shape
-        masks = restore_masks(clean(maps), radiograph.orientation, (rows, columns))
+        masks = restore_masks(clean(maps, settings), radiograph.orientation, (rows, columns))
     with clock.stage("quantify"):
-        findings = quantify(masks, radiograph, engine.models, clock.durations_ms)
+        findings = quantify(masks, radiograph, pipeline, clock.durations_ms)
     return Analysis(findings, radiograph)
 
 

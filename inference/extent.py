@@ -5,8 +5,9 @@ Where an image is hard, an infection the network is right to suspect stays below
 lost; but most of what is so suspected is none, and a healthy lung is not to be painted over. So
 three cases are told apart by the likeliest pixels, as many as are more than noise:
 
-- All above CLEAR: infection lies where the paper says.
-- All above FAINT: only they are marked, a place to look at, and the report says how sure that is.
+- All above `infection_above`: infection lies where the paper says.
+- All above `faint_above`: only they are marked, a place to look at, and the report says how sure
+  that is.
 - Else there is none.
 """
 
@@ -16,14 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: Less than this share of the square is noise: the smallest true infection of COVID-QU-Ex Train is
-#: twice as large.
-MIN_INFECTION_SHARE = 1e-3
-#: Section 3.2.
-CLEAR = 0.5
-#: Chosen on the part of Train held out, where sensitivity and specificity are about as great. Of
-#: the nine images there between FAINT and CLEAR, four were healthy.
-FAINT = 0.125
+from inference.pipeline import STANDARD, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +28,26 @@ class Extent:
     is_faint: bool  #: there may well be none
 
 
-def extent_of(probability: NDArray[np.floating], square: int) -> Extent:
+def extent_of(
+    probability: NDArray[np.floating], square: int, settings: Settings = STANDARD
+) -> Extent:
     """`probability`, (n,), 0..1, is that of all pixels infection can lie in, in any order; `square`
     is how many pixels the whole image has.
     """
-    least = least_infection(square)
+    least = least_infection(square, settings)
     if probability.size < least:
         return Extent(above=1.0, is_faint=False)
     likely = np.partition(probability, -least)[-least]
-    if likely > CLEAR:
-        return Extent(above=CLEAR, is_faint=False)
-    if likely > FAINT:
+    if likely > settings.infection_above:
+        return Extent(above=settings.infection_above, is_faint=False)
+    if likely > settings.faint_above:
         return Extent(above=_just_below(likely, probability), is_faint=True)
     return Extent(above=1.0, is_faint=False)
 
 
-def least_infection(square: int) -> int:
+def least_infection(square: int, settings: Settings = STANDARD) -> int:
     """How many pixels of `square` are more than noise."""
-    return math.ceil(MIN_INFECTION_SHARE * square)
+    return math.ceil(settings.least_infection_share * square)
 
 
 def _just_below(likely: np.floating, probability: NDArray[np.floating]) -> float:

@@ -17,6 +17,7 @@ from inference.engines import ProbabilityMaps
 from inference.extent import extent_of
 from inference.laterality import divide
 from inference.orientation import Orientation
+from inference.pipeline import STANDARD, Settings
 from inference.plausibility import fault_of
 from inference.quality import lung_cautions
 from inference.resize import restore_mask
@@ -24,18 +25,14 @@ from inference.results import Caution, Laterality, Mask
 
 Probability = NDArray[np.float32]
 
-#: Section 3.2: a pixel is lung where its probability is above this.
-THRESHOLD = 0.5
-#: Section 3.2: regions smaller than this share of all predicted lung pixels are dropped.
-MIN_REGION_SHARE = 0.05
-
 
 @dataclass(frozen=True, slots=True)
 class CleanMaps:
     """Probabilities on the upright square, after all that section 3.2 removes or fills."""
 
-    right: Probability  #: (size, size), above THRESHOLD exactly in the patient's right lung
+    right: Probability  #: (size, size), above `lung_above` exactly in the patient's right lung
     left: Probability
+    lung_above: float
     infection: Probability  #: not yet masked by the lungs
     infected_above: float  #: `Extent.above`
     fault: str | None  #: why these cannot be a chest's lungs; None where they can
@@ -52,33 +49,34 @@ class Masks:
     cautions: tuple[Caution, ...]
 
 
-def clean(maps: ProbabilityMaps) -> CleanMaps:
+def clean(maps: ProbabilityMaps, settings: Settings = STANDARD) -> CleanMaps:
     """What is lung and what is infection, and whether to believe it."""
-    lungs = lung_mask(maps.lung)
+    above = settings.lung_above
+    lungs = lung_mask(maps.lung, settings)
     sides = divide(lungs)
     fault = fault_of(maps.lung, sides)
     # A filled hole is lung whatever the network said; elsewhere its own values keep the outline.
-    filled = np.where(lungs & (maps.lung <= THRESHOLD), np.float32(1), maps.lung)
-    removed = (maps.lung > THRESHOLD) & ~lungs
+    filled = np.where(lungs & (maps.lung <= above), np.float32(1), maps.lung)
+    removed = (maps.lung > above) & ~lungs
     right = np.where(sides.left | removed, np.float32(0), filled)
     left = np.where(sides.right | removed, np.float32(0), filled)
-    extent = extent_of(maps.infection[lungs], lungs.size)
+    extent = extent_of(maps.infection[lungs], lungs.size, settings)
     cautions: tuple[Caution, ...] = ()
     if not fault:
         faint = (Caution.FAINT,) if extent.is_faint else ()
         cautions = (*sides.cautions, *lung_cautions(sides), *faint)
-    return CleanMaps(right, left, maps.infection, extent.above, fault, cautions)
+    return CleanMaps(right, left, above, maps.infection, extent.above, fault, cautions)
 
 
-def lung_mask(probability: Probability) -> Mask:
+def lung_mask(probability: Probability, settings: Settings = STANDARD) -> Mask:
     """Both lungs: thresholded, holes filled, small regions dropped."""
-    lungs: Mask = ndimage.binary_fill_holes(probability > THRESHOLD)
+    lungs: Mask = ndimage.binary_fill_holes(probability > settings.lung_above)
     labels, count = ndimage.label(lungs)
     if count == 0:
         return lungs
     areas = np.bincount(labels.ravel())
     areas[0] = 0
-    large = areas >= MIN_REGION_SHARE * areas.sum()
+    large = areas >= settings.least_region_share * areas.sum()
     large[0] = False
     return np.asarray(large[labels])
 
@@ -90,8 +88,8 @@ def restore_masks(maps: CleanMaps, orientation: Orientation, shape: tuple[int, i
         return Masks(nothing, nothing, maps.fault, maps.cautions)
 
     def restore_side(probability: Probability) -> tuple[Mask, Mask]:
-        lung = restore_mask(probability, orientation, shape, THRESHOLD)
-        near = ndimage.binary_dilation(probability > THRESHOLD, iterations=2)
+        lung = restore_mask(probability, orientation, shape, maps.lung_above)
+        near = ndimage.binary_dilation(probability > maps.lung_above, iterations=2)
         infected = np.where(near, maps.infection, np.float32(0))
         return lung, restore_mask(infected, orientation, shape, maps.infected_above) & lung
 

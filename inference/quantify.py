@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from inference.decode import Radiograph
+from inference.pipeline import Pipeline
 from inference.postprocess import Masks
 from inference.results import (
     Decision,
     Findings,
     Laterality,
     LungMeasurement,
-    ModelIdentity,
     Segment,
     Task,
 )
@@ -28,7 +28,7 @@ SEGMENTS = (
 def quantify(
     masks: Masks,
     radiograph: Radiograph,
-    models: tuple[ModelIdentity, ...],
+    pipeline: Pipeline,
     durations_ms: Mapping[str, float],
 ) -> Findings:
     """All that is said of one radiograph, counted on its own grid."""
@@ -47,7 +47,7 @@ def quantify(
         spacing_mm=radiograph.spacing_mm,
         spacing_source=radiograph.spacing_source,
         cautions=radiograph.cautions + masks.cautions,
-        models=models,
+        pipeline=pipeline,
         durations_ms=durations_ms,
     )
 

@@ -11,14 +11,11 @@ from enum import Enum, StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.pipeline import ModelIdentity as ModelIdentity
+from inference.pipeline import Pipeline
+from inference.pipeline import Task as Task
+
 Mask = NDArray[np.bool_]
-
-
-class Task(StrEnum):
-    """What a network was trained to segment (paper, section 3.1)."""
-
-    LUNG = "lung"
-    INFECTION = "infection"
 
 
 class Laterality(StrEnum):
@@ -124,16 +121,6 @@ def extent_grade(infected_percent: float | None) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelIdentity:
-    """Which trained network spoke."""
-
-    task: Task
-    name: str  #: architecture and encoder, e.g. "fpn-resnet18"
-    version: str  #: of these weights, e.g. "2026.11"
-    sha256: str  #: 64 lower-case hex digits of the weights file
-
-
-@dataclass(frozen=True, slots=True)
 class Segment:
     """One of the four segments, on the source image's own grid."""
 
@@ -174,8 +161,13 @@ class Findings:
     spacing_mm: tuple[float, float] | None  #: (row, column), None where unknown
     spacing_source: SpacingSource
     cautions: tuple[Caution, ...]
-    models: tuple[ModelIdentity, ...]  #: lung, infection
+    pipeline: Pipeline  #: what found it
     durations_ms: Mapping[str, float]  #: stage name to milliseconds, in the order they ran
+
+    @property
+    def models(self) -> tuple[ModelIdentity, ...]:
+        """Lung, infection."""
+        return self.pipeline.models
 
     @property
     def infected_pixels(self) -> int:

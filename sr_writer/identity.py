@@ -2,21 +2,21 @@
 
 UIDs are derived, never drawn: a retry rebuilds and re-sends the same instances, and a new model
 gives new ones. Nothing here needs more than the standard library, so the listener may ask for
-`pipeline_digest` without loading what builds the objects.
+`results_digest` without loading what builds the objects.
 """
 
 import hashlib
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from inference.results import Decision, Findings, Laterality, ModelIdentity, Task
+from inference.pipeline import Pipeline
+from inference.results import Decision, Findings, Laterality, Task
 
-#: Of what we analyse and write: a change in measuring, content or layout takes the next number,
-#: and with it come new UIDs, so that no PACS holds two different objects of one name.
-RESULTS_FORMAT = "2"
+#: Of what we write: a change in content or layout takes the next number, and with it come new
+#: UIDs, so that no PACS holds two different objects of one name.
+RESULTS_FORMAT = "3"
 RESEARCH_USE = "Research use only - not for diagnosis"
 
 #: The measurement group of the decision, which is no segment's.
@@ -77,10 +77,9 @@ def derived_uid(*parts: str) -> str:
     return f"2.25.{uuid.uuid5(_NAMESPACE, chr(31).join(parts)).int}"
 
 
-def pipeline_digest(models: Sequence[ModelIdentity]) -> str:
-    """Names how a radiograph is analysed and written: both models and the format of results."""
-    parts = [RESULTS_FORMAT, *(f"{model.task}={model.sha256}" for model in models)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def results_digest(pipeline: Pipeline) -> str:
+    """Names how a radiograph is analysed and written: a job's pipeline, and part of every UID."""
+    return hashlib.sha256(f"{RESULTS_FORMAT}\n{pipeline.digest}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +115,15 @@ class Identity:
     """All names of one radiograph's results."""
 
     source_sop_instance_uid: str
-    models: tuple[ModelIdentity, ...]  #: lung, infection
+    pipeline: Pipeline
     equipment: Equipment
     created: datetime  #: becomes the content date and time; give a retry the same
     #: Of a notice, which says why there is no result: NOT_ANALYSED or FAILED.
     notice: Decision | None = None
-    pipeline: str = field(init=False)
+    digest: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pipeline", pipeline_digest(self.models))
+        object.__setattr__(self, "digest", results_digest(self.pipeline))
 
     def sop_instance_uid(self, role: Role) -> str:
         return self._derived("instance", role)
@@ -138,22 +137,22 @@ class Identity:
     def _derived(self, kind: str, name: str) -> str:
         """A notice is another instance than the result it stands for, which may still come."""
         notice = (self.notice,) if self.notice else ()
-        return derived_uid(kind, self.source_sop_instance_uid, self.pipeline, *notice, name)
+        return derived_uid(kind, self.source_sop_instance_uid, self.digest, *notice, name)
 
     def series_description(self, role: Role) -> str:
         subject = _NOTICE_SUBJECT[self.notice] if self.notice else _SERIES_SUBJECT[role]
-        versions = "/".join(dict.fromkeys(model.version for model in self.models))
+        versions = "/".join(dict.fromkeys(model.version for model in self.pipeline.models))
         room = _LONG_STRING - len(f"{subject} {_NOT_FOR_DIAGNOSIS}")
         return f"{subject} {versions[:room]}{_NOT_FOR_DIAGNOSIS}"
 
     def algorithm(self, task: Task) -> Algorithm:
-        model = next(model for model in self.models if model.task is task)
+        model = self.pipeline.model(task)
         return Algorithm(
             name=f"{model.name} {task}"[:_LONG_STRING],
             version=model.version[:_LONG_STRING],
             manufacturer=self.equipment.manufacturer,
             device_uid=derived_uid("model", model.task, model.sha256),
-            parameters=(f"sha256={model.sha256}", "threshold=0.5"),
+            parameters=self.pipeline.parameters(task),
         )
 
     @property
@@ -161,11 +160,11 @@ class Identity:
         """Those that contributed: none to a notice."""
         if self.notice:
             return ()
-        return tuple(self.algorithm(model.task) for model in self.models)
+        return tuple(self.algorithm(model.task) for model in self.pipeline.models)
 
 
 def identity_of(findings: Findings, equipment: Equipment, created: datetime) -> Identity:
-    return Identity(findings.source_sop_instance_uid, findings.models, equipment, created)
+    return Identity(findings.source_sop_instance_uid, findings.pipeline, equipment, created)
 
 
 def tracking_id(task: Task, laterality: Laterality) -> str:

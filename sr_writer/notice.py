@@ -14,7 +14,8 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from inference.results import Decision, ModelIdentity
+from inference.pipeline import Pipeline
+from inference.results import Decision
 from sr_writer import codes
 from sr_writer.identity import Equipment, Identity, Role
 from sr_writer.output import Output, output_of
@@ -40,21 +41,21 @@ def write_notice(
     sop_instance_uid: str,
     decision: Decision,
     reason: str,
-    models: tuple[ModelIdentity, ...],
+    pipeline: Pipeline,
     equipment: Equipment,
     created: datetime,
     role: Role = Role.SR,
 ) -> Output:
     """Why there is no result: `decision` is NOT_ANALYSED or FAILED, `reason` a sentence for people.
 
-    `header` is whatever is known of the source, `models` those of the pipeline that passed it over.
+    `header` is whatever is known of the source, `pipeline` the one that passed it over.
     The same input gives the same bytes. Raises InvalidResult.
     """
     if decision not in (Decision.NOT_ANALYSED, Decision.FAILED):
         raise ValueError(f"{decision} is a result: it has a report, not a notice")
     shape = stated_shape(header)
     source = read_source(header, sop_instance_uid, shape or (1, 1), None)
-    identity = Identity(sop_instance_uid, models, equipment, created, notice=decision)
+    identity = Identity(sop_instance_uid, pipeline, equipment, created, notice=decision)
     is_described = shape is not None and source.header.SOPClassUID in _RADIOGRAPHS
     root = measurement_report(
         identity,

@@ -10,6 +10,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import ComputedRadiographyImageStorage
 
+from inference.pipeline import Pipeline
 from inference.results import (
     Decision,
     Findings,
@@ -57,6 +58,6 @@ def _findings() -> Findings:
         spacing_mm=(1.0, 1.0),
         spacing_source=SpacingSource.PIXEL_SPACING,
         cautions=(),
-        models=tuple(ModelIdentity(task, "warm-up", "0", "0" * 64) for task in Task),
+        pipeline=Pipeline(tuple(ModelIdentity(task, "warm-up", "0", "0" * 64) for task in Task)),
         durations_ms={},
     )

@@ -17,6 +17,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("CXR_DATA", ROOT.parent / "shared" / "data"))
 POSTGRES = os.environ.get("CXR_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+#: The pipelines of which tests publish jobs.
+QUEUED = ("pipeline", "old", "new")
 RABBITMQ = os.environ.get("CXR_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672//")
 
 
@@ -71,5 +73,5 @@ def queue_prefix(broker_url: str) -> Iterator[str]:
     yield prefix
     if broker_url == RABBITMQ:
         with kombu.Connection(RABBITMQ) as connection:
-            for name in ("jobs", "outputs"):
+            for name in ("jobs", "outputs", *(f"jobs.{pipeline}" for pipeline in QUEUED)):
                 connection.default_channel.queue_delete(f"{prefix}.{name}")

@@ -9,15 +9,16 @@ if TYPE_CHECKING:
 
 
 def pipeline_id(lung: str, infection: str) -> str:
-    """Which models and which format of results a job asks for; another one is another job."""
-    from inference.results import Task
+    """Which networks, thresholds and format of results a job asks for; another is another job."""
+    from inference.pipeline import Pipeline, Task
     from inference.weights import WeightsError, identify
-    from sr_writer.identity import pipeline_digest
+    from sr_writer.identity import results_digest
 
     try:
-        return pipeline_digest((identify(Task.LUNG, lung), identify(Task.INFECTION, infection)))
+        models = identify(Task.LUNG, lung), identify(Task.INFECTION, infection)
     except WeightsError as exc:
         raise UsageError(str(exc)) from exc
+    return results_digest(Pipeline(models))
 
 
 def load_networks(lung: str, infection: str, device: str) -> "Engine":

@@ -76,6 +76,7 @@ def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
 
 def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.worker import Worker
+    from inference.pipeline import STANDARD
     from sr_writer.identity import Equipment
     from sr_writer.warmup import warm_up
 
@@ -89,6 +90,7 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
         ready()
         Worker(
             engine,
+            STANDARD,
             Equipment(),
             config.destinations,
             config.reports,

@@ -10,13 +10,14 @@ import random
 import signal
 import threading
 import time
+from contextlib import closing
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event as ProcessEvent
 from types import FrameType
 
 from dicom_node import logs
 from dicom_node.backoff import backoff_s
-from dicom_node.commands.parts import Part, open_ledger, run
+from dicom_node.commands.parts import Part, open_ledger, pipeline_of, run
 from dicom_node.config import Config
 from dicom_node.errors import NodeError
 
@@ -45,7 +46,11 @@ class Node:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         # Migrate once, before three processes open the ledger together.
-        open_ledger(self._config).close()
+        with closing(open_ledger(self._config)) as ledger:
+            # What waits for a pipeline of before an upgrade has nobody else: this host is alone.
+            adopted = ledger.adopt(pipeline_of(self._config))
+        if adopted:
+            logger.info("took over jobs of another pipeline", extra={"job_ids": adopted})
         for part in Part:
             self._children[part] = _Child(part, self._context, self._config, self._json_logs)
         announced = False

@@ -41,8 +41,11 @@ class Jobs(Database):
             record(connection, now, event, state, [(job.id, None)], detail=detail)
             return Acceptance(job.id, False, state, other_bytes=differs)
 
-    def claim_job(self, job_id: int, owner: str, lease_s: float, steal: bool = False) -> Job | None:
-        """Take a job that is due; None where it is not, or somebody has it.
+    def claim_job(
+        self, job_id: int, pipeline: str, owner: str, lease_s: float, steal: bool = False
+    ) -> Job | None:
+        """Take a job that is due; None where it is not, somebody has it, or it is to be done by
+        another pipeline than `pipeline`, the one that the worker has.
 
         `steal` takes it from the worker that has it as well: the broker says that one vanished.
         """
@@ -52,7 +55,7 @@ class Jobs(Database):
             "owner": owner,
             "lease_until": now + timedelta(seconds=lease_s),
         }
-        this = jobs.c.id == job_id
+        this = (jobs.c.id == job_id) & (jobs.c.pipeline == pipeline)
         with self._write() as connection:
             claimed = move_jobs(connection, now, JobState.RECEIVED, Event.CLAIMED,
                                 this, jobs.c.due_at <= now, by=owner, **lease)  # fmt: skip
@@ -80,10 +83,11 @@ class Jobs(Database):
         """
         return self._take_back(jobs.c.owner.in_(owners)) if owners else []
 
-    def waiting_jobs(self, limit: int, not_published_since: datetime) -> list[int]:
+    def waiting_jobs(self, pipeline: str, limit: int, not_published_since: datetime) -> list[int]:
         """Jobs that are due and of which no id was published lately, the oldest first."""
         unpublished = or_(jobs.c.published_at.is_(None), jobs.c.published_at < not_published_since)
-        query = select(jobs.c.id).where(*_waiting(self._clock()), unpublished)
+        due = *_waiting(self._clock()), jobs.c.pipeline == pipeline
+        query = select(jobs.c.id).where(*due, unpublished)
         with self._read() as connection:
             return list(connection.scalars(query.order_by(jobs.c.id).limit(limit)))
 
@@ -100,11 +104,26 @@ class Jobs(Database):
             subjects = [(job_id, None) for job_id in marked]
             record(connection, now, Event.REPUBLISHED, JobState.RECEIVED, subjects)
 
-    def count_waiting(self) -> int:
-        """How many jobs are due and wait for a worker."""
+    def count_waiting(self) -> dict[str, int]:
+        """How many jobs are due and wait for a worker, by the pipeline they ask for."""
+        query = select(jobs.c.pipeline, func.count()).where(*_waiting(self._clock()))
         with self._read() as connection:
-            query = select(func.count()).select_from(jobs).where(*_waiting(self._clock()))
-            return connection.execute(query).scalar_one()
+            return dict(connection.execute(query.group_by(jobs.c.pipeline)).all())
+
+    def adopt(self, pipeline: str) -> list[int]:
+        """Let `pipeline` do all that waits for another one; the ids of these jobs.
+
+        For a host on which no other will ever run again, after an upgrade: an image that `pipeline`
+        has as well is left out.
+        """
+        now = self._clock()
+        already = select(jobs.c.sop_instance_uid).where(jobs.c.pipeline == pipeline)
+        with self._write() as connection:
+            adopted = move_jobs(connection, now, JobState.RECEIVED, Event.ADOPTED,
+                                jobs.c.pipeline != pipeline,
+                                jobs.c.sop_instance_uid.not_in(already),
+                                pipeline=pipeline, published_at=None)  # fmt: skip
+        return sorted(row.id for row in adopted)
 
     def job(self, job_id: int) -> Job | None:
         with self._read() as connection:

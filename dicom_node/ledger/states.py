@@ -45,6 +45,7 @@ class Event(StrEnum):
     DUPLICATE = "duplicate received"
     DIFFERENT = "duplicate received with other bytes"
     REPUBLISHED = "republished"
+    ADOPTED = "taken over by another pipeline"
     CLAIMED = "claimed"
     STOLEN = "claimed from a worker that vanished"
     HANDED_OVER = "results handed over"
@@ -73,6 +74,7 @@ class IllegalTransition(NodeError):
 
 
 JOB_TRANSITIONS = {
+    (JobState.RECEIVED, Event.ADOPTED): JobState.RECEIVED,
     (JobState.RECEIVED, Event.CLAIMED): JobState.ANALYZING,
     (JobState.ANALYZING, Event.STOLEN): JobState.ANALYZING,
     (JobState.ANALYZING, Event.HANDED_OVER): JobState.ANALYZING,

@@ -79,17 +79,18 @@ class Recovery:
     def _republish(self) -> None:
         """Hand the broker as many ids as it lacks, so that a long outage cannot flood it."""
         # In this order: what arrives in between makes it too few, which the next sweep mends.
-        waiting = self._ledger.count_waiting()
-        if not waiting:
-            return
+        for pipeline, waiting in self._ledger.count_waiting().items():
+            self._republish_of(pipeline, waiting)
+
+    def _republish_of(self, pipeline: str, waiting: int) -> None:
         published: list[int] = []
         try:
-            lacking = waiting - self._queues.depth(Kind.JOB)
+            lacking = waiting - self._queues.depth(Kind.JOB, pipeline)
             if lacking <= 0:
                 return
             not_since = self._clock() - LOST_AFTER
-            for job_id in self._ledger.waiting_jobs(min(lacking, BATCH), not_since):
-                self._queues.publish(Kind.JOB, job_id)
+            for job_id in self._ledger.waiting_jobs(pipeline, min(lacking, BATCH), not_since):
+                self._queues.publish(Kind.JOB, job_id, pipeline)
                 published.append(job_id)
         except BrokerUnavailable as exc:
             extra = {"reason": str(exc), "waiting": waiting}

@@ -30,8 +30,9 @@ from dicom_node.spool import Spool
 from dicom_node.worker.notices import Notices
 from dicom_node.worker.processing import process
 from inference.engines import Engine
+from inference.pipeline import Pipeline, Settings
 from inference.results import Findings
-from sr_writer.identity import Equipment
+from sr_writer.identity import Equipment, results_digest
 from sr_writer.results import Output
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Worker:
     def __init__(
         self,
         engine: Engine,
+        settings: Settings,
         equipment: Equipment,
         destinations: Sequence[Destination],
         reports: Reports,
@@ -69,13 +71,16 @@ class Worker:
     ) -> None:
         profiles = [destination.profile for destination in destinations]
         sent = [role for profile in profiles for role in profile.built]
+        pipeline = Pipeline(engine.models, settings)
         self._engine = engine
+        self._settings = settings
+        self._pipeline = results_digest(pipeline)  #: the one whose jobs it does
         self._equipment = equipment
         self._steps = steps(profiles)
         self._routes = [
             Route(to.name, to.profile.outputs, to.profile.reserves) for to in destinations
         ]
-        self._notices = Notices(reports, sent, engine.models, equipment)
+        self._notices = Notices(reports, sent, pipeline, equipment)
         self._spool = spool
         self._ledger = ledger
         self._queues = queues
@@ -84,13 +89,13 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`; the job in hand is finished first."""
-        self._queues.consume(Kind.JOB, self.handle, stop)
+        self._queues.consume(Kind.JOB, self.handle, stop, self._pipeline)
 
     def handle(self, received: Received) -> None:
         """Do one job; when this returns, the ledger knows what became of it."""
         # A redelivered message means the broker saw its holder vanish: do not wait for its lease.
         job = self._ledger.claim_job(
-            received.id, self._owner, self._lease_s, steal=received.redelivered
+            received.id, self._pipeline, self._owner, self._lease_s, steal=received.redelivered
         )
         if job is None:
             logger.info("had nothing to do", extra={"job_id": received.id})
@@ -109,7 +114,7 @@ class Worker:
         durations_ms: dict[str, float] = {}
         with _timed(durations_ms, "read"):
             content = self._read_received(job)
-        processed = process(content, self._engine, self._equipment, job.received_at)
+        processed = process(content, self._engine, self._equipment, job.received_at, self._settings)
         if processed.results is None or processed.analysis is None:
             self._skip(job, content, processed.verdict.reason)
             return

@@ -8,7 +8,8 @@ from dicom_node.config import Reports
 from dicom_node.eligibility import Refusal, judge
 from dicom_node.profiles import REPORTS
 from dicom_node.worker.processing import read_dataset
-from inference.results import Decision, ModelIdentity
+from inference.pipeline import Pipeline
+from inference.results import Decision
 from sr_writer.identity import Equipment, Role
 from sr_writer.notice import write_notice
 from sr_writer.results import Output
@@ -20,7 +21,7 @@ class Notices:
 
     wanted: Reports
     roles: Collection[str]  #: what the destinations get; only reports are written
-    models: tuple[ModelIdentity, ...]
+    pipeline: Pipeline
     equipment: Equipment
 
     def failed(self, content: bytes, reason: str, created: datetime) -> tuple[Output, ...]:
@@ -46,6 +47,8 @@ class Notices:
             return ()
         uid = str(header.SOPInstanceUID)
         return tuple(
-            write_notice(header, uid, decision, reason, self.models, self.equipment, created, role)
+            write_notice(
+                header, uid, decision, reason, self.pipeline, self.equipment, created, role
+            )
             for role in (Role(name) for name in REPORTS if name in self.roles)
         )

@@ -13,6 +13,7 @@ from inference.analyze import Analysis, analyze
 from inference.decode import UndecodableImage
 from inference.elements import value_of
 from inference.engines import Engine
+from inference.pipeline import STANDARD, Settings
 from sr_writer.identity import Equipment, Role
 from sr_writer.results import Output, Results
 from sr_writer.verify import InvalidResult as InvalidDicomResult
@@ -37,7 +38,13 @@ class Processed:
             raise InvalidResult(str(exc)) from exc
 
 
-def process(content: bytes, engine: Engine, equipment: Equipment, created: datetime) -> Processed:
+def process(
+    content: bytes,
+    engine: Engine,
+    equipment: Equipment,
+    created: datetime,
+    settings: Settings = STANDARD,
+) -> Processed:
     """Analyse one Part 10 file; raises Permanent where that cannot be done.
 
     `created` becomes the results' content date and time, so that a retry builds the same bytes.
@@ -50,7 +57,7 @@ def process(content: bytes, engine: Engine, equipment: Equipment, created: datet
     if verdict.refusal is not None:
         return Processed(uid, verdict, None, None)
     try:
-        analysis = analyze(dataset, engine)
+        analysis = analyze(dataset, engine, settings)
     except UndecodableImage as exc:
         raise Undecodable(str(exc)) from exc
     findings, radiograph = analysis.findings, analysis.radiograph

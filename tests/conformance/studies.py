@@ -76,7 +76,7 @@ def refused_study(name: str, seed: int, found: Findings, folder: Path) -> Study:
         header.SOPInstanceUID,
         Decision.NOT_ANALYSED,
         "View Position is LL: this is no frontal chest radiograph.",
-        found.models,
+        found.pipeline,
         EQUIPMENT,
         CREATED,
     )

@@ -13,6 +13,7 @@ from pydicom import dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from inference.pipeline import Pipeline
 from inference.results import Decision, Findings
 from sr_writer.identity import tracking_id
 from sr_writer.notice import write_notice
@@ -45,8 +46,8 @@ REPORTS = (Role.SR, Role.SR2D)
 
 def notice(decision: Decision, role: Role = Role.SR) -> Output:
     reason = "This is why there is no result."
-    models = (LUNG_MODEL, INFECTION_MODEL)
-    return write_notice(header(), SOURCE_UID, decision, reason, models, EQUIPMENT, CREATED, role)
+    pipeline = Pipeline((LUNG_MODEL, INFECTION_MODEL))
+    return write_notice(header(), SOURCE_UID, decision, reason, pipeline, EQUIPMENT, CREATED, role)
 
 
 @pytest.mark.parametrize("role", REPORTS)

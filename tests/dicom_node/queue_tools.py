@@ -21,10 +21,12 @@ rabbitmq = pytest.mark.parametrize("broker_url", ["rabbitmq"], indirect=True)
 
 
 @contextmanager
-def consuming(queues: Queues, handler: Handler, kind: Kind = Kind.JOB) -> Iterator[None]:
+def consuming(
+    queues: Queues, handler: Handler, kind: Kind = Kind.JOB, pipeline: str = ""
+) -> Iterator[None]:
     """A consumer in a thread of its own; on leaving, it must have stopped."""
     stop = threading.Event()
-    thread = threading.Thread(target=queues.consume, args=(kind, handler, stop))
+    thread = threading.Thread(target=queues.consume, args=(kind, handler, stop, pipeline))
     thread.start()
     try:
         yield

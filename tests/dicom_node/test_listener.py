@@ -87,7 +87,7 @@ def test_success_means_spooled_committed_and_published(
     assert (job.state, job.pipeline, job.calling_aet) == (JobState.RECEIVED, PIPELINE, "MODALITY")
     assert job.study_instance_uid == radiograph.StudyInstanceUID
     assert hashlib.sha256(node.spool.read(job.path)).hexdigest() == job.sha256
-    assert node.queues.depth(Kind.JOB) == 1
+    assert node.queues.depth(Kind.JOB, PIPELINE) == 1
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_duplicate_is_the_same_job_and_answers_success(
     assert node.send(radiograph, radiograph) == [SUCCESS, SUCCESS]
     assert node.send(radiograph) == [SUCCESS]
     assert len(node.ledger.find(radiograph.SOPInstanceUID)) == 1
-    assert node.queues.depth(Kind.JOB) == 1
+    assert node.queues.depth(Kind.JOB, PIPELINE) == 1
 
 
 def test_the_same_uid_with_other_bytes_keeps_both_files_and_the_first_job(
@@ -203,7 +203,7 @@ def test_a_dead_broker_does_not_keep_the_listener_from_answering(
     try:
         sent = send([radiograph], "127.0.0.1", listener.port)
         assert [one.status for one in sent] == [SUCCESS]
-        assert ledger.count_waiting() == 1
+        assert ledger.count_waiting() == {PIPELINE: 1}
     finally:
         listener.stop()
         queues.close()

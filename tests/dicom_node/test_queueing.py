@@ -39,6 +39,15 @@ def test_jobs_and_outputs_are_queues_apart(queues: Queues) -> None:
     assert (queues.depth(Kind.JOB), queues.depth(Kind.OUTPUT)) == (1, 0)
 
 
+def test_each_pipeline_has_a_queue_of_its_own(queues: Queues) -> None:
+    received: SimpleQueue[Received] = SimpleQueue()
+    queues.publish(Kind.JOB, 1, "old")
+    queues.publish(Kind.JOB, 2, "new")
+    with consuming(queues, received.put, pipeline="new"):
+        assert received.get(timeout=WITHIN_S).id == 2
+    assert (queues.depth(Kind.JOB, "old"), queues.depth(Kind.JOB, "new")) == (1, 0)
+
+
 def take_and_hang(url: str, folder: Path, prefix: str, taken: ProcessEvent) -> None:
     def handle(_received: Received) -> None:
         taken.set()

@@ -81,7 +81,7 @@ def state(ledger: Ledger, job_id: int) -> JobState:
 
 def work_and_hang(ledger_url: str, run_folder: Path, job_id: int, claimed: ProcessEvent) -> None:
     with Owner(run_folder, "work") as owner, closing(Ledger.open(ledger_url)) as ledger:
-        assert ledger.claim_job(job_id, owner.name, LEASE_S)
+        assert ledger.claim_job(job_id, "pipeline", owner.name, LEASE_S)
         claimed.set()
         threading.Event().wait()
 
@@ -104,7 +104,7 @@ def test_the_first_sweep_takes_back_what_a_killed_worker_held(
     kill_a_worker_that_holds(ledger_url, run_folder, job_id)
     recovery.sweep()
     assert state(ledger, job_id) is JobState.RECEIVED
-    assert queues.depth(Kind.JOB) == 1
+    assert queues.depth(Kind.JOB, "pipeline") == 1
     assert list(run_folder.iterdir()) == []
 
 
@@ -113,21 +113,21 @@ def test_what_a_living_worker_holds_is_left_alone(
 ) -> None:
     job_id = accept(ledger)
     with Owner(run_folder, "work") as owner:
-        ledger.claim_job(job_id, owner.name, LEASE_S)
+        ledger.claim_job(job_id, "pipeline", owner.name, LEASE_S)
         recovery.sweep()
         assert state(ledger, job_id) is JobState.ANALYZING
-    assert queues.depth(Kind.JOB) == 0
+    assert queues.depth(Kind.JOB, "pipeline") == 0
 
 
 def test_a_lease_that_ran_out_is_freed_wherever_its_owner_was(
     recovery: Recovery, ledger: Ledger, queues: Queues, clock: Clock
 ) -> None:
     job_id = accept(ledger)
-    ledger.claim_job(job_id, "another-host:work:1", LEASE_S)
+    ledger.claim_job(job_id, "pipeline", "another-host:work:1", LEASE_S)
     clock.ahead += timedelta(seconds=LEASE_S + 1)
     recovery.sweep()
     assert state(ledger, job_id) is JobState.RECEIVED
-    assert queues.depth(Kind.JOB) == 1
+    assert queues.depth(Kind.JOB, "pipeline") == 1
 
 
 def test_an_image_that_kills_every_worker_is_given_up_and_said(
@@ -136,7 +136,7 @@ def test_an_image_that_kills_every_worker_is_given_up_and_said(
     job_id = accept(ledger)
     for number in range(UNKNOWN_TRIES + 1):
         assert state(ledger, job_id) is JobState.RECEIVED
-        assert ledger.claim_job(job_id, f"another-host:work:{number}", LEASE_S)
+        assert ledger.claim_job(job_id, "pipeline", f"another-host:work:{number}", LEASE_S)
         clock.ahead += timedelta(seconds=LEASE_S + 1)
         recovery.sweep()
     assert state(ledger, job_id) is JobState.FAILED
@@ -147,7 +147,7 @@ def test_the_deliveries_of_a_dead_sender_are_due_again(
     recovery: Recovery, ledger: Ledger, clock: Clock
 ) -> None:
     job_id = accept(ledger)
-    ledger.claim_job(job_id, "worker", LEASE_S)
+    ledger.claim_job(job_id, "pipeline", "worker", LEASE_S)
     output = BuiltOutput("SEG", "1.6", "1.7", "1.8", "1.9", "c/d", "cd" * 32, 9)
     ledger.built(job_id, "worker", [output], [Route("PACS", ["SEG"])])
     ledger.claim_deliveries("PACS", "another-host:send:1", LEASE_S, 10)
@@ -164,11 +164,11 @@ def test_an_id_that_the_broker_lost_is_published_again(
     accept(ledger)
     recovery.sweep()
     # Its listener may be just about to publish it.
-    assert queues.depth(Kind.JOB) == 0
+    assert queues.depth(Kind.JOB, "pipeline") == 0
     clock.ahead += LOST_AFTER + timedelta(seconds=1)
     recovery.sweep()
     recovery.sweep()
-    assert queues.depth(Kind.JOB) == 1
+    assert queues.depth(Kind.JOB, "pipeline") == 1
 
 
 def test_the_broker_is_given_no_more_ids_than_it_lacks(
@@ -177,11 +177,11 @@ def test_the_broker_is_given_no_more_ids_than_it_lacks(
     for number in range(20):
         job_id = accept(ledger, number)
         if number < 15:
-            queues.publish(Kind.JOB, job_id)
+            queues.publish(Kind.JOB, job_id, "pipeline")
     for _ in range(5):
         clock.ahead += LOST_AFTER + timedelta(seconds=1)
         recovery.sweep()
-    assert queues.depth(Kind.JOB) == 20
+    assert queues.depth(Kind.JOB, "pipeline") == 20
 
 
 @pytest.mark.usefixtures("broker_url")
@@ -189,14 +189,14 @@ def test_a_broker_that_is_away_does_not_keep_leases_from_being_freed(
     ledger: Ledger, run_folder: Path, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     job_id = accept(ledger)
-    ledger.claim_job(job_id, "another-host:work:1", LEASE_S)
+    ledger.claim_job(job_id, "pipeline", "another-host:work:1", LEASE_S)
     clock.ahead += timedelta(seconds=LEASE_S + 1)
     away = Queues("amqp://127.0.0.1:1//", None, prefetch=1)
     Recovery(ledger, away, Spool(tmp_path / "spool"), run_folder, clock).sweep()
     assert state(ledger, job_id) is JobState.RECEIVED
     assert "could not republish" in caplog.text
     # Not marked as published: the next sweep will hand it over at once.
-    assert ledger.waiting_jobs(10, clock() - LOST_AFTER) == [job_id]
+    assert ledger.waiting_jobs("pipeline", 10, clock() - LOST_AFTER) == [job_id]
 
 
 def test_old_leftovers_in_the_spool_are_removed(
@@ -237,7 +237,7 @@ def test_sweeping_goes_on_after_the_ledger_was_away(
             sweeper.start()
             wait_for(lambda: "could not sweep" in caplog.text)
             connection.rollback()
-        wait_for(lambda: queues.depth(Kind.JOB) == 1)
+        wait_for(lambda: queues.depth(Kind.JOB, "pipeline") == 1)
         stop.set()
         sweeper.join()
     holder.dispose()

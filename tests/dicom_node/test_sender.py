@@ -65,7 +65,7 @@ class Bench:
             *("MODALITY", "received/x.dcm", "0" * 64, 1),
         )
         job_id = self.ledger.accept(instance, "pipeline").job_id
-        assert self.ledger.claim_job(job_id, "worker", 60)
+        assert self.ledger.claim_job(job_id, "pipeline", "worker", 60)
         profiles = {to.name: to.profile for to in destinations}
         roles = [role for role in CLASSES if any(role in p.built for p in profiles.values())]
         outputs = [self._output(role, study) for role in roles]

@@ -24,8 +24,9 @@ from dicom_node.queueing import Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker import Worker, process, spool_output
 from inference.engines import Engine, ProbabilityMaps
+from inference.pipeline import Pipeline, Settings
 from inference.results import ModelIdentity
-from sr_writer.identity import Equipment
+from sr_writer.identity import Equipment, results_digest
 from tests.dicom_node.test_listener import file_bytes
 
 LEASE_S = 60.0
@@ -51,14 +52,16 @@ class Bench:
     clock: Clock = field(default_factory=Clock)
     spool: Spool = field(init=False)
     ledger: Ledger = field(init=False)
+    pipeline: str = field(init=False)  #: what the worker does
     queues: Queues = field(init=False)
 
     def __post_init__(self) -> None:
+        self.pipeline = results_digest(Pipeline(self.engine.models))
         self.spool = Spool(self.folder / "spool")
         self.ledger = Ledger.open(f"sqlite:///{self.folder / 'ledger.sqlite'}", self.clock)
         self.queues = Queues("filesystem://", self.folder / "queue", prefetch=1)
 
-    def accept(self, content: bytes) -> int:
+    def accept(self, content: bytes, pipeline: str = "") -> int:
         header = dcmread(BytesIO(content), stop_before_pixels=True, force=True)
         stored = self.spool.store_received(header.SOPInstanceUID, content)
         instance = StoredInstance(
@@ -72,7 +75,7 @@ class Bench:
             sha256=stored.sha256,
             size_bytes=stored.size_bytes,
         )
-        return self.ledger.accept(instance, "pipeline").job_id
+        return self.ledger.accept(instance, pipeline or self.pipeline).job_id
 
     def work(
         self,
@@ -88,7 +91,7 @@ class Bench:
             for name, profile in zip(names, profiles, strict=False)
         ]
         worker = Worker(
-            engine or self.engine, Equipment(), destinations, reports,
+            engine or self.engine, Settings(), Equipment(), destinations, reports,
             self.spool, self.ledger, self.queues, "worker", LEASE_S,
         )  # fmt: skip
         worker.handle(Received(job_id, redelivered=False))
@@ -101,7 +104,7 @@ class Bench:
                 if d.destination == destination}  # fmt: skip
 
     def die(self, job_id: int) -> None:
-        assert self.ledger.claim_job(job_id, "dead", LEASE_S) is not None
+        assert self.ledger.claim_job(job_id, self.pipeline, "dead", LEASE_S) is not None
         self.ledger.free_leases_of(["dead"])
 
     def text_of(self, job_id: int, role: str) -> str:
@@ -170,7 +173,7 @@ def test_a_key_object_is_for_positives_only(bench: Bench) -> None:
 def test_a_try_after_a_crash_in_between_adds_only_what_is_missing(bench: Bench) -> None:
     content = file_bytes(radiograph())
     job_id = bench.accept(content)
-    job = bench.ledger.claim_job(job_id, "dead", LEASE_S)
+    job = bench.ledger.claim_job(job_id, bench.pipeline, "dead", LEASE_S)
     assert job is not None
     processed = process(content, bench.engine, Equipment(), job.received_at)
     first = [spool_output(bench.spool, output) for output in processed.write(["SEG", "SR"])]
@@ -244,7 +247,7 @@ def test_an_image_that_kills_its_workers_is_reported_without_being_looked_at(
 def test_what_has_a_report_does_not_get_one_that_there_is_none(bench: Bench) -> None:
     content = file_bytes(radiograph())
     job_id = bench.accept(content)
-    job = bench.ledger.claim_job(job_id, "dead", LEASE_S)
+    job = bench.ledger.claim_job(job_id, bench.pipeline, "dead", LEASE_S)
     assert job is not None
     outputs = process(content, bench.engine, Equipment(), job.received_at).write(["SR"])
     built = [spool_output(bench.spool, output) for output in outputs]
@@ -290,3 +293,9 @@ def test_a_node_without_a_destination_keeps_results_and_reports_nothing(bench: B
 
 def unreadable_other() -> bytes:
     return file_bytes(as_dicom(draw(Kind.HEALTHY, rows=382, columns=318, seed=8)))[:-100_000]
+
+
+def test_a_worker_leaves_the_jobs_of_another_pipeline_to_who_has_it(bench: Bench) -> None:
+    job_id = bench.accept(file_bytes(radiograph()), pipeline="of other networks")
+    job = bench.work(job_id, STANDARD)
+    assert (job.state, job.attempts) == (JobState.RECEIVED, 0)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inference.extent import CLEAR, FAINT, Extent, extent_of
+from inference.extent import Extent, extent_of
+from inference.pipeline import STANDARD
 
 SQUARE = 256 * 256
 NONE = Extent(above=1.0, is_faint=False)
@@ -28,7 +29,7 @@ def test_less_than_a_thousandth_of_the_square_is_noise(pixels: int, is_marked: b
 
 
 def test_what_is_not_even_faint_is_no_infection_however_large() -> None:
-    assert extent_of(lungs_of((20000, FAINT)), SQUARE) == NONE
+    assert extent_of(lungs_of((20000, STANDARD.faint_above)), SQUARE) == NONE
 
 
 def test_no_lungs_have_no_infection() -> None:
@@ -36,13 +37,23 @@ def test_no_lungs_have_no_infection() -> None:
 
 
 def test_clear_infection_lies_above_the_papers_threshold() -> None:
-    probability = lungs_of((66, 0.9), (3000, CLEAR + 0.01), (3000, CLEAR), (10000, 0.0))
-    assert extent_of(probability, SQUARE) == Extent(CLEAR, is_faint=False)
+    probability = lungs_of(
+        (66, 0.9),
+        (3000, STANDARD.infection_above + 0.01),
+        (3000, STANDARD.infection_above),
+        (10000, 0.0),
+    )
+    assert extent_of(probability, SQUARE) == Extent(STANDARD.infection_above, is_faint=False)
     assert marked(probability) == 3066
 
 
 def test_of_faint_infection_only_the_likeliest_place_is_marked() -> None:
-    probability = lungs_of((65, 0.9), (1, CLEAR), (3000, CLEAR - 0.01), (10000, 0.0))
+    probability = lungs_of(
+        (65, 0.9),
+        (1, STANDARD.infection_above),
+        (3000, STANDARD.infection_above - 0.01),
+        (10000, 0.0),
+    )
     assert extent_of(probability, SQUARE).is_faint
     assert marked(probability) == 66
 
@@ -67,4 +78,4 @@ def test_what_is_marked_is_none_or_no_noise_and_likelier_than_what_is_not(
     count = marked(probability)
     assert count == 0 if extent == NONE else count >= 66
     if count:
-        assert np.sort(probability)[-count] > FAINT
+        assert np.sort(probability)[-count] > STANDARD.faint_above

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from inference.decode import Radiograph, read_radiograph
+from inference.pipeline import Pipeline
 from inference.postprocess import Masks
 from inference.quantify import percent, quantify
 from inference.results import (
@@ -46,7 +47,7 @@ def radiograph(**header: object) -> Radiograph:
 
 
 def findings(found: Masks, **header: object) -> Findings:
-    return quantify(found, radiograph(**header), MODELS, {"decode": 1.0})
+    return quantify(found, radiograph(**header), Pipeline(MODELS), {"decode": 1.0})
 
 
 def test_each_percentage_is_infected_pixels_over_lung_pixels() -> None:

@@ -11,6 +11,7 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from inference.decode import read_radiograph
 from inference.engines.pytorch import normalise
+from inference.pipeline import Pipeline
 from inference.postprocess import Masks
 from inference.quantify import quantify
 from inference.results import Laterality, ModelIdentity, Task
@@ -76,7 +77,7 @@ def write_pair(folder: Path, patient_orientation: list[str]) -> tuple[np.ndarray
         None, (),
     )  # fmt: skip
     models = tuple(ModelIdentity(task, "fpn-resnet18", "1", "0" * 64) for task in Task)
-    findings = quantify(masks, radiograph, models, {})
+    findings = quantify(masks, radiograph, Pipeline(models), {})
     written = write_results(
         radiograph.header, findings, radiograph.pixels, Equipment(), datetime.now(UTC)
     )

@@ -14,6 +14,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from inference.pipeline import Pipeline
 from inference.results import (
     Caution,
     Decision,
@@ -89,7 +90,7 @@ def findings(
         spacing_mm=spacing_mm,
         spacing_source=SpacingSource.PIXEL_SPACING if spacing_mm else SpacingSource.NONE,
         cautions=() if spacing_mm else (Caution.SPACING_UNKNOWN,),
-        models=(LUNG_MODEL, INFECTION_MODEL),
+        pipeline=Pipeline((LUNG_MODEL, INFECTION_MODEL)),
         durations_ms={},
     )
 

@@ -5,8 +5,9 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 
+from inference.pipeline import STANDARD, Pipeline
 from inference.results import Findings
-from sr_writer.identity import Equipment, Role, derived_uid, pipeline_digest
+from sr_writer.identity import Equipment, Role, derived_uid
 from sr_writer.results import USUAL, Output, write_results
 from tests.sr_writer.examples import (
     CREATED,
@@ -44,7 +45,9 @@ def test_the_six_uids_differ() -> None:
 
 
 def test_another_source_or_another_model_gives_new_uids() -> None:
-    newer = replace(findings(), models=(replace(LUNG_MODEL, sha256="c" * 64), INFECTION_MODEL))
+    newer = replace(
+        findings(), pipeline=Pipeline((replace(LUNG_MODEL, sha256="c" * 64), INFECTION_MODEL))
+    )
     other = with_uid(findings(), "1.2.3.4.5")
     runs: list[Findings] = [findings(), newer, other]
     headers = [header(), header(), header(SOPInstanceUID="1.2.3.4.5")]
@@ -67,12 +70,20 @@ def test_a_derived_uid_is_valid_and_depends_on_every_part() -> None:
     assert len({uid, derived_uid("ab"), derived_uid("a", "b", ""), derived_uid("b", "a")}) == 4
 
 
-def test_the_pipeline_is_named_by_both_models() -> None:
-    models = (LUNG_MODEL, INFECTION_MODEL)
-    assert pipeline_digest(models) == pipeline_digest(models)
-    assert pipeline_digest(models) != pipeline_digest((LUNG_MODEL, LUNG_MODEL))
-    renamed = replace(LUNG_MODEL, name="another name")
-    assert pipeline_digest(models) == pipeline_digest((renamed, INFECTION_MODEL))
+def test_other_thresholds_give_new_uids() -> None:
+    found = findings()
+    settings = replace(STANDARD, infection_above=0.4)
+    other = replace(found, pipeline=replace(found.pipeline, settings=settings))
+    assert uids(write(found)).isdisjoint(uids(write(other)))
+
+
+def test_a_report_says_the_thresholds_its_figures_rest_on() -> None:
+    settings = replace(STANDARD, infection_above=0.4)
+    found = findings()
+    other = replace(found, pipeline=replace(found.pipeline, settings=settings))
+    said = read(write(other)[Role.SR]).to_json()
+    assert "infection_above=0.4" in said
+    assert "lung_above=0.5" in said
 
 
 def test_series_come_in_order_and_say_version_and_use() -> None:
@@ -87,7 +98,7 @@ def test_series_come_in_order_and_say_version_and_use() -> None:
 
 def test_names_of_any_length_fit_their_elements() -> None:
     long = replace(LUNG_MODEL, name="n" * 90, version="v" * 90)
-    found = replace(findings(), models=(long, INFECTION_MODEL))
+    found = replace(findings(), pipeline=Pipeline((long, INFECTION_MODEL)))
     assert set(write(found)) == set(USUAL)
 
 

@@ -6,6 +6,7 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
+from inference.pipeline import Pipeline
 from inference.results import Decision
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE, Identity
@@ -28,7 +29,7 @@ from tests.sr_writer.examples import (
 from tests.sr_writer.reading import child, children, code, everything, is_named, read
 from tests.sr_writer.test_source import received
 
-MODELS = (LUNG_MODEL, INFECTION_MODEL)
+PIPELINE = Pipeline((LUNG_MODEL, INFECTION_MODEL))
 REASON = "The view is lateral."
 NOTICES = [Decision.NOT_ANALYSED, Decision.FAILED]
 
@@ -40,7 +41,7 @@ def notice(
     role: Role = Role.SR,
 ) -> Output:
     dataset = header() if dataset is None else dataset
-    return write_notice(dataset, SOURCE_UID, decision, reason, MODELS, EQUIPMENT, CREATED, role)
+    return write_notice(dataset, SOURCE_UID, decision, reason, PIPELINE, EQUIPMENT, CREATED, role)
 
 
 @pytest.mark.parametrize("role", [Role.SR, Role.SR2D])
@@ -133,7 +134,7 @@ def test_a_result_is_no_notice(decision: Decision) -> None:
 
 
 def test_the_gate_refuses_a_notice_that_says_something_else() -> None:
-    identity = Identity(SOURCE_UID, MODELS, EQUIPMENT, CREATED, notice=Decision.NOT_ANALYSED)
+    identity = Identity(SOURCE_UID, PIPELINE, EQUIPMENT, CREATED, notice=Decision.NOT_ANALYSED)
     source = read_source(header(), SOURCE_UID, (120, 101), None)
     verify_notice(Role.SR, notice().content, source, identity, REASON)
     with pytest.raises(InvalidResult, match="does not say why"):

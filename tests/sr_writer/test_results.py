@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from inference.pipeline import Pipeline
 from inference.results import Decision
 from sr_writer.output import SOP_CLASS
 from sr_writer.results import USUAL, Results, Role, write_results
@@ -81,7 +82,8 @@ def test_every_role_has_a_class_a_number_and_a_series_of_its_own() -> None:
 def test_however_long_a_version_the_description_says_not_for_diagnosis() -> None:
     found = findings()
     models = tuple(replace(model, version="v" * 90) for model in found.models)
-    for output in write(replace(found, models=models), roles=tuple(Role)).values():
+    renamed = replace(found, pipeline=Pipeline(models))
+    for output in write(renamed, roles=tuple(Role)).values():
         description = read(output).SeriesDescription
         assert description.endswith(", not for diagnosis")
         assert len(description) <= 64

@@ -27,6 +27,7 @@ from dicom_node.worker import process
 from inference.analyze import analyze
 from inference.decode import UndecodableImage
 from inference.engines import ProbabilityMaps
+from inference.pipeline import Pipeline
 from inference.results import Decision, ModelIdentity, Task
 from sr_writer.identity import Equipment
 from sr_writer.notice import write_notice
@@ -211,7 +212,13 @@ def test_that_there_is_no_result_can_always_be_said(
     except Exception:
         return
     notice = write_notice(
-        received, "1.2.3", Decision.FAILED, "It broke.", Threshold.models, Equipment(), CREATED
+        received,
+        "1.2.3",
+        Decision.FAILED,
+        "It broke.",
+        Pipeline(Threshold.models),
+        Equipment(),
+        CREATED,
     )
     assert dcmread(BytesIO(notice.content)).SOPClassUID == notice.sop_class_uid
 

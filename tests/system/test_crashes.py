@@ -188,7 +188,7 @@ def crash_midway(config: Config, contents: Sequence[bytes], destination_name: st
 
         def claim(source: Dataset) -> int:
             job_id = accept(spool, ledger, source)
-            assert ledger.claim_job(job_id, worker.name, lease_s=3600)
+            assert ledger.claim_job(job_id, pipeline_id("", ""), worker.name, lease_s=3600)
             return job_id
 
         def hand_over(source: Dataset) -> list[Delivery]:

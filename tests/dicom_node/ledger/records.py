@@ -64,7 +64,9 @@ def to(*destinations: str, roles: Sequence[str] = ("SEG", "SR")) -> list[Route]:
 
 
 def claimed(ledger: Ledger, owner: str = "w1", number: int = 1) -> Job:
-    job = ledger.claim_job(ledger.accept(instance(number), PIPELINE).job_id, owner, LEASE_S)
+    job = ledger.claim_job(
+        ledger.accept(instance(number), PIPELINE).job_id, PIPELINE, owner, LEASE_S
+    )
     assert job is not None
     return job
 

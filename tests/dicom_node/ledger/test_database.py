@@ -81,7 +81,7 @@ def accept_and_claim(url: str, worker: str, count: int) -> tuple[list[int], list
     """One process of several on the same instances: the jobs it was first to accept, to claim."""
     with closing(Ledger.open(url)) as ledger:
         accepted = [ledger.accept(instance(number), PIPELINE) for number in range(count)]
-        jobs = [ledger.claim_job(a.job_id, worker, LEASE_S) for a in accepted]
+        jobs = [ledger.claim_job(a.job_id, PIPELINE, worker, LEASE_S) for a in accepted]
     return [a.job_id for a in accepted if a.is_new], [job.id for job in jobs if job]
 
 

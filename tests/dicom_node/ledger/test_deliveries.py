@@ -43,7 +43,7 @@ def test_the_outputs_of_one_study_are_taken_together_in_order(ledger: Ledger) ->
 def test_the_study_that_waited_longest_goes_first(ledger: Ledger, clock: Clock) -> None:
     for number, study in enumerate(["1.1", "1.2", "1.1"], 1):
         job_id = ledger.accept(instance(number, study_instance_uid=study), PIPELINE).job_id
-        ledger.claim_job(job_id, "w1", LEASE_S)
+        ledger.claim_job(job_id, PIPELINE, "w1", LEASE_S)
         ledger.built(job_id, "w1", [output("SEG", number)], to("PACS"))
         clock.advance(1)
     first = ledger.claim_deliveries("PACS", "s1", LEASE_S, 10)
@@ -173,7 +173,7 @@ def test_a_second_try_hands_nothing_over_twice(ledger: Ledger) -> None:
     (seg, _) = ledger.claim_deliveries("PACS", "s1", LEASE_S, 10)
     ledger.delivered(seg.id, "s1", 0x0000)
     ledger.free_leases_of(["dead"])
-    assert ledger.claim_job(job.id, "w1", LEASE_S) is not None
+    assert ledger.claim_job(job.id, PIPELINE, "w1", LEASE_S) is not None
     again = ledger.handed_over(job.id, "w1", [output("SEG"), output("SR")], to("PACS"))
     assert again == first
     ledger.built(job.id, "w1", [output("SC")], to("PACS", roles=["SC"]))

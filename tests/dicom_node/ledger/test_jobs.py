@@ -80,8 +80,8 @@ def test_a_claim_is_for_one_worker_only(ledger: Ledger, clock: Clock) -> None:
     job = claimed(ledger, "w1")
     assert (job.state, job.attempts, job.owner) == (JobState.ANALYZING, 1, "w1")
     assert job.lease_until == clock.now + timedelta(seconds=LEASE_S)
-    assert ledger.claim_job(job.id, "w2", LEASE_S) is None
-    assert ledger.claim_job(999, "w2", LEASE_S, steal=True) is None
+    assert ledger.claim_job(job.id, PIPELINE, "w2", LEASE_S) is None
+    assert ledger.claim_job(999, PIPELINE, "w2", LEASE_S, steal=True) is None
 
 
 def test_outputs_wait_for_every_destination(ledger: Ledger) -> None:
@@ -133,9 +133,9 @@ def test_a_released_job_is_claimable_again_only_when_due(ledger: Ledger, clock: 
     job = claimed(ledger)
     ledger.released(job.id, "w1", "disk full", clock.now + timedelta(seconds=30))
     assert state(ledger, job.id) is JobState.RECEIVED
-    assert ledger.claim_job(job.id, "w2", LEASE_S) is None
+    assert ledger.claim_job(job.id, PIPELINE, "w2", LEASE_S) is None
     clock.advance(30)
-    again = ledger.claim_job(job.id, "w2", LEASE_S)
+    again = ledger.claim_job(job.id, PIPELINE, "w2", LEASE_S)
     assert again is not None
     assert (again.attempts, again.deaths, again.reason) == (2, 0, "disk full")
 
@@ -157,7 +157,7 @@ def test_whoever_lost_the_lease_can_report_nothing(
     job = claimed(ledger, "w1")
     clock.advance(LEASE_S + 1)
     ledger.free_expired_leases()
-    ledger.claim_job(job.id, "w2", LEASE_S)
+    ledger.claim_job(job.id, PIPELINE, "w2", LEASE_S)
     with pytest.raises(LeaseLost, match="no longer held by w1"):
         report(ledger, job.id)
     assert state(ledger, job.id) is JobState.ANALYZING
@@ -194,7 +194,7 @@ def test_the_leases_of_the_dead_are_freed_at_once(ledger: Ledger) -> None:
 
 def test_a_redelivered_job_is_taken_from_the_worker_that_vanished(ledger: Ledger) -> None:
     job = claimed(ledger, "dead")
-    stolen = ledger.claim_job(job.id, "w2", LEASE_S, steal=True)
+    stolen = ledger.claim_job(job.id, PIPELINE, "w2", LEASE_S, steal=True)
     assert stolen is not None
     assert (stolen.owner, stolen.attempts, stolen.deaths) == ("w2", 2, 1)
     with pytest.raises(LeaseLost):
@@ -203,17 +203,17 @@ def test_a_redelivered_job_is_taken_from_the_worker_that_vanished(ledger: Ledger
 
 def test_a_job_that_is_built_is_not_stolen(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS")
-    assert ledger.claim_job(job_id, "w2", LEASE_S, steal=True) is None
+    assert ledger.claim_job(job_id, PIPELINE, "w2", LEASE_S, steal=True) is None
     assert state(ledger, job_id) is JobState.BUILT
 
 
 def die_by_recovery(ledger: Ledger, job_id: int) -> None:
-    if ledger.claim_job(job_id, "dead", LEASE_S):
+    if ledger.claim_job(job_id, PIPELINE, "dead", LEASE_S):
         ledger.free_leases_of(["dead"])
 
 
 def die_by_redelivery(ledger: Ledger, job_id: int) -> None:
-    ledger.claim_job(job_id, "dead", LEASE_S, steal=True)
+    ledger.claim_job(job_id, PIPELINE, "dead", LEASE_S, steal=True)
 
 
 @pytest.mark.parametrize("die", [die_by_recovery, die_by_redelivery])
@@ -241,7 +241,7 @@ def test_after_three_deaths_a_worker_may_still_say_why(
         job = ledger.job(job_id)
         assert job is not None
     if die is die_by_recovery:
-        assert ledger.claim_job(job_id, "dead", LEASE_S) is not None
+        assert ledger.claim_job(job_id, PIPELINE, "dead", LEASE_S) is not None
     ledger.failed(job_id, "dead", "the worker died", built=[output("SR")], routes=to("PACS"))
     assert state(ledger, job_id) is JobState.FAILED
     assert [d.role for d in ledger.claim_deliveries("PACS", "s1", LEASE_S, 10)] == ["SR"]
@@ -251,7 +251,7 @@ def test_transient_failures_do_not_count_as_deaths(ledger: Ledger, clock: Clock)
     job = claimed(ledger)
     for _ in range(UNKNOWN_TRIES + 1):
         ledger.released(job.id, "w1", "disk full", clock.now)
-        assert ledger.claim_job(job.id, "w1", LEASE_S) is not None
+        assert ledger.claim_job(job.id, PIPELINE, "w1", LEASE_S) is not None
     ledger.free_leases_of(["w1"])
     assert state(ledger, job.id) is JobState.RECEIVED
 
@@ -263,12 +263,12 @@ def test_what_was_published_lately_is_not_published_again(ledger: Ledger, clock:
     first = ledger.accept(instance(1), PIPELINE).job_id
     clock.advance(100)
     second = ledger.accept(instance(2), PIPELINE).job_id
-    assert ledger.waiting_jobs(10, clock.now - timedelta(seconds=50)) == [first]
+    assert ledger.waiting_jobs(PIPELINE, 10, clock.now - timedelta(seconds=50)) == [first]
     ledger.mark_published([first])
-    assert ledger.waiting_jobs(10, clock.now - timedelta(seconds=50)) == []
+    assert ledger.waiting_jobs(PIPELINE, 10, clock.now - timedelta(seconds=50)) == []
     clock.advance(100)
-    assert ledger.waiting_jobs(10, clock.now - timedelta(seconds=50)) == [first, second]
-    assert ledger.waiting_jobs(1, clock.now - timedelta(seconds=50)) == [first]
+    assert ledger.waiting_jobs(PIPELINE, 10, clock.now - timedelta(seconds=50)) == [first, second]
+    assert ledger.waiting_jobs(PIPELINE, 1, clock.now - timedelta(seconds=50)) == [first]
     assert happened(ledger, first) == ["received", "republished"]
 
 
@@ -276,16 +276,19 @@ def test_what_came_back_is_published_at_once(ledger: Ledger, clock: Clock) -> No
     released, freed = claimed(ledger, "w1", 1), claimed(ledger, "dead", 2)
     ledger.released(released.id, "w1", "disk full", clock.now)
     ledger.free_leases_of(["dead"])
-    assert ledger.waiting_jobs(10, clock.now - timedelta(days=1)) == [released.id, freed.id]
+    assert ledger.waiting_jobs(PIPELINE, 10, clock.now - timedelta(days=1)) == [
+        released.id,
+        freed.id,
+    ]
 
 
 def test_only_jobs_that_are_due_count_as_waiting(ledger: Ledger, clock: Clock) -> None:
     job = claimed(ledger, number=1)
     ledger.accept(instance(2), PIPELINE)
     ledger.released(job.id, "w1", "disk full", clock.now + timedelta(seconds=30))
-    assert ledger.count_waiting() == 1
+    assert ledger.count_waiting() == {PIPELINE: 1}
     clock.advance(30)
-    assert ledger.count_waiting() == 2
+    assert ledger.count_waiting() == {PIPELINE: 2}
 
 
 # The health of the whole
@@ -316,3 +319,38 @@ def test_the_summary_shows_the_node_at_a_glance(ledger: Ledger, clock: Clock) ->
         ("1.2.3.3", JobState.FAILED, "undecodable"),
         ("1.2.3.2", JobState.SKIPPED, "a lateral view"),
     ]
+
+
+def test_a_worker_is_only_given_jobs_of_the_pipeline_it_has(ledger: Ledger) -> None:
+    job_id = ledger.accept(instance(1), PIPELINE).job_id
+    assert ledger.claim_job(job_id, "another", "w1", LEASE_S) is None
+    assert ledger.claim_job(job_id, "another", "w1", LEASE_S, steal=True) is None
+    assert ledger.claim_job(job_id, PIPELINE, "w2", LEASE_S) is not None
+    assert ledger.claim_job(job_id, "another", "w1", LEASE_S, steal=True) is None
+
+
+def test_what_waits_is_counted_by_pipeline(ledger: Ledger) -> None:
+    for number in range(3):
+        ledger.accept(instance(number), PIPELINE if number else "another")
+    assert ledger.count_waiting() == {PIPELINE: 2, "another": 1}
+
+
+def test_a_pipeline_takes_over_what_waits_for_another_but_not_the_same_image_twice(
+    ledger: Ledger,
+) -> None:
+    waiting = ledger.accept(instance(1), "old").job_id
+    twice = ledger.accept(instance(2), "old").job_id
+    ledger.accept(instance(2), PIPELINE)
+    held = ledger.accept(instance(3), "old").job_id
+    assert ledger.claim_job(held, "old", "w1", LEASE_S) is not None
+    assert ledger.adopt(PIPELINE) == [waiting]
+    pipelines = {job_id: _pipeline(ledger, job_id) for job_id in (waiting, twice, held)}
+    assert pipelines == {waiting: PIPELINE, twice: "old", held: "old"}
+    assert ledger.events(waiting)[-1].event == "taken over by another pipeline"
+    assert ledger.claim_job(waiting, PIPELINE, "w2", LEASE_S) is not None
+
+
+def _pipeline(ledger: Ledger, job_id: int) -> str:
+    job = ledger.job(job_id)
+    assert job is not None
+    return job.pipeline

@@ -1,0 +1,101 @@
+"""A pipeline's digest names its results: whatever changes one changes the other."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inference.decode import read_radiograph
+from inference.engines import ProbabilityMaps
+from inference.pipeline import STANDARD, ModelIdentity, Pipeline, Settings, Task
+from inference.postprocess import clean, restore_masks
+from inference.quantify import quantify
+from inference.results import Findings
+from tests.inference.instances import instance, smooth
+
+SIZE = 256
+#: Rows and columns of the source.
+SHAPE = (300, 260)
+MODELS = tuple(ModelIdentity(task, "fpn-resnet18", "1", "0" * 64) for task in Task)
+
+#: What the standard pipeline of these models makes of the drawn maps below. When this test fails,
+#: results have changed: give `inference.pipeline.REVISION` its next number, so that the UIDs change
+#: as well, and write down both values.
+DIGEST = "fb305d36c7a99e78251817687b0c403dbe056b88cd0118aa87674c102d23c17a"
+RESULTS = "df69f2abcf26fdd53a7ed6917b8a4db819591527a29f999131d92ce051cdf7f2"
+
+
+def test_results_do_not_change_while_the_digest_stays() -> None:
+    pipeline = Pipeline(MODELS)
+    assert (pipeline.digest, _results(pipeline)) == (DIGEST, RESULTS)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
+def test_every_setting_is_in_the_digest(name: str) -> None:
+    changed = replace(STANDARD, **{name: getattr(STANDARD, name) / 2})
+    assert Pipeline(MODELS, changed).digest != Pipeline(MODELS).digest
+
+
+def test_a_network_is_named_by_its_weights_and_not_by_what_it_is_called() -> None:
+    lung, infection = MODELS
+    renamed = replace(lung, name="another name", version="2")
+    assert Pipeline((renamed, infection)).digest == Pipeline(MODELS).digest
+    assert Pipeline((replace(lung, sha256="c" * 64), infection)).digest != Pipeline(MODELS).digest
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("lung_above", 0.9),
+        ("least_region_share", 0.01),
+        ("infection_above", 0.99),
+        ("faint_above", 0.5),
+        ("least_infection_share", 0.2),
+    ],
+)
+def test_a_setting_does_what_it_says(name: str, value: float) -> None:
+    """None is there for the digest alone."""
+    changed = Pipeline(MODELS, replace(STANDARD, **{name: value}))
+    assert _results(changed) != _results(Pipeline(MODELS))
+
+
+def _results(pipeline: Pipeline) -> str:
+    said = hashlib.sha256()
+    for maps in _drawn():
+        findings = _findings(maps, pipeline)
+        for segment in findings.segments:
+            said.update(np.packbits(segment.mask).tobytes())
+        codes = [caution.code for caution in findings.cautions]
+        said.update(repr((findings.decision, findings.reason, codes)).encode())
+    return said.hexdigest()
+
+
+def _findings(maps: ProbabilityMaps, pipeline: Pipeline) -> Findings:
+    radiograph = read_radiograph(instance(smooth(*SHAPE), PatientOrientation=["L", "F"]))
+    masks = restore_masks(clean(maps, pipeline.settings), radiograph.orientation, SHAPE)
+    return quantify(masks, radiograph, pipeline, {})
+
+
+def _drawn() -> Iterator[ProbabilityMaps]:
+    """Lungs apart, touching and alone; infection clear, faint, too little and none."""
+    right, left = _hill(130, 75, 90, 42), _hill(130, 182, 85, 38)
+    both = np.maximum(right, left)
+    nothing = np.zeros_like(both)
+    yield ProbabilityMaps(both, _hill(150, 80, 30, 25))
+    yield ProbabilityMaps(np.maximum(both, _hill(235, 128, 15, 15)), _hill(150, 80, 30, 25))
+    yield ProbabilityMaps(both, np.float32(0.4) * _hill(100, 190, 20, 20))
+    yield ProbabilityMaps(both, _hill(150, 80, 3, 3))
+    yield ProbabilityMaps(both, nothing)
+    yield ProbabilityMaps(np.maximum(both, _hill(60, 128, 12, 60)), _hill(120, 120, 60, 60))
+    yield ProbabilityMaps(right, nothing)
+    yield ProbabilityMaps(nothing, nothing)
+
+
+def _hill(row: int, column: int, height: int, width: int) -> NDArray[np.float32]:
+    """1 in the middle, 0.5 at the ellipse, 0 far out; in steps that no processor rounds apart."""
+    rows, columns = np.mgrid[:SIZE, :SIZE].astype(np.float64)
+    distance = ((rows - row) / height) ** 2 + ((columns - column) / width) ** 2
+    return np.asarray(np.round(1024 / (1 + distance**8)) / 1024, np.float32)
