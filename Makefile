@@ -43,13 +43,26 @@ clean:
 
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-# A torch and torchvision already in .venv (a CUDA pair, say) are kept if constraints.txt allows.
-.venv/installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(INSTALL) .
-	touch $@
+# The build of torch that fits: without CUDA where no NVIDIA driver answers, which saves gigabytes. uv
+# knows where each is kept; where it cannot be reached, pip takes the one it finds. A torch that is in
+# .venv already is left alone.
+TORCH := $(shell sed -n '/^torch\(vision\)\{0,1\}==/p' constraints.txt)
 
-.venv/installed-dev: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(INSTALL) '.[dev]'
-	touch $@
+.venv/torch: constraints.txt
+	@test -x $(BIN)/python || { echo "Making a virtual environment in .venv ..."; $(PYTHON) -m venv .venv; }
+	@$(BIN)/python -c 'import torch' 2>/dev/null || { \
+		echo "Installing torch: the build for this machine, a minute or two ..."; \
+		$(BIN)/python -m pip install --quiet uv && VIRTUAL_ENV=.venv $(BIN)/uv pip install \
+			--quiet --torch-backend=auto $(TORCH) 2>.venv/torch.log || \
+		echo "... by pip (.venv/torch.log says why)"; }
+	@touch $@
+
+.venv/installed: pyproject.toml constraints.txt .venv/torch
+	@echo "Installing the node and what it needs ..."
+	@$(INSTALL) .
+	@touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt .venv/torch
+	@echo "Installing the node, what it needs and what its tests need ..."
+	@$(INSTALL) '.[dev]'
+	@touch $@

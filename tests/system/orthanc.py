@@ -83,8 +83,11 @@ class Orthanc:
 
 
 @contextmanager
-def running_orthanc(folder: Path) -> Iterator[Orthanc]:
-    """An empty one, with DICOMweb where that is installed; `folder` gets its files and its log."""
+def running_orthanc(folder: Path, **changes: Any) -> Iterator[Orthanc]:
+    """An empty one, with DICOMweb where that is installed; `folder` gets its files and its log.
+
+    `changes` are further keys of its configuration.
+    """
     orthanc = Orthanc(free_port(), free_port())
     configuration = {
         "StorageDirectory": str(folder / "orthanc"),
@@ -95,6 +98,7 @@ def running_orthanc(folder: Path) -> Iterator[Orthanc]:
         "DicomAlwaysAllowStore": True,
         "RemoteAccessAllowed": False,
         "Plugins": [str(DICOMWEB)] if DICOMWEB.exists() else [],
+        **changes,
     }
     path = folder / "orthanc.json"
     path.write_text(json.dumps(configuration))
