@@ -103,7 +103,7 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
 
 
 def _send(config: Config, stop: threading.Event, ready: Ready) -> None:
-    from dicom_node.sender import Sender
+    from dicom_node.delivery.loop import Sender
 
     spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
     with _recovered(config, Part.SEND, spool, ledger, queues, stop) as owner:

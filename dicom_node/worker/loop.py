@@ -24,7 +24,7 @@ from dicom_node.errors import (
     is_retriable,
 )
 from dicom_node.ledger import BuiltOutput, Job, LeaseLost, Ledger, Route
-from dicom_node.profiles import steps
+from dicom_node.delivery.profiles import steps
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker.notices import Notices

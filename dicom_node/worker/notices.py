@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dicom_node.config import Reports
 from dicom_node.eligibility import Refusal, judge
-from dicom_node.profiles import REPORTS
+from dicom_node.delivery.profiles import REPORTS
 from dicom_node.worker.processing import read_dataset
 from inference.pipeline import Pipeline
 from inference.results import Decision

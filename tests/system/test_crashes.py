@@ -22,7 +22,7 @@ from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
 from dicom_node.ledger import BuiltOutput, Delivery, JobState, Ledger, Route, StoredInstance
 from dicom_node.ops.liveness import Owner
-from dicom_node.profiles import STANDARD
+from dicom_node.delivery.profiles import STANDARD
 from dicom_node.spool import Spool
 from dicom_node.worker import process, spool_output
 from sr_writer.identity import Equipment

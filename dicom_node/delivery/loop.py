@@ -20,7 +20,7 @@ from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 
-from dicom_node.answers import Outcome, outcome_of
+from dicom_node.delivery.outcome import Outcome, outcome_of
 from dicom_node.backoff import backoff_s
 from dicom_node.config import Destination
 from dicom_node.errors import (
@@ -34,7 +34,7 @@ from dicom_node.errors import (
 from dicom_node.ledger import Delivery, DeliveryState, LeaseLost, Ledger
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
-from dicom_node.transcode import transcode
+from dicom_node.delivery.transcode import transcode
 
 logger = logging.getLogger(__name__)
 

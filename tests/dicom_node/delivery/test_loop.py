@@ -28,9 +28,9 @@ from pynetdicom import AE, evt
 from dicom_node.config import Destination
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import BuiltOutput, DeliveryState, JobState, Ledger, Route, StoredInstance
-from dicom_node.profiles import STANDARD, Profile
+from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.queueing import Queues
-from dicom_node.sender import DeliveryLoop, Sender
+from dicom_node.delivery.loop import DeliveryLoop, Sender
 from dicom_node.spool import Spool
 from tests.marks import refused_connection
 

@@ -6,7 +6,7 @@ import pytest
 from pydicom.uid import UID
 
 from dicom_node.errors import ConfigError
-from dicom_node.profiles import (
+from dicom_node.delivery.profiles import (
     NEXT_BEST,
     OUTPUTS,
     PRESETS,
