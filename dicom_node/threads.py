@@ -26,7 +26,7 @@ def beside(stop: threading.Event, loops: Mapping[str, Loop]) -> Iterator[None]:
         try:
             loop(stop)
         except BaseException:
-            logger.exception("a thread failed", extra={"thread": name})
+            logger.exception("a thread failed", extra={"loop": name})
         finally:
             if not stop.is_set():
                 ended.append(name)

@@ -64,7 +64,7 @@ def outcome_of(status: int, destination: str, role: str, uid: str) -> Outcome:
     by_class = _FATES_OF_CLASS.get(status >> 8, Fate.A_FEW_TIMES)
     fate = _FATES.get(status, by_class)
     if fate is Fate.DELIVERED:
-        return Outcome(fate, "" if status == 0x0000 else words(status), status)
+        return Outcome(fate, "" if status == 0x0000 else words(status) or "Warning", status)
     answered = f"answered {status:#06x}{_in_brackets(words(status))}"
     if fate is Fate.CLASS_REFUSED:
         return Outcome(fate, f"{destination} does not accept {role} ({answered})", status)

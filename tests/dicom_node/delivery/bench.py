@@ -76,12 +76,12 @@ class Bench:
         assert self.ledger.claim_job(job_id, "pipeline", "worker", 60)
         profiles = {to.name: to.profile for to in destinations}
         roles = [role for role in CLASSES if any(role in p.built for p in profiles.values())]
-        outputs = [self._output(role, study) for role in roles]
+        outputs = [self.output(role, study) for role in roles]
         routes = [Route(name, p.outputs, p.reserves) for name, p in profiles.items()]
         self.ledger.built(job_id, "worker", outputs, routes)
         return job_id
 
-    def _output(self, role: str, study: str) -> BuiltOutput:
+    def output(self, role: str, study: str) -> BuiltOutput:
         dataset = Dataset()
         dataset.file_meta = FileMetaDataset()
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -97,9 +97,9 @@ class Bench:
             *(ExplicitVRLittleEndian, stored.path, stored.sha256, stored.size_bytes),
         )
 
-    def loop(self, destination: Destination) -> DeliveryLoop:
+    def loop(self, destination: Destination, ledger: Ledger | None = None) -> DeliveryLoop:
         sending = Sending("CXRNODE", destination, self.spool)
-        return DeliveryLoop(destination, sending, self.ledger, "sender", self.clock)
+        return DeliveryLoop(destination, sending, ledger or self.ledger, "sender", self.clock)
 
     def states(self, job_id: int) -> list[DeliveryState]:
         return [

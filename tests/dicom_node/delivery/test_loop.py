@@ -68,8 +68,8 @@ def test_one_association_proposes_just_what_is_sent(bench: Bench) -> None:
         (0xA7FF, DeliveryState.WAITING),
         (0x0110, DeliveryState.WAITING),
         (0x0124, DeliveryState.WAITING),
-        (0xA900, DeliveryState.REFUSED),
-        (0xC123, DeliveryState.REFUSED),
+        (0xA900, DeliveryState.WAITING),
+        (0xC123, DeliveryState.WAITING),
     ],
 )
 def test_a_status_decides_and_is_recorded(
