@@ -77,7 +77,7 @@ def test_a_damaged_output_is_not_sent_and_holds_up_no_other(
     }  # fmt: skip
     # A worker is to build it again.
     assert job_state(bench, job_id) is JobState.RECEIVED
-    assert bench.ledger.waiting_jobs(10, bench.clock()) == [job_id]
+    assert bench.ledger.waiting_jobs("pipeline", 10, bench.clock()) == [job_id]
     assert bench.ledger.summary().deliveries_waiting == {"pacs": 1}
 
 
