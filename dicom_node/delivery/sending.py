@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 #: How many associations one batch may cost. What is at hand when one is lost may be the reason, so
 #: the others go in a new one.
 ASSOCIATIONS = 3
-#: Seconds after which no new association is begun: the batch is held for LEASE_S.
+#: Seconds after which no further output of a batch is begun; with the longest wait for an answer
+#: that stays within the lease on the batch.
 BATCH_S = 120.0
 #: Seconds that an answer is waited for at the first attempt, as many more at each further one:
 #: a destination that hangs costs little, one that is always slow gets its outputs all the same.
@@ -40,6 +41,7 @@ class Batch:
     """What became of a batch, and of the destination meanwhile."""
 
     deliveries: Sequence[Delivery]
+    until: float  #: monotonic; nothing more is begun after it
     outcomes: dict[int, Outcome] = field(default_factory=dict)  #: by the delivery's id
     was_reached: bool = False  #: the destination accepted an association
     was_lost: bool = False  #: one that it had accepted broke off
@@ -48,6 +50,10 @@ class Batch:
     def answers(self) -> list[Outcome]:
         """Of those outputs that were sent and answered."""
         return [outcome for outcome in self.outcomes.values() if outcome.status is not None]
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.until
 
     @property
     def open(self) -> list[Delivery]:
@@ -64,12 +70,12 @@ class Sending:
         self._profile = destination.profile
         self._spool = spool
 
-    def send(self, deliveries: Sequence[Delivery]) -> Batch:
-        """Every delivery has an outcome in it."""
-        batch, started = Batch(deliveries), time.monotonic()
+    def send(self, deliveries: Sequence[Delivery], within_s: float = BATCH_S) -> Batch:
+        """Every delivery has an outcome in it; what is not begun `within_s` is to be sent again."""
+        batch = Batch(deliveries, time.monotonic() + within_s)
         reason = f"{self._to.name}: its turn did not come"
-        for _ in range(ASSOCIATIONS):
-            if not batch.open or time.monotonic() - started > BATCH_S:
+        for turn in range(ASSOCIATIONS):
+            if not batch.open or (turn and batch.is_over):
                 break
             try:
                 self._send_in_one(batch)
@@ -90,6 +96,8 @@ class Sending:
         with associate(self._aet, self._to, contexts) as association:
             batch.was_reached = True
             for delivery in batch.open:
+                if batch.outcomes and batch.is_over:
+                    return
                 if association.has_ended:
                     batch.was_lost = True
                     return

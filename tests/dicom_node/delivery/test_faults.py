@@ -13,8 +13,10 @@ from pynetdicom import AE, evt
 
 from dicom_node.config import Destination
 from dicom_node.delivery.loop import DECLINED_TRIES
+from dicom_node.delivery.outcome import Fate
 from dicom_node.delivery.profiles import Profile
 from dicom_node.delivery.sender import Sender
+from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.errors import LedgerUnavailable, ThreadEnded
 from dicom_node.ledger import Delivery, DeliveryState, JobState, Ledger
@@ -179,6 +181,15 @@ def test_an_output_that_breaks_the_association_keeps_no_other_from_arriving(
     assert stored == [CLASSES["SR"], CLASSES["SC"]]
     assert bench.by_role(job_id)["SEG"] == "WAITING"
     assert "aborted the association" in (delivery_of(bench, job_id, "SEG").reason or "")
+
+
+def test_a_slow_destination_gets_the_rest_of_a_batch_in_the_next(bench: Bench, pacs: Pacs) -> None:
+    bench.build(at(pacs))
+    claimed = bench.ledger.claim_deliveries("pacs", "sender", 300, 10)
+    batch = Sending("CXRNODE", at(pacs), bench.spool).send(claimed, within_s=0)
+    fates = [batch.outcomes[delivery.id].fate for delivery in claimed]
+    assert fates == [Fate.DELIVERED, Fate.AGAIN, Fate.AGAIN]
+    assert arrived(pacs) == ["SEG"]
 
 
 def test_nothing_is_said_to_be_sent_to_a_destination_that_is_not_there(
