@@ -12,8 +12,8 @@ from pathlib import Path
 from dicom_node import logs
 from dicom_node.commands import workshop
 from dicom_node.config import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE, Config, Destination, load
+from dicom_node.delivery.profiles import STANDARD, unknown_outputs
 from dicom_node.errors import NodeError, UsageError
-from dicom_node.profiles import STANDARD, unknown_outputs
 
 DEFAULT_STATE = Path("state")
 EXIT_FAILURE = 1

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from dicom_node.delivery.profiles import KEYS as PROFILE_KEYS
+from dicom_node.delivery.profiles import STANDARD, Profile, read_profile
 from dicom_node.errors import ConfigError, UsageError
-from dicom_node.profiles import KEYS as PROFILE_KEYS
-from dicom_node.profiles import STANDARD, Profile, read_profile
 from dicom_node.toml_tables import Tables
 
 #: Kombu's embedded transport: nothing to install, one host. Any other URL is given to kombu.

@@ -8,14 +8,14 @@
     │   ├── ClassMismatch          0xA900  data set and C-STORE request name different instances
     │   ├── Undecodable                    the pixels cannot be read
     │   ├── InvalidResult                  the gate refused what we built
-    │   └── Refused                        a destination refused an output for good
-    │       └── ClassRefused               ... and every other of its SOP Class: the next best goes
+    │   └── DamagedInSpool                 a spooled file is gone, or not the bytes that were kept
     └── Transient                  retried with capped exponential backoff and jitter
         ├── SpoolUnavailable       0xA700  the disk did not take (or give) the file
         ├── LedgerUnavailable      0xA700  the database did not commit
         ├── BrokerUnavailable              the broker did not take the id; recovery republishes
-        ├── DestinationUnavailable         no association, or a status that may pass
-        └── WorkerDied                     a worker vanished while it held the job
+        ├── DestinationUnavailable         no association, or it was lost
+        ├── WorkerDied                     a worker vanished while it held the job
+        └── ThreadEnded                    a thread of this part ended: the part does too
 
 An exception that is none of these is a bug. It counts as transient `UNKNOWN_TRIES` times, then
 ends the job with its traceback in the ledger: nothing vanishes. DIMSE statuses: PS3.4 B.2.3.
@@ -73,16 +73,11 @@ class InvalidResult(Permanent):
     """A built SEG, SR or overlay did not pass the last gate; it is never sent."""
 
 
-class Refused(Permanent):
-    """A destination answered that it will never take this output."""
+class DamagedInSpool(Permanent):
+    """A spooled file is gone, or its bytes are not those whose SHA-256 the ledger has.
 
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class ClassRefused(Refused):
-    """A destination takes no output of this SOP Class, or in no transfer syntax we offer."""
+    Reading again gives the same. What was built is built again; what was received must come again.
+    """
 
 
 class Transient(NodeError):
@@ -104,15 +99,15 @@ class BrokerUnavailable(Transient):
 
 
 class DestinationUnavailable(Transient):
-    """A destination could not be reached, or answered with a status that may pass."""
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
+    """A destination could not be reached, or the association with it was lost."""
 
 
 class WorkerDied(Transient):
     """The worker that held the job vanished: killed, out of memory, power lost."""
+
+
+class ThreadEnded(Transient):
+    """A thread that runs until told to stop ended before: its part ends, to be started again."""
 
 
 def is_retriable(error: Exception, attempt: int) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dicom_node.errors import SpoolUnavailable
+from dicom_node.errors import DamagedInSpool, SpoolUnavailable
 
 #: A temporary file this old belongs to a process that has died, on whichever host: the longest
 #: write is seconds.
@@ -71,6 +71,20 @@ class Spool:
         with _as_unavailable(path):
             return self.resolve(path).read_bytes()
 
+    def read_verified(self, path: str, sha256: str) -> bytes:
+        """The bytes that were kept; raises DamagedInSpool where they are not there any more."""
+        with _as_unavailable(path):
+            try:
+                content = self.resolve(path).read_bytes()
+            except FileNotFoundError:
+                # Of a mount that is away, nothing is there.
+                if not self._temporary.is_dir():
+                    raise
+                raise DamagedInSpool(f"{path} is missing from the spool") from None
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise DamagedInSpool(f"{path} is damaged in the spool (its SHA-256 differs)")
+        return content
+
     @contextmanager
     def scratch(self, content: bytes) -> Iterator[Path]:
         """A file for as long as the block runs; not durable, and a crash's is a leftover."""
@@ -97,7 +111,7 @@ class Spool:
         digest = hashlib.sha256(content).hexdigest()
         path = self._root / kind / digest[:2] / f"{safe_name(uid)}_{digest[:12]}{suffix}"
         with _as_unavailable(uid):
-            if _size(path) == len(content):
+            if _holds(path, content):
                 # Whoever renamed it may have died before the folder was synced.
                 _sync_folder(path.parent)
             else:
@@ -106,9 +120,10 @@ class Spool:
 
     def _write(self, path: Path, content: bytes) -> None:
         with _as_unavailable(path.name):
-            _make_folder(path.parent)
+            # First, so that nothing is made where the spool's mount is away.
             descriptor, name = tempfile.mkstemp(dir=self._temporary)
             try:
+                _make_folder(path.parent)
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(content)
                     file.flush()
@@ -125,12 +140,12 @@ def safe_name(uid: str) -> str:
     return _UNSAFE.sub("_", uid)[:_UID_LENGTH].lstrip(".") or "unnamed"
 
 
-def _size(path: Path) -> int | None:
-    """None where there is no such file."""
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether the file is there and whole: a disk may have cut it short, or changed a bit of it."""
     try:
-        return path.stat().st_size
+        return path.stat().st_size == len(content) and path.read_bytes() == content
     except FileNotFoundError:
-        return None
+        return False
 
 
 def _modified(path: Path) -> datetime:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 
 from dicom_node.commands.networks import load_networks, pipeline_id
 from dicom_node.config import EMBEDDED_BROKER, Config
@@ -19,6 +20,7 @@ from dicom_node.ops.liveness import Owner
 from dicom_node.ops.recovery import Recovery
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
+from dicom_node.threads import beside
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +105,7 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
 
 
 def _send(config: Config, stop: threading.Event, ready: Ready) -> None:
-    from dicom_node.sender import Sender
+    from dicom_node.delivery.sender import Sender
 
     spool, ledger, queues = Spool(config.spool), open_ledger(config), open_queues(config)
     with _recovered(config, Part.SEND, spool, ledger, queues, stop) as owner:
@@ -119,14 +121,10 @@ def _recovered(
     with Owner(config.run_folder, part.value) as owner:
         recovery = Recovery(ledger, queues, spool, config.run_folder)
         recovery.sweep()
-        sweeper = threading.Thread(
-            target=recovery.run, args=(stop, RECOVERY_INTERVAL_S), name="recovery"
-        )
-        sweeper.start()
+        sweeping = partial(recovery.run, interval_s=RECOVERY_INTERVAL_S)
         try:
-            yield owner.name
+            with beside(stop, {"recovery": sweeping}):
+                yield owner.name
         finally:
-            stop.set()
-            sweeper.join()
             queues.close()
             ledger.close()

@@ -184,8 +184,11 @@ def stop_on_signals(*, orphan_too: bool = False) -> threading.Event:
     if orphan_too and parent is not None:
 
         def watch() -> None:
-            parent.join()
-            stop.set()
+            try:
+                parent.join()
+            finally:
+                # Also where it cannot be waited for: a part that nobody watches must not go on.
+                stop.set()
 
         threading.Thread(target=watch, name="watch parent", daemon=True).start()
     return stop

@@ -114,7 +114,7 @@ def _associate(
 
 
 def _send_at_once(event: Event) -> None:
-    """Without Nagle's algorithm, as modalities do: see sender.py."""
+    """Without Nagle's algorithm, as modalities do: see delivery/association.py."""
     event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 

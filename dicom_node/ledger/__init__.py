@@ -2,8 +2,8 @@
 
 SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL (several). Every
 method is one transaction. Read on: `states` (what may happen), `records` (what goes in and out),
-`schema` (the tables), `jobs`, `handover`, `deliveries`, `reports` (the methods), `ending`, `moves`
-and `database` (how).
+`schema` (the tables), `jobs`, `handover`, `deliveries`, `repairs`, `reports` (the methods),
+`ending`, `moves` and `database` (how).
 """
 
 from dicom_node.ledger.deliveries import Deliveries
@@ -22,6 +22,7 @@ from dicom_node.ledger.records import (
     Substitution,
     Summary,
 )
+from dicom_node.ledger.repairs import Repairs
 from dicom_node.ledger.reports import Reports
 from dicom_node.ledger.states import DeliveryState, Event, IllegalTransition, JobState
 
@@ -45,5 +46,5 @@ __all__ = [
 ]
 
 
-class Ledger(Jobs, HandOver, Deliveries, Reports):
+class Ledger(Jobs, HandOver, Deliveries, Repairs, Reports):
     """What every part of the node knows of every other: `Ledger.open(url)`."""

@@ -10,7 +10,7 @@ from dicom_node.ledger.database import Database
 from dicom_node.ledger.ending import FREE, settle
 from dicom_node.ledger.moves import Condition, move_deliveries
 from dicom_node.ledger.records import Delivery, LeaseLost
-from dicom_node.ledger.schema import deliveries, jobs, outputs
+from dicom_node.ledger.schema import deliveries, events, jobs, outputs
 from dicom_node.ledger.states import DeliveryState, Event, JobState
 
 _DELIVERIES = select(
@@ -59,12 +59,13 @@ class Deliveries(Database):
                             deliveries.c.id.in_(ids), by=owner, **lease)  # fmt: skip
             return [_delivery(row) for row in connection.execute(_of(deliveries.c.id.in_(ids)))]
 
-    def delivered(self, delivery_id: int, owner: str, dimse_status: int) -> None:
+    def delivered(self, delivery_id: int, owner: str, dimse_status: int, warning: str = "") -> None:
         """The destination stored it; ends the job where it was the last one."""
         now = self._clock()
         with self._write() as connection:
-            job = _lock_job(connection, delivery_id)
-            _report(connection, now, delivery_id, owner, Event.DELIVERED, dimse_status, None)
+            job = lock_job(connection, delivery_id)
+            report_delivery(connection, now, delivery_id, owner, Event.DELIVERED,
+                            dimse_status, None, warning)  # fmt: skip
             settle(connection, now, job.id)
 
     def retry(
@@ -74,11 +75,22 @@ class Deliveries(Database):
         dimse_status: int | None,
         reason: str,
         next_attempt_at: datetime,
+        *,
+        declined: bool = False,
     ) -> None:
-        """It did not get there, and is to be sent again at `next_attempt_at`."""
+        """It did not get there, and is to be sent again at `next_attempt_at`.
+
+        `declined`: the destination will probably never take it; see `times_declined`.
+        """
+        event = Event.DECLINED if declined else Event.RETRIED
         with self._write() as connection:
-            _report(connection, self._clock(), delivery_id, owner, Event.RETRIED,
-                    dimse_status, reason, due_at=next_attempt_at)  # fmt: skip
+            report_delivery(connection, self._clock(), delivery_id, owner, event,
+                            dimse_status, reason, due_at=next_attempt_at)  # fmt: skip
+
+    def times_declined(self, delivery_id: int) -> int:
+        """How often its destination declined it, since a person last asked to try again."""
+        with self._read() as connection:
+            return times(connection, delivery_id, Event.DECLINED)
 
     def refused(
         self,
@@ -94,11 +106,11 @@ class Deliveries(Database):
         """
         now = self._clock()
         with self._write() as connection:
-            job = _lock_job(connection, delivery_id)
+            job = lock_job(connection, delivery_id)
             event = Event.REFUSED
             if instead and _stands_in(connection, now, job, delivery_id, instead):
                 event, reason = Event.SUBSTITUTED, f"{reason}: {instead} is sent instead"
-            row = _report(connection, now, delivery_id, owner, event, dimse_status, reason)
+            row = report_delivery(connection, now, delivery_id, owner, event, dimse_status, reason)
             settle(connection, now, job.id)
             return DeliveryState(row.state)
 
@@ -148,7 +160,7 @@ def _free_for(destination: str) -> Condition:
     )
 
 
-def _lock_job(connection: Connection, delivery_id: int) -> Row[Any]:
+def lock_job(connection: Connection, delivery_id: int) -> Row[Any]:
     """The delivery's job, which nobody else may change until the transaction ends.
 
     First, so that all take their locks in one order. NO KEY UPDATE: the events that every
@@ -179,10 +191,10 @@ def _stands_in(
         return JobState(job.state) in (JobState.RECEIVED, JobState.ANALYZING)
     move_deliveries(connection, now, DeliveryState.RESERVE, Event.STEPPED_IN,
                     deliveries.c.id == other.id, due_at=now)  # fmt: skip
-    return DeliveryState(other.state) is not DeliveryState.REFUSED
+    return DeliveryState(other.state) not in (DeliveryState.REFUSED, DeliveryState.DEAD)
 
 
-def _report(
+def report_delivery(
     connection: Connection,
     now: datetime,
     delivery_id: int,
@@ -190,18 +202,34 @@ def _report(
     event: Event,
     dimse_status: int | None,
     reason: str | None,
+    warning: str = "",
     **values: Any,
 ) -> Row[Any]:
     """Let `owner` end its hold on a delivery; raises LeaseLost where it has none."""
     answer = None if dimse_status is None else f"status {dimse_status:#06x}"
     moved = move_deliveries(connection, now, DeliveryState.WAITING, event,
                             deliveries.c.id == delivery_id, deliveries.c.owner == owner,
-                            by=owner, detail=": ".join(filter(None, (answer, reason))),
+                            by=owner, detail=": ".join(filter(None, (answer, reason, warning))),
                             dimse_status=dimse_status, reason=reason,
                             **FREE, **values)  # fmt: skip
     if not moved:
         raise LeaseLost(f"delivery {delivery_id} is no longer held by {owner}: cannot be {event}")
     return moved[0]
+
+
+def times(connection: Connection, delivery_id: int, event: Event) -> int:
+    """How often `event` happened to a delivery, since a person last asked to try again."""
+    this = (events.c.delivery_id == delivery_id) & events.c.job_id.in_(
+        # The index is by job.
+        select(deliveries.c.job_id).where(deliveries.c.id == delivery_id)
+    )
+    asked = select(func.coalesce(func.max(events.c.id), 0)).where(
+        this, events.c.event == Event.REQUEUED
+    )
+    query = select(func.count()).where(
+        this, events.c.event == event, events.c.id > asked.scalar_subquery()
+    )
+    return connection.execute(query).scalar_one()
 
 
 def _of(condition: Condition) -> Any:

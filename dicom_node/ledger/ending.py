@@ -1,11 +1,12 @@
 """How a hold on a job ends, and how the job does: when it is built and nothing of it waits."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from dicom_node.ledger.moves import move_jobs
+from dicom_node.ledger.moves import move_deliveries, move_jobs
 from dicom_node.ledger.records import LeaseLost
 from dicom_node.ledger.schema import deliveries, jobs
 from dicom_node.ledger.states import DeliveryState, Event, JobState
@@ -59,12 +60,22 @@ def settle(connection: Connection, now: datetime, job_id: int) -> None:
         .where(deliveries.c.job_id == job_id)
         .order_by(deliveries.c.id)
     ).all()
-    if any(row.state == DeliveryState.WAITING for row in results):
+    if any(row.state in (DeliveryState.WAITING, DeliveryState.DAMAGED) for row in results):
         return
     this = jobs.c.id == job_id
-    refusals = [row.reason for row in results if row.state == DeliveryState.REFUSED]
+    missing = (DeliveryState.REFUSED, DeliveryState.DEAD)
+    refusals = [row.reason for row in results if row.state in missing]
     if refusals:
         move_jobs(connection, now, JobState.BUILT, Event.NOT_ALL_DELIVERED, this,
                   detail="\n".join(refusals), reason=refusals[0])  # fmt: skip
     else:
         move_jobs(connection, now, JobState.BUILT, Event.ALL_DELIVERED, this)
+
+
+def lose_damaged(
+    connection: Connection, now: datetime, job_ids: Collection[int], reason: str
+) -> None:
+    """What of these jobs waits to be built again will not be, for `reason`."""
+    said = f"its file is damaged and could not be built again: {reason}"
+    move_deliveries(connection, now, DeliveryState.DAMAGED, Event.LOST,
+                    deliveries.c.job_id.in_(job_ids), detail=said, reason=said)  # fmt: skip

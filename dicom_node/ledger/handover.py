@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, Table, select
+from sqlalchemy import Connection, Insert, Row, Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_node.ledger.database import Database
-from dicom_node.ledger.ending import end, report, settle
-from dicom_node.ledger.moves import move_deliveries
+from dicom_node.ledger.ending import end, lose_damaged, report, settle
+from dicom_node.ledger.moves import Condition, move_deliveries
 from dicom_node.ledger.records import BuiltOutput, Route
 from dicom_node.ledger.schema import deliveries, outputs
 from dicom_node.ledger.states import DeliveryState, Event
@@ -35,6 +35,8 @@ class HandOver(Database):
         with self._write() as connection:
             job = end(connection, now, job_id, owner, Event.BUILT, reason=None)
             output_ids = _record(connection, now, job, built, routes)
+            # Those as well that were found damaged after they had been built again just now.
+            _mend(connection, now, deliveries.c.job_id == job_id)
             settle(connection, now, job_id)
             return output_ids
 
@@ -45,7 +47,9 @@ class HandOver(Database):
         now = self._clock()
         with self._write() as connection:
             job = end(connection, now, job_id, owner, Event.SKIPPED, reason)
-            return _record(connection, now, job, built, routes)
+            output_ids = _record(connection, now, job, built, routes)
+            lose_damaged(connection, now, [job_id], reason)
+            return output_ids
 
     def failed(
         self,
@@ -60,7 +64,9 @@ class HandOver(Database):
         now = self._clock()
         with self._write() as connection:
             job = end(connection, now, job_id, owner, Event.FAILED, reason, detail)
-            return _record(connection, now, job, built, routes)
+            output_ids = _record(connection, now, job, built, routes)
+            lose_damaged(connection, now, [job_id], reason)
+            return output_ids
 
 
 def insert_once(connection: Connection, table: Table, *unique: str) -> Insert:
@@ -83,6 +89,7 @@ def _record(
     if rows:
         statement = insert_once(connection, deliveries, "output_id", "destination")
         connection.execute(statement, rows)
+        _mend(connection, now, deliveries.c.output_id.in_(ids.values()))
         _step_in(connection, now, job.id)
     return list(ids.values())
 
@@ -98,6 +105,10 @@ def _output_id(connection: Connection, job_id: int, output: BuiltOutput) -> int:
         )
     )
     this = (outputs.c.job_id == job_id) & (outputs.c.sop_instance_uid == output.sop_instance_uid)
+    # Another release may write the same instance in other bytes: those are now what is sent.
+    connection.execute(
+        update(outputs).where(this, outputs.c.sha256 != output.sha256).values(**values)
+    )
     output_id: int = connection.execute(select(outputs.c.id).where(this)).scalar_one()
     return output_id
 
@@ -117,6 +128,11 @@ def _delivery(
         "due_at": now,
         "updated_at": now,
     }
+
+
+def _mend(connection: Connection, now: datetime, condition: Condition) -> None:
+    """What waited to be built again may leave."""
+    move_deliveries(connection, now, DeliveryState.DAMAGED, Event.REBUILT, condition, due_at=now)
 
 
 def _step_in(connection: Connection, now: datetime, job_id: int) -> None:

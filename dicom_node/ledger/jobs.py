@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, func, or_, select, update
 
 from dicom_node.errors import UNKNOWN_TRIES
 from dicom_node.ledger.database import Database
-from dicom_node.ledger.ending import FREE, end
+from dicom_node.ledger.ending import FREE, end, lose_damaged
 from dicom_node.ledger.handover import insert_once
 from dicom_node.ledger.moves import Condition, move_jobs, record
 from dicom_node.ledger.records import Acceptance, Job, StoredInstance
@@ -182,9 +182,11 @@ def _give_up(connection: Connection, now: datetime, condition: Condition) -> Seq
     """Fail what has killed even the worker that was only to end it."""
     deaths = jobs.c.deaths + 1
     reason = f"the worker died {UNKNOWN_TRIES + 1} times while it held the job"
-    return move_jobs(connection, now, JobState.ANALYZING, Event.GIVEN_UP,
-                     condition, deaths > UNKNOWN_TRIES,
-                     detail=reason, reason=reason, deaths=deaths, **FREE)  # fmt: skip
+    given_up = move_jobs(connection, now, JobState.ANALYZING, Event.GIVEN_UP,
+                         condition, deaths > UNKNOWN_TRIES,
+                         detail=reason, reason=reason, deaths=deaths, **FREE)  # fmt: skip
+    lose_damaged(connection, now, [row.id for row in given_up], reason)
+    return given_up
 
 
 def _waiting(now: datetime) -> tuple[Condition, Condition]:

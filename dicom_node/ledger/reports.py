@@ -49,7 +49,7 @@ def _oldest_waiting_age_s(connection: Connection, now: datetime) -> float | None
 def _deliveries_waiting(connection: Connection) -> dict[str, int]:
     query = (
         select(deliveries.c.destination, func.count())
-        .where(deliveries.c.state == DeliveryState.WAITING)
+        .where(deliveries.c.state.in_([DeliveryState.WAITING, DeliveryState.DAMAGED]))
         .group_by(deliveries.c.destination)
         .order_by(deliveries.c.destination)
     )

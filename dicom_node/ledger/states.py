@@ -35,6 +35,10 @@ class DeliveryState(StrEnum):
     REFUSED = "REFUSED"
     #: The destination does not accept its SOP Class; what comes closest is sent instead.
     SUBSTITUTED = "SUBSTITUTED"
+    #: Its file is not what was built: waits for the worker to build it again.
+    DAMAGED = "DAMAGED"
+    #: Its file is not what was built, and cannot be built again.
+    DEAD = "DEAD"
 
 
 class Event(StrEnum):
@@ -57,16 +61,24 @@ class Event(StrEnum):
     GIVEN_UP = "given up after its workers vanished"
     ALL_DELIVERED = "all delivered"
     NOT_ALL_DELIVERED = "not all delivered"
+    REBUILD = "opened again, to build what is damaged"
 
     # Deliveries.
     TAKEN = "taken for sending"
     DELIVERED = "delivered"
     RETRIED = "to be sent again"
+    DECLINED = "declined, to be sent again a few times"
     REFUSED = "refused"
     SUBSTITUTED = "not accepted, another is sent instead"
     STEPPED_IN = "sent instead of what is not accepted"
     RETURNED = "returned by a sender that vanished"
     MADE_DUE = "made due"
+    DAMAGED = "found damaged, to be built again"
+    REBUILT = "built again"
+    LOST = "damaged, and not to be built again"
+
+    # Both.
+    REQUEUED = "to be delivered again, as a person asked"
 
 
 class IllegalTransition(NodeError):
@@ -86,6 +98,11 @@ JOB_TRANSITIONS = {
     (JobState.ANALYZING, Event.GIVEN_UP): JobState.FAILED,
     (JobState.BUILT, Event.ALL_DELIVERED): JobState.DELIVERED,
     (JobState.BUILT, Event.NOT_ALL_DELIVERED): JobState.FAILED,
+    (JobState.BUILT, Event.REBUILD): JobState.RECEIVED,
+    (JobState.DELIVERED, Event.REBUILD): JobState.RECEIVED,
+    (JobState.SKIPPED, Event.REBUILD): JobState.RECEIVED,
+    (JobState.FAILED, Event.REBUILD): JobState.RECEIVED,
+    (JobState.FAILED, Event.REQUEUED): JobState.BUILT,
 }
 
 DELIVERY_TRANSITIONS = {
@@ -97,6 +114,13 @@ DELIVERY_TRANSITIONS = {
     (DeliveryState.WAITING, Event.SUBSTITUTED): DeliveryState.SUBSTITUTED,
     (DeliveryState.WAITING, Event.RETURNED): DeliveryState.WAITING,
     (DeliveryState.WAITING, Event.MADE_DUE): DeliveryState.WAITING,
+    (DeliveryState.WAITING, Event.DECLINED): DeliveryState.WAITING,
+    (DeliveryState.WAITING, Event.DAMAGED): DeliveryState.DAMAGED,
+    (DeliveryState.WAITING, Event.LOST): DeliveryState.DEAD,
+    (DeliveryState.DAMAGED, Event.REBUILT): DeliveryState.WAITING,
+    (DeliveryState.DAMAGED, Event.LOST): DeliveryState.DEAD,
+    (DeliveryState.REFUSED, Event.REQUEUED): DeliveryState.WAITING,
+    (DeliveryState.DEAD, Event.REQUEUED): DeliveryState.WAITING,
 }
 
 

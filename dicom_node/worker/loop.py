@@ -1,6 +1,5 @@
 """The job loop: what the ledger gives and gets, around what is done in memory."""
 
-import hashlib
 import logging
 import random
 import threading
@@ -14,17 +13,17 @@ from traceback import format_exception
 
 from dicom_node.backoff import backoff_s
 from dicom_node.config import Destination, Reports
+from dicom_node.delivery.profiles import steps
 from dicom_node.errors import (
     UNKNOWN_TRIES,
     BrokerUnavailable,
+    DamagedInSpool,
     NodeError,
-    SpoolUnavailable,
     Transient,
     WorkerDied,
     is_retriable,
 )
 from dicom_node.ledger import BuiltOutput, Job, LeaseLost, Ledger, Route
-from dicom_node.profiles import steps
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker.notices import Notices
@@ -137,12 +136,13 @@ class Worker:
         logger.info("skipped", extra=_ids(job) | {"reason": reason})
 
     def _read_received(self, job: Job) -> bytes:
-        content = self._spool.read(job.path)
-        if hashlib.sha256(content).hexdigest() != job.sha256:
-            raise SpoolUnavailable(
-                f"{job.sop_instance_uid}: {job.path} is not what was received (SHA-256 differs)"
+        try:
+            return self._spool.read_verified(job.path, job.sha256)
+        except DamagedInSpool as exc:
+            reason = (
+                f"{job.sop_instance_uid}: the received file is lost: {exc}; send the image again"
             )
-        return content
+            raise DamagedInSpool(reason) from exc
 
     def _hand_over(
         self, job: Job, outputs: Sequence[Output], commit: Callable[..., list[int]]
@@ -194,16 +194,18 @@ class Worker:
         self, job: Job, write: Callable[[], tuple[Output, ...]]
     ) -> tuple[Output, ...]:
         """Notices, or none: no fault of theirs may change how the job ends. Raises Transient."""
-        # What has already handed over a report cannot say as well that there is none.
-        if self._ledger.deliveries(job.id):
-            return ()
         try:
-            return write()
+            notices = write()
         except Transient:
             raise
         except Exception as exc:
             logger.warning("could not write a notice", extra=_ids(job) | {"reason": repr(exc)})
             return ()
+        # What has already handed over a report cannot say as well that there is none. The notice
+        # itself may have been handed over, and damaged since.
+        told = {delivery.sop_instance_uid for delivery in self._ledger.deliveries(job.id)}
+        is_told = told and told.isdisjoint(notice.sop_instance_uid for notice in notices)
+        return () if is_told else notices
 
 
 @contextmanager

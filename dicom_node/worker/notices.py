@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dicom_node.config import Reports
+from dicom_node.delivery.profiles import REPORTS
 from dicom_node.eligibility import Refusal, judge
-from dicom_node.profiles import REPORTS
 from dicom_node.worker.processing import read_dataset
 from inference.pipeline import Pipeline
 from inference.results import Decision

@@ -6,8 +6,8 @@ import pytest
 
 from dicom_node.commands.parts import pipeline_of
 from dicom_node.config import Caller, Config, Destination, Reports, load
+from dicom_node.delivery.profiles import PRESETS, STANDARD, Profile
 from dicom_node.errors import ConfigError, UsageError
-from dicom_node.profiles import PRESETS, STANDARD, Profile
 
 
 def write(folder: Path, text: str) -> Path:

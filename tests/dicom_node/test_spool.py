@@ -6,7 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dicom_node.errors import SpoolUnavailable
-from dicom_node.spool import LEFTOVER_AGE, Spool
+from dicom_node.errors import DamagedInSpool, SpoolUnavailable
+from dicom_node.spool import LEFTOVER_AGE, Spool, StoredFile
 
 CONTENT = b"DICM" * 1000
+Store = Callable[[Spool, str, bytes], StoredFile]
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -68,6 +69,40 @@ def test_a_file_cut_short_by_the_disk_is_written_again(spool: Spool) -> None:
     os.truncate(spool.resolve(stored.path), 10)
     spool.store_received("1.2.3", CONTENT)
     assert spool.read(stored.path) == CONTENT
+
+
+@pytest.mark.parametrize("store", [Spool.store_received, Spool.store_output])
+def test_a_file_changed_by_the_disk_is_written_again(spool: Spool, store: Store) -> None:
+    stored = store(spool, "1.2.3", CONTENT)
+    spool.resolve(stored.path).write_bytes(b"d" + CONTENT[1:])
+    assert store(spool, "1.2.3", CONTENT) == stored
+    assert spool.read_verified(stored.path, stored.sha256) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "content", [CONTENT[:-1], b"d" + CONTENT[1:], b""], ids=["cut short", "changed", "empty"]
+)
+def test_bytes_that_are_not_those_kept_are_never_given(spool: Spool, content: bytes) -> None:
+    stored = spool.store_output("1.2.3", CONTENT)
+    spool.resolve(stored.path).write_bytes(content)
+    with pytest.raises(DamagedInSpool, match="is damaged in the spool"):
+        spool.read_verified(stored.path, stored.sha256)
+
+
+def test_a_file_that_is_gone_is_damage_but_not_where_all_the_spool_is(
+    spool: Spool, tmp_path: Path
+) -> None:
+    stored = spool.store_output("1.2.3", CONTENT)
+    (tmp_path / "spool").rename(tmp_path / "unmounted")
+    with pytest.raises(SpoolUnavailable):
+        spool.read_verified(stored.path, stored.sha256)
+    with pytest.raises(SpoolUnavailable):
+        spool.store_output("1.2.4", CONTENT)
+    assert not (tmp_path / "spool").exists()
+    (tmp_path / "unmounted").rename(tmp_path / "spool")
+    spool.resolve(stored.path).unlink()
+    with pytest.raises(DamagedInSpool, match="is missing from the spool"):
+        spool.read_verified(stored.path, stored.sha256)
 
 
 @pytest.mark.parametrize(

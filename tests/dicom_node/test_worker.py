@@ -14,11 +14,11 @@ from pydicom import Dataset, dcmread
 
 from dicom_node.commands.networks import load_networks
 from dicom_node.config import Destination, Reports
+from dicom_node.delivery.profiles import PRESETS, STANDARD, Profile
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import UNKNOWN_TRIES
 from dicom_node.ledger import Job, JobState, Ledger, Route, StoredInstance
-from dicom_node.profiles import PRESETS, STANDARD, Profile
 from dicom_node.queueing import Kind as Queue
 from dicom_node.queueing import Queues, Received
 from dicom_node.spool import Spool

@@ -14,6 +14,7 @@ from pydicom import Dataset, dcmread
 from dicom_node.commands.networks import load_networks, pipeline_id
 from dicom_node.commands.parts import open_ledger
 from dicom_node.config import Config, Destination
+from dicom_node.delivery.profiles import STANDARD
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
@@ -22,7 +23,6 @@ from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
 from dicom_node.ledger import BuiltOutput, Delivery, JobState, Ledger, Route, StoredInstance
 from dicom_node.ops.liveness import Owner
-from dicom_node.profiles import STANDARD
 from dicom_node.spool import Spool
 from dicom_node.worker import process, spool_output
 from sr_writer.identity import Equipment

@@ -67,10 +67,14 @@ def test_a_delivery_changes_only_as_its_table_says(before: DeliveryState, event:
             delivery_after(before, event)
 
 
-def test_nothing_leaves_a_final_state() -> None:
+def test_a_final_state_is_left_only_for_a_reason() -> None:
     final = {JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED}
-    assert not [before for before, _ in JOB_TRANSITIONS if before in final]
-    arrived = {DeliveryState.DELIVERED, DeliveryState.REFUSED, DeliveryState.SUBSTITUTED}
+    reasons = {event for before, event in JOB_TRANSITIONS if before in final}
+    assert reasons == {Event.REBUILD, Event.REQUEUED}
+    missing = {DeliveryState.REFUSED, DeliveryState.DEAD}
+    reasons = {event for before, event in DELIVERY_TRANSITIONS if before in missing}
+    assert reasons == {Event.REQUEUED}
+    arrived = {DeliveryState.DELIVERED, DeliveryState.SUBSTITUTED}
     assert not [before for before, _ in DELIVERY_TRANSITIONS if before in arrived]
 
 

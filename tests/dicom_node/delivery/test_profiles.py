@@ -5,8 +5,7 @@ import pickle
 import pytest
 from pydicom.uid import UID
 
-from dicom_node.errors import ConfigError
-from dicom_node.profiles import (
+from dicom_node.delivery.profiles import (
     NEXT_BEST,
     OUTPUTS,
     PRESETS,
@@ -16,6 +15,7 @@ from dicom_node.profiles import (
     read_profile,
     steps,
 )
+from dicom_node.errors import ConfigError
 from sr_writer.identity import Role
 from sr_writer.results import USUAL
 

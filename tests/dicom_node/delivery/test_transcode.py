@@ -16,8 +16,8 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from dicom_node.delivery.transcode import transcode
 from dicom_node.errors import InvalidResult
-from dicom_node.transcode import transcode
 
 #: Text in no character set, as inherited attributes may hold it.
 MALFORMED = b"\xff\xfener"

@@ -1,0 +1,183 @@
+"""One association as a Storage SCU (PS3.8, PS3.4 Annex B), and why it was not to be had or kept."""
+
+import socket
+import struct
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pynetdicom import AE, _config, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.pdu import A_ABORT_RQ
+
+from dicom_node.config import Destination
+from dicom_node.errors import DestinationUnavailable
+
+#: Seconds that a destination gets to take a connection, to answer a request for an association,
+#: and to take any more bytes while it is sent to.
+CONNECT_TIMEOUT_S = 10.0
+#: Bytes; see listener.MAX_PDU_SIZE.
+MAX_PDU_SIZE = 1024 * 1024
+#: Seconds for asking the operating system once more why there is no connection.
+_PROBE_TIMEOUT_S = 2.0
+#: PS3.8 table 9-18: the abstract syntax is known, none of its transfer syntaxes is.
+_NO_TRANSFER_SYNTAX = 0x04
+#: PS3.8 table 9-26: who aborted; only this one gives a reason.
+_SERVICE_PROVIDER = 0x02
+#: What to look at, by (source, reason) of a rejection, PS3.8 table 9-21.
+_ADVICE = {
+    (0x01, 0x03): "does the destination know this node's AE title?",
+    (0x01, 0x07): "is the destination's aet right?",
+}
+
+
+class StoreAssociation:
+    """An association that the destination answered; stores one output at a time."""
+
+    def __init__(self, association: Association, name: str, witness: "_Witness") -> None:
+        self._association = association
+        self._name = name
+        self._witness = witness
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the destination has ended it since it accepted something."""
+        accepted_any = bool(self._association.accepted_contexts)
+        return accepted_any and not self._association.is_established
+
+    def syntax_for(self, sop_class_uid: str, wanted: Collection[str]) -> str | None:
+        """The first of the wanted transfer syntaxes that was accepted for a SOP Class."""
+        contexts = self._association.accepted_contexts
+        accepted = {(cx.abstract_syntax, *cx.transfer_syntax) for cx in contexts}
+        return next((uid for uid in wanted if (sop_class_uid, uid) in accepted), None)
+
+    def knows(self, sop_class_uid: str) -> bool:
+        """Whether the SOP Class was refused for its transfer syntaxes alone."""
+        return any(
+            cx.abstract_syntax == sop_class_uid and cx.result == _NO_TRANSFER_SYNTAX
+            for cx in self._association.rejected_contexts
+        )
+
+    def store(self, path: Path, timeout_s: float) -> int:
+        """The status that the Part 10 file is answered with; raises DestinationUnavailable.
+
+        `timeout_s`: for all of it, sending and the answer. After a failure the association is lost.
+        """
+        self._association.dimse_timeout = timeout_s
+        started = time.monotonic()
+        try:
+            answer = self._association.send_c_store(path)
+        except RuntimeError:
+            # pynetdicom: it ended between the caller's look and the request.
+            answer = None
+        if answer is not None and "Status" in answer:
+            return int(answer.Status)
+        raise DestinationUnavailable(self._why_lost(time.monotonic() - started, timeout_s))
+
+    def _why_lost(self, waited_s: float, timeout_s: float) -> str:
+        if aborted := self._witness.aborted:
+            return f"{self._name}: aborted the association ({aborted})"
+        if waited_s >= timeout_s:
+            return f"{self._name}: no answer within {timeout_s:.0f} s"
+        return f"{self._name}: connection lost while sending"
+
+
+@contextmanager
+def associate(
+    aet: str,
+    to: Destination,
+    contexts: Collection[tuple[str, str]],
+    timeout_s: float = CONNECT_TIMEOUT_S,
+) -> Iterator[StoreAssociation]:
+    """Associate with `to`, proposing each (SOP Class, transfer syntax) in a context of its own.
+
+    Of several transfer syntaxes in one context the destination would choose one itself, and perhaps
+    not the one the file is in. Raises DestinationUnavailable with the reason.
+    """
+    # pynetdicom's switch to send a file's bytes as they are: what was verified is what leaves.
+    _config.STORE_SEND_CHUNKED_DATASET = True
+    ae = AE(ae_title=aet)
+    ae.connection_timeout = ae.acse_timeout = timeout_s
+    # Of an idle association; ours are not.
+    ae.network_timeout = None
+    for sop_class_uid, syntax in contexts:
+        ae.add_requested_context(sop_class_uid, syntax)
+    witness = _Witness(timeout_s)
+    started = time.monotonic()
+    try:
+        association = ae.associate(
+            to.host, to.port, ae_title=to.aet, max_pdu=MAX_PDU_SIZE, evt_handlers=witness.handlers
+        )
+    except socket.gaierror as exc:
+        raise DestinationUnavailable(f"{to.name}: host {to.host} is unknown ({exc})") from exc
+    # pynetdicom itself aborts an association in which nothing at all was accepted.
+    if not association.is_established and not association.rejected_contexts:
+        waited_s = time.monotonic() - started
+        raise DestinationUnavailable(f"{to.name}: {_why_not(association, to, witness, waited_s)}")
+    try:
+        yield StoreAssociation(association, to.name, witness)
+    finally:
+        if association.is_established:
+            association.release()
+
+
+class _Witness:
+    """Sees what pynetdicom does not tell of an association that failed: how far it got."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.is_connected = False
+        self.aborted = ""  #: by whom and why, where an A-ABORT came
+        self.handlers = [(evt.EVT_CONN_OPEN, self._on_open), (evt.EVT_PDU_RECV, self._on_pdu)]
+        self._timeout_s = timeout_s
+
+    def _on_open(self, event: Event) -> None:
+        self.is_connected = True
+        sock = event.assoc.dul.socket.socket
+        # Without Nagle's algorithm: a small data set would wait 40 ms for a delayed ACK.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A destination that hangs takes no more bytes once its buffers are full. pynetdicom would
+        # wait for it without end, and for its own waiting thread when it gives up.
+        timeval = struct.pack("@ll", int(self._timeout_s), int(self._timeout_s % 1 * 1e6))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+
+    def _on_pdu(self, event: Event) -> None:
+        if isinstance(event.pdu, A_ABORT_RQ):
+            by_provider = event.pdu.source == _SERVICE_PROVIDER
+            why = f": {event.pdu.reason_str}" if by_provider else ""
+            self.aborted = f"{event.pdu.source_str}{why}"
+
+
+def _why_not(association: Association, to: Destination, witness: _Witness, waited_s: float) -> str:
+    address = f"{to.host}:{to.port}"
+    timeout_s = association.acse_timeout
+    if association.is_rejected:
+        return _rejection(association.acceptor.primitive)
+    if not witness.is_connected:
+        if waited_s >= timeout_s:
+            return f"connection to {address} timed out after {timeout_s:g} s"
+        return f"no connection to {address} ({_reason_of_the_system(to)})"
+    if witness.aborted:
+        return f"aborted the association as it was requested ({witness.aborted})"
+    if waited_s >= timeout_s:
+        return f"{address} took the connection and said nothing for {timeout_s:g} s"
+    return f"{address} closed the connection instead of answering: does it speak DICOM?"
+
+
+def _rejection(primitive: Any) -> str:
+    """Result, source and reason of an A-ASSOCIATE-RJ in words, and what to look at."""
+    who, why = primitive.source_str, primitive.reason_str
+    said = f"rejected the association ({primitive.result_str}, {who}: {why})"
+    advice = _ADVICE.get((primitive.result_source, primitive.diagnostic))
+    return f"{said}: {advice}" if advice else said
+
+
+def _reason_of_the_system(to: Destination) -> str:
+    """Tried once more: pynetdicom keeps the reason for its own log."""
+    try:
+        socket.create_connection((to.host, to.port), _PROBE_TIMEOUT_S).close()
+    except OSError as exc:
+        return (exc.strerror or str(exc)).lower()
+    return "it was refused a moment ago"

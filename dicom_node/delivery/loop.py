@@ -1,0 +1,221 @@
+"""What is due at one destination, again and again.
+
+A destination that cannot be reached is left alone for a while (capped exponential backoff with
+jitter), and when it is back everything that waited for it is due at once.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from dicom_node.backoff import backoff_s
+from dicom_node.config import Destination
+from dicom_node.delivery.outcome import Fate, Outcome
+from dicom_node.delivery.sending import Batch, Sending
+from dicom_node.errors import LedgerUnavailable
+from dicom_node.ledger import Delivery, DeliveryState, LeaseLost, Ledger
+
+logger = logging.getLogger(__name__)
+
+#: Outputs of one study sent in one association.
+BATCH = 32
+#: A delivery claimed this long ago by a sender that has not reported is anybody's again.
+LEASE_S = 300.0
+#: Look into the ledger this often even when nothing rings: another host's sender may have died.
+POLL_S = 5.0
+#: How often an output is sent to a destination that declines it with a status of failure. Some
+#: archives answer 0xC000 to anything, a busy database included; the waits between make minutes.
+DECLINED_TRIES = 5
+#: Seconds that a destination is left alone that takes associations and then breaks them off: its
+#: outputs wait each for its own next attempt, others may get through.
+_LOST_REST_S = 5.0
+
+
+class DeliveryLoop:
+    """Delivers to one destination what the ledger says is due there."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        sending: Sending,
+        ledger: Ledger,
+        owner: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.name = destination.name
+        self._profile = destination.profile
+        self._sending = sending
+        self._ledger = ledger
+        self._owner = owner
+        self._clock = clock
+        self._bell = threading.Event()
+        #: What was sent and is not in the ledger yet, because that was away.
+        self._unrecorded: deque[tuple[Delivery, Outcome]] = deque()
+        self._failures = 0  #: associations in a row that could not be had
+        self._rest_until = 0.0  #: monotonic; the destination is left alone until then
+
+    def ring(self) -> None:
+        """Something may be due: look now."""
+        self._bell.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until `stop`; nothing that happens in one turn ends it."""
+        while not stop.is_set():
+            try:
+                self._turn(stop)
+            except LedgerUnavailable as exc:
+                logger.warning("could not deliver", extra=self._extra() | {"reason": str(exc)})
+                stop.wait(POLL_S)
+            except Exception:
+                # A bug in one delivery must not end all: its lease expires, the others go on.
+                logger.exception("failed to deliver", extra=self._extra())
+                stop.wait(POLL_S)
+
+    def deliver_due(self) -> bool:
+        """Send what is due of one study; False when nothing was, or the destination is to rest."""
+        self._record_all()
+        claimed = self._ledger.claim_deliveries(self.name, self._owner, LEASE_S, BATCH)
+        if not claimed:
+            return False
+        started = time.monotonic()
+        batch = self._sending.send(claimed)
+        self._log_sent(batch, time.monotonic() - started)
+        self._unrecorded.extend((each, batch.outcomes[each.id]) for each in claimed)
+        self._record_all()
+        self._judge_destination(batch)
+        return time.monotonic() >= self._rest_until
+
+    def _turn(self, stop: threading.Event) -> None:
+        self._bell.wait(self._wait_s())
+        self._bell.clear()
+        rest_s = self._rest_until - time.monotonic()
+        if rest_s > 0:
+            stop.wait(rest_s)
+        while not stop.is_set() and self.deliver_due():
+            pass
+
+    def _record_all(self) -> None:
+        """Raises LedgerUnavailable; what is left is recorded when the ledger is back."""
+        while self._unrecorded:
+            delivery, outcome = self._unrecorded[0]
+            try:
+                self._record(delivery, outcome)
+            except LedgerUnavailable:
+                raise
+            except LeaseLost as exc:
+                # It took longer than the lease: whoever has it now sends the same instance again.
+                logger.warning("lost the lease", extra=self._extra() | {"reason": str(exc)})
+            except Exception:
+                extra = self._extra() | _ids(delivery)
+                logger.exception("failed to record a delivery", extra=extra)
+            self._unrecorded.popleft()
+
+    def _record(self, delivery: Delivery, outcome: Outcome) -> None:
+        match outcome.fate:
+            case Fate.DELIVERED:
+                self._record_arrival(delivery, outcome)
+            case Fate.AGAIN:
+                self._record_retry(delivery, outcome, backoff_s(delivery.attempts, random.random()))
+            case Fate.A_FEW_TIMES:
+                self._record_declined(delivery, outcome)
+            case Fate.REFUSED | Fate.CLASS_REFUSED:
+                self._record_refusal(delivery, outcome)
+            case Fate.DAMAGED:
+                self._record_damage(delivery, outcome)
+
+    def _record_arrival(self, delivery: Delivery, outcome: Outcome) -> None:
+        assert outcome.status is not None
+        self._ledger.delivered(delivery.id, self._owner, outcome.status, outcome.message)
+        if outcome.message:
+            extra = self._extra(delivery, outcome) | {"status": f"{outcome.status:#06x}"}
+            logger.warning("was stored with a warning", extra=extra)
+
+    def _record_retry(
+        self, delivery: Delivery, outcome: Outcome, wait_s: float, *, declined: bool = False
+    ) -> None:
+        logger.warning("will try again", extra=self._extra(delivery, outcome) | {"in_s": wait_s})
+        retry_at = self._clock() + timedelta(seconds=wait_s)
+        self._ledger.retry(delivery.id, self._owner, outcome.status, outcome.message, retry_at,
+                           declined=declined)  # fmt: skip
+
+    def _record_declined(self, delivery: Delivery, outcome: Outcome) -> None:
+        tries = 1 + self._ledger.times_declined(delivery.id)
+        if tries >= DECLINED_TRIES:
+            self._record_refusal(delivery, outcome)
+            return
+        # Four times as long after each: 3 s, 12 s, 48 s, 3 min.
+        wait_s = backoff_s(2 * tries - 1, random.random(), base_s=4.0)
+        self._record_retry(delivery, outcome, wait_s, declined=True)
+
+    def _record_refusal(self, delivery: Delivery, outcome: Outcome) -> None:
+        of_class = outcome.fate is Fate.CLASS_REFUSED
+        instead = self._profile.instead_of(delivery.role) if of_class else None
+        state = self._ledger.refused(
+            delivery.id, self._owner, outcome.status, outcome.message, instead
+        )
+        extra = self._extra(delivery, outcome)
+        if state is DeliveryState.SUBSTITUTED:
+            logger.warning("sends the next best", extra=extra | {"instead": instead})
+        else:
+            logger.error("was refused for good", extra=extra)
+
+    def _record_damage(self, delivery: Delivery, outcome: Outcome) -> None:
+        state = self._ledger.damaged(delivery.id, self._owner, outcome.message)
+        extra = self._extra(delivery, outcome) | {"job_id": delivery.job_id}
+        if state is DeliveryState.DAMAGED:
+            logger.warning("has an output built again", extra=extra)
+        else:
+            logger.error("cannot be delivered", extra=extra)
+
+    def _log_sent(self, batch: Batch, seconds: float) -> None:
+        """Of what was sent: nothing is said here of a destination that was not there."""
+        if not batch.answers:
+            return
+        stored = sum(answer.fate is Fate.DELIVERED for answer in batch.answers)
+        extra = {
+            "study_instance_uid": batch.deliveries[0].study_instance_uid,
+            "outputs": len(batch.answers),
+            "stored": stored,
+            "duration_ms": 1000 * seconds,
+        }
+        logger.info("sent", extra=self._extra() | extra)
+
+    def _judge_destination(self, batch: Batch) -> None:
+        """Rest after an association that could not be had; after an outage all is due at once."""
+        if not batch.was_reached:
+            self._failures += 1
+            self._rest(backoff_s(self._failures, random.random()))
+            return
+        if batch.was_lost and not batch.answers:
+            self._rest(_LOST_REST_S)
+            return
+        if self._failures:
+            self._ledger.make_due(self.name)
+            logger.info("reached again", extra=self._extra())
+        self._failures = 0
+
+    def _rest(self, seconds: float) -> None:
+        self._rest_until = time.monotonic() + seconds
+
+    def _wait_s(self) -> float:
+        """Until the next look: when something becomes due, or the poll interval."""
+        due = self._ledger.next_due(self.name)
+        if due is None:
+            return POLL_S
+        return min(POLL_S, max(0.0, (due - self._clock()).total_seconds()))
+
+    def _extra(
+        self, delivery: Delivery | None = None, outcome: Outcome | None = None
+    ) -> dict[str, object]:
+        extra: dict[str, object] = {"destination": self.name}
+        if delivery:
+            extra |= _ids(delivery)
+        return extra | {"reason": outcome.message} if outcome else extra
+
+
+def _ids(delivery: Delivery) -> dict[str, object]:
+    return {"role": delivery.role, "sop_instance_uid": delivery.sop_instance_uid}

@@ -1,0 +1,81 @@
+"""What is brought back: outputs damaged in the spool, and deliveries a person asks for again."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from dicom_node.errors import UNKNOWN_TRIES
+from dicom_node.ledger.database import Database
+from dicom_node.ledger.deliveries import lock_job, report_delivery, times
+from dicom_node.ledger.ending import settle
+from dicom_node.ledger.moves import move_deliveries, move_jobs
+from dicom_node.ledger.schema import deliveries, events, jobs
+from dicom_node.ledger.states import DeliveryState, Event, JobState
+
+#: Where a job has ended its work, and from where it is opened again.
+_DONE = (JobState.BUILT, JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED)
+#: What a worker's hold on a job, or its destinations, ended it FAILED with.
+_FAILURES = (Event.FAILED, Event.GIVEN_UP, Event.NOT_ALL_DELIVERED)
+
+
+class Repairs(Database):
+    """The part of the ledger that opens again what had ended."""
+
+    def damaged(self, delivery_id: int, owner: str, reason: str) -> DeliveryState:
+        """Its file is not what was built: opens the job again, so that a worker builds it again.
+
+        DAMAGED until then; what was delivered stays so. DEAD where that was done `UNKNOWN_TRIES`
+        times and did not help.
+        """
+        now = self._clock()
+        with self._write() as connection:
+            job = lock_job(connection, delivery_id)
+            if times(connection, delivery_id, Event.DAMAGED) >= UNKNOWN_TRIES:
+                said = f"{reason}; building it again {UNKNOWN_TRIES} times did not help"
+                report_delivery(connection, now, delivery_id, owner, Event.LOST, None, said)
+                settle(connection, now, job.id)
+                return DeliveryState.DEAD
+            report_delivery(connection, now, delivery_id, owner, Event.DAMAGED, None, reason)
+            for state in _DONE:
+                # Not published: the next sweep of recovery hands its id to the broker.
+                move_jobs(connection, now, state, Event.REBUILD, jobs.c.id == job.id,
+                          by=owner, detail=reason, reason=reason, due_at=now, published_at=None,
+                          attempts=0, deaths=0)  # fmt: skip
+            return DeliveryState.DAMAGED
+
+    def redeliver(self, job_ids: Collection[int]) -> int:
+        """Let what these jobs' destinations refused, or what was lost, be sent again at once.
+
+        How many deliveries that are. A job that failed for them alone is BUILT again; one whose
+        analysis failed, or that was skipped, stays so.
+        """
+        now = self._clock()
+        # In one order, and first: see `lock_job`.
+        query = select(jobs.c.id).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id)
+        with self._write() as connection:
+            locked = connection.scalars(query.with_for_update(key_share=True)).all()
+            return sum(_redeliver(connection, now, job_id) for job_id in locked)
+
+
+def _redeliver(connection: Connection, now: datetime, job_id: int) -> int:
+    count = 0
+    for state in (DeliveryState.REFUSED, DeliveryState.DEAD):
+        count += len(
+            move_deliveries(connection, now, state, Event.REQUEUED,
+                            deliveries.c.job_id == job_id, attempts=0, due_at=now)
+        )  # fmt: skip
+    if count and _last_failure(connection, job_id) == Event.NOT_ALL_DELIVERED:
+        move_jobs(connection, now, JobState.FAILED, Event.REQUEUED,
+                  jobs.c.id == job_id, reason=None)  # fmt: skip
+    return count
+
+
+def _last_failure(connection: Connection, job_id: int) -> str | None:
+    query = (
+        select(events.c.event)
+        .where(events.c.job_id == job_id, events.c.event.in_(_FAILURES))
+        .order_by(events.c.id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar()

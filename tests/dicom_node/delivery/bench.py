@@ -1,0 +1,128 @@
+"""What the tests of delivery share: a spool, a ledger, outputs to send, real destinations."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
+    ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+    generate_uid,
+)
+
+from dicom_node.config import Destination
+from dicom_node.delivery.loop import DeliveryLoop
+from dicom_node.delivery.profiles import STANDARD
+from dicom_node.delivery.sending import Sending
+from dicom_node.demo.pacs import Pacs
+from dicom_node.ledger import BuiltOutput, DeliveryState, Ledger, Route, StoredInstance
+from dicom_node.spool import Spool
+
+CLASSES = {
+    "SEG": SegmentationStorage,
+    "SR": Comprehensive3DSRStorage,
+    "SR2D": ComprehensiveSRStorage,
+    "SC": SecondaryCaptureImageStorage,
+    "PR": GrayscaleSoftcopyPresentationStateStorage,
+    "DOC": EncapsulatedPDFStorage,
+}
+USUAL = [CLASSES[role] for role in STANDARD.outputs]
+
+
+class Clock:
+    """The real time, which a test may set forward."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def advance(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)
+
+
+@dataclass
+class Bench:
+    """A spool and a ledger with something to deliver."""
+
+    folder: Path
+    spool: Spool = field(init=False)
+    ledger: Ledger = field(init=False)
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.spool = Spool(self.folder / "spool")
+        self.ledger = Ledger.open(f"sqlite:///{self.folder / 'ledger.sqlite'}", self.clock)
+
+    def build(self, *destinations: Destination) -> int:
+        """A job with one output of each role, waiting for every destination; its id."""
+        study = generate_uid()
+        instance = StoredInstance(
+            *(CLASSES["SC"], generate_uid(), study, generate_uid(), ExplicitVRLittleEndian),
+            *("MODALITY", "received/x.dcm", "0" * 64, 1),
+        )
+        job_id = self.ledger.accept(instance, "pipeline").job_id
+        assert self.ledger.claim_job(job_id, "pipeline", "worker", 60)
+        profiles = {to.name: to.profile for to in destinations}
+        roles = [role for role in CLASSES if any(role in p.built for p in profiles.values())]
+        outputs = [self.output(role, study) for role in roles]
+        routes = [Route(name, p.outputs, p.reserves) for name, p in profiles.items()]
+        self.ledger.built(job_id, "worker", outputs, routes)
+        return job_id
+
+    def output(self, role: str, study: str) -> BuiltOutput:
+        dataset = Dataset()
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.SOPClassUID, dataset.SOPInstanceUID = CLASSES[role], generate_uid()
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, generate_uid()
+        dataset.ReferencedStudySequence = [Dataset()]
+        dataset.ReferencedStudySequence[0].ReferencedSOPInstanceUID = study
+        buffer = BytesIO()
+        dataset.save_as(buffer, enforce_file_format=True)
+        stored = self.spool.store_output(dataset.SOPInstanceUID, buffer.getvalue())
+        return BuiltOutput(
+            *(role, CLASSES[role], dataset.SOPInstanceUID, dataset.SeriesInstanceUID),
+            *(ExplicitVRLittleEndian, stored.path, stored.sha256, stored.size_bytes),
+        )
+
+    def loop(self, destination: Destination, ledger: Ledger | None = None) -> DeliveryLoop:
+        sending = Sending("CXRNODE", destination, self.spool)
+        return DeliveryLoop(destination, sending, ledger or self.ledger, "sender", self.clock)
+
+    def states(self, job_id: int) -> list[DeliveryState]:
+        return [
+            delivery.state
+            for delivery in self.ledger.deliveries(job_id)
+            if delivery.state is not DeliveryState.RESERVE
+        ]
+
+    def by_role(self, job_id: int) -> dict[str, str]:
+        return {d.role: d.state.value for d in self.ledger.deliveries(job_id)}
+
+    def deliver_all(self, destination: Destination) -> None:
+        loop = self.loop(destination)
+        while loop.deliver_due():
+            pass
+
+
+def at(pacs: Pacs) -> Destination:
+    return Destination("pacs", pacs.aet, pacs.host, pacs.port)
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)

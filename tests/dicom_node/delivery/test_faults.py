@@ -1,0 +1,285 @@
+"""What goes wrong on the way, and that it costs nothing but the one delivery it concerns."""
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from pydicom.uid import SegmentationStorage
+from pynetdicom import AE, evt
+
+from dicom_node.config import Destination
+from dicom_node.delivery.loop import DECLINED_TRIES
+from dicom_node.delivery.outcome import Fate
+from dicom_node.delivery.profiles import Profile
+from dicom_node.delivery.sender import Sender
+from dicom_node.delivery.sending import Sending
+from dicom_node.demo.pacs import Pacs
+from dicom_node.errors import LedgerUnavailable, ThreadEnded
+from dicom_node.ledger import Delivery, DeliveryState, JobState, Ledger
+from dicom_node.queueing import Queues
+from tests.dicom_node.delivery.bench import CLASSES, Bench, at, wait_until
+from tests.marks import refused_connection
+
+pytestmark = refused_connection
+
+
+def delivery_of(bench: Bench, job_id: int, role: str) -> Delivery:
+    (delivery,) = [d for d in bench.ledger.deliveries(job_id) if d.role == role]
+    return delivery
+
+
+def job_state(bench: Bench, job_id: int) -> JobState:
+    job = bench.ledger.job(job_id)
+    assert job is not None
+    return job.state
+
+
+def arrived(pacs: Pacs) -> list[str]:
+    role_of = {uid: role for role, uid in CLASSES.items()}
+    return [role_of[arrival.sop_class_uid] for arrival in pacs.stored]
+
+
+# Files
+
+
+def remove(file: Path) -> None:
+    file.unlink()
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-10])
+
+
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-20] ^= 0x10
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("syntaxes", [("explicit",), ("implicit",)], ids=["as it is", "transcoded"])
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+def test_a_damaged_output_is_not_sent_and_holds_up_no_other(
+    bench: Bench, pacs: Pacs, damage: Callable[[Path], None], syntaxes: tuple[str, ...]
+) -> None:
+    to = Destination("pacs", pacs.aet, pacs.host, pacs.port, Profile(transfer_syntaxes=syntaxes))
+    job_id = bench.build(to)
+    damage(bench.spool.resolve(delivery_of(bench, job_id, "SEG").path))
+    other = bench.build(to)
+    for _ in range(3):
+        bench.deliver_all(to)
+        bench.clock.advance(600)
+    assert sorted(arrived(pacs)) == ["SC", "SC", "SEG", "SR", "SR"]
+    assert job_state(bench, other) is JobState.DELIVERED
+    assert bench.by_role(job_id) | {"SR2D": "", "PR": "", "DOC": ""} == {
+        "SEG": "DAMAGED", "SR": "DELIVERED", "SC": "DELIVERED", "SR2D": "", "PR": "", "DOC": "",
+    }  # fmt: skip
+    # A worker is to build it again.
+    assert job_state(bench, job_id) is JobState.RECEIVED
+    assert bench.ledger.waiting_jobs("pipeline", 10, bench.clock()) == [job_id]
+    assert bench.ledger.summary().deliveries_waiting == {"pacs": 1}
+
+
+def test_a_spool_that_is_away_damages_nothing(bench: Bench, pacs: Pacs) -> None:
+    job_id = bench.build(at(pacs))
+    spool = bench.folder / "spool"
+    spool.rename(bench.folder / "away")
+    bench.deliver_all(at(pacs))
+    assert bench.states(job_id) == [DeliveryState.WAITING] * 3
+    assert "No such file" in (delivery_of(bench, job_id, "SEG").reason or "")
+    (bench.folder / "away").rename(spool)
+    bench.clock.advance(600)
+    bench.deliver_all(at(pacs))
+    assert arrived(pacs) == ["SEG", "SR", "SC"]
+
+
+# Answers
+
+
+def test_one_answer_of_failure_is_not_the_last_word(bench: Bench, pacs: Pacs) -> None:
+    pacs.answer = lambda offer: 0xC000 if offer.sop_class_uid == CLASSES["SR"] else 0
+    job_id = bench.build(at(pacs))
+    bench.deliver_all(at(pacs))
+    assert arrived(pacs) == ["SEG", "SC"]
+    pacs.answer = lambda _: 0
+    bench.clock.advance(20)
+    bench.deliver_all(at(pacs))
+    assert arrived(pacs) == ["SEG", "SC", "SR"]
+    assert job_state(bench, job_id) is JobState.DELIVERED
+
+
+def test_after_a_few_answers_of_failure_it_is_refused_until_a_person_asks(
+    bench: Bench, pacs: Pacs
+) -> None:
+    asked = []
+
+    def decline(_offer: object) -> int:
+        asked.append(bench.clock())
+        return 0xC000
+
+    to = Destination("pacs", pacs.aet, pacs.host, pacs.port, Profile(("SR",), next_best=False))
+    pacs.answer = decline
+    job_id = bench.build(to)
+    for _ in range(2 * DECLINED_TRIES):
+        bench.deliver_all(to)
+        bench.clock.advance(600)
+    assert len(asked) == DECLINED_TRIES
+    assert job_state(bench, job_id) is JobState.FAILED
+    assert bench.ledger.redeliver([job_id]) == 1
+    bench.deliver_all(to)
+    assert len(asked) == DECLINED_TRIES + 1
+    assert job_state(bench, job_id) is JobState.BUILT
+    pacs.answer = lambda _: 0
+    bench.clock.advance(600)
+    bench.deliver_all(to)
+    assert job_state(bench, job_id) is JobState.DELIVERED
+
+
+@pytest.mark.parametrize("status", [0xB000, 0xB00A, 0x0001, 0x0107, 0x0116])
+def test_a_warning_is_a_delivery_and_is_kept(
+    bench: Bench, pacs: Pacs, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    pacs.answer = lambda _: status
+    to = Destination("pacs", pacs.aet, pacs.host, pacs.port, Profile(("SR",), next_best=False))
+    job_id = bench.build(to)
+    bench.deliver_all(to)
+    assert job_state(bench, job_id) is JobState.DELIVERED
+    (kept,) = [e.detail for e in bench.ledger.events(job_id) if e.event == "delivered"]
+    assert kept.startswith(f"status {status:#06x}")
+    (said,) = [r for r in caplog.records if r.getMessage() == "was stored with a warning"]
+    assert said.__dict__["status"] == f"{status:#06x}"
+
+
+# Associations
+
+
+def test_an_output_that_breaks_the_association_keeps_no_other_from_arriving(
+    bench: Bench,
+) -> None:
+    stored = []
+
+    def store(event: evt.Event) -> int:
+        if event.request.AffectedSOPClassUID == SegmentationStorage:
+            event.assoc.abort()
+        else:
+            stored.append(event.request.AffectedSOPClassUID)
+        return 0
+
+    ae = AE(ae_title="PACS")
+    for sop_class in CLASSES.values():
+        ae.add_supported_context(sop_class)
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    try:
+        to = Destination("pacs", "PACS", "127.0.0.1", server.server_address[1])
+        job_id = bench.build(to)
+        bench.loop(to).deliver_due()
+    finally:
+        ae.shutdown()
+    assert stored == [CLASSES["SR"], CLASSES["SC"]]
+    assert bench.by_role(job_id)["SEG"] == "WAITING"
+    assert "aborted the association" in (delivery_of(bench, job_id, "SEG").reason or "")
+
+
+def test_a_slow_destination_gets_the_rest_of_a_batch_in_the_next(bench: Bench, pacs: Pacs) -> None:
+    bench.build(at(pacs))
+    claimed = bench.ledger.claim_deliveries("pacs", "sender", 300, 10)
+    batch = Sending("CXRNODE", at(pacs), bench.spool).send(claimed, within_s=0)
+    fates = [batch.outcomes[delivery.id].fate for delivery in claimed]
+    assert fates == [Fate.DELIVERED, Fate.AGAIN, Fate.AGAIN]
+    assert arrived(pacs) == ["SEG"]
+
+
+def test_nothing_is_said_to_be_sent_to_a_destination_that_is_not_there(
+    bench: Bench, pacs: Pacs, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "dicom_node")
+    job_id = bench.build(at(pacs))
+    pacs.stop()
+    assert not bench.loop(at(pacs)).deliver_due()
+    assert "sent" not in caplog.messages
+    assert "(connection refused)" in (delivery_of(bench, job_id, "SR").reason or "")
+    pacs.start()
+    bench.clock.advance(600)
+    bench.deliver_all(at(pacs))
+    (sent,) = [record for record in caplog.records if record.getMessage() == "sent"]
+    assert (sent.__dict__["outputs"], sent.__dict__["stored"]) == (3, 3)
+
+
+# The ledger
+
+
+def test_what_was_sent_while_the_ledger_went_away_is_recorded_and_not_sent_again(
+    bench: Bench, pacs: Pacs, tmp_path: Path
+) -> None:
+    job_id = bench.build(at(pacs))
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}?timeout=0.1"
+    with (
+        closing(Ledger.open(url, bench.clock)) as impatient,
+        closing(sqlite3.connect(tmp_path / "ledger.sqlite", check_same_thread=False)) as other,
+    ):
+
+        def lock(_offer: object) -> int:
+            if not other.in_transaction:
+                other.execute("BEGIN IMMEDIATE")
+            return 0
+
+        pacs.answer = lock
+        loop = bench.loop(at(pacs), impatient)
+        with pytest.raises(LedgerUnavailable):
+            loop.deliver_due()
+        other.rollback()
+        pacs.answer = lambda _: 0
+        assert not loop.deliver_due()
+    assert arrived(pacs) == ["SEG", "SR", "SC"]
+    assert job_state(bench, job_id) is JobState.DELIVERED
+
+
+# Threads
+
+
+def test_an_unexpected_error_in_the_wait_does_not_end_the_loop(
+    bench: Bench, pacs: Pacs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = bench.build(at(pacs))
+    ledger = sqlite3.connect(tmp_path / "ledger.sqlite")
+    ledger.execute("UPDATE deliveries SET due_at = 'no time' || due_at")
+    ledger.commit()
+    loop, stop = bench.loop(at(pacs)), threading.Event()
+    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: "failed to deliver" in caplog.messages)
+        ledger.execute("UPDATE deliveries SET due_at = replace(due_at, 'no time', '')")
+        ledger.commit()
+        pacs.wait_for(lambda stored: len(stored) == 3)
+        wait_until(lambda: bench.states(job_id) == [DeliveryState.DELIVERED] * 3)
+    finally:
+        stop.set()
+        loop.ring()
+        thread.join()
+        ledger.close()
+    (failed,) = [r for r in caplog.records if r.getMessage() == "failed to deliver"][:1]
+    assert failed.exc_info
+
+
+class Ending(Ledger):
+    """Ends whichever thread asks when something is due."""
+
+    def next_due(self, destination: str) -> None:
+        raise SystemExit(f"no more of {destination}")
+
+
+def test_a_sender_whose_loop_ends_ends_itself(bench: Bench, pacs: Pacs, tmp_path: Path) -> None:
+    queues = Queues("filesystem://", tmp_path / "queue", prefetch=1)
+    with (
+        closing(queues),
+        closing(Ending.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")) as ending,
+    ):
+        sender = Sender("CXRNODE", [at(pacs)], bench.spool, ending, queues, "sender")
+        stop = threading.Event()
+        with pytest.raises(ThreadEnded, match="deliver pacs"):
+            sender.run(stop)
+    assert stop.is_set()

@@ -1,0 +1,134 @@
+"""Damaged outputs with a real worker: what can be built again is, and nothing is sent twice."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from dicom_node.commands.networks import load_networks
+from dicom_node.delivery.loop import DeliveryLoop
+from dicom_node.delivery.profiles import STANDARD
+from dicom_node.delivery.sending import Sending
+from dicom_node.demo.pacs import Pacs
+from dicom_node.ledger import Job, JobState
+from inference.engines import Engine
+from tests.dicom_node.delivery.bench import at
+from tests.dicom_node.delivery.test_faults import arrived, flip_a_bit, remove, truncate
+from tests.dicom_node.test_listener import file_bytes
+from tests.dicom_node.test_worker import Bench, radiograph, unreadable
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return load_networks("", "", "cpu")
+
+
+@pytest.fixture
+def node(tmp_path: Path, engine: Engine) -> Iterator[Bench]:
+    node = Bench(tmp_path, engine)
+    with closing(node.ledger), closing(node.queues):
+        yield node
+
+
+def deliver(node: Bench, pacs: Pacs) -> None:
+    """All that becomes due within an hour."""
+    node.clock.ahead += timedelta(hours=1)
+    sending = Sending("CXRNODE", at(pacs), node.spool)
+    loop = DeliveryLoop(at(pacs), sending, node.ledger, "sender", node.clock)
+    while loop.deliver_due():
+        pass
+
+
+def job_of(node: Bench, job_id: int) -> Job:
+    job = node.ledger.job(job_id)
+    assert job is not None
+    return job
+
+
+def files(node: Bench, job_id: int) -> dict[str, Path]:
+    """Of each output."""
+    return {d.role: node.spool.resolve(d.path) for d in node.ledger.deliveries(job_id)}
+
+
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+def test_damaged_outputs_are_built_again_and_arrive_once(
+    node: Bench, pacs: Pacs, damage: Callable[[Path], None]
+) -> None:
+    job_id = node.accept(file_bytes(radiograph()))
+    node.work(job_id, STANDARD)
+    uids = {dcmread(file).SOPInstanceUID for file in files(node, job_id).values()}
+    bytes_built = {role: file.read_bytes() for role, file in files(node, job_id).items()}
+    for role in ("SEG", "SC"):
+        damage(files(node, job_id)[role])
+    deliver(node, pacs)
+    assert arrived(pacs) == ["SR"]
+    node.work(job_id, STANDARD)
+    deliver(node, pacs)
+    assert arrived(pacs) == ["SR", "SEG", "SC"]
+    assert {arrival.sop_instance_uid for arrival in pacs.stored} <= uids
+    assert {role: file.read_bytes() for role, file in files(node, job_id).items()} == bytes_built
+    assert job_of(node, job_id).state is JobState.DELIVERED
+
+
+def test_where_the_received_file_is_lost_too_the_job_says_what_to_do(
+    node: Bench, pacs: Pacs
+) -> None:
+    content = file_bytes(radiograph())
+    job_id = node.accept(content)
+    node.work(job_id, STANDARD)
+    remove(files(node, job_id)["SEG"])
+    flip_a_bit(node.spool.resolve(job_of(node, job_id).path))
+    deliver(node, pacs)
+    job = node.work(job_id, STANDARD)
+    assert job.state is JobState.FAILED
+    assert job.reason is not None
+    assert job.reason.endswith("(its SHA-256 differs); send the image again")
+    states = node.states(job_id)
+    assert (states["SEG"], states["SR"], states["SC"]) == ("DEAD", "DELIVERED", "DELIVERED")
+    # Sent again, and asked for again: the copy in the spool is whole, and the SEG can be built.
+    node.accept(content)
+    assert node.ledger.redeliver([job_id]) == 1
+    deliver(node, pacs)
+    node.work(job_id, STANDARD)
+    deliver(node, pacs)
+    assert arrived(pacs) == ["SR", "SC", "SEG"]
+    assert job_of(node, job_id).state is JobState.DELIVERED
+
+
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+def test_a_received_file_that_is_damaged_fails_the_job_at_once_with_the_reason(
+    node: Bench, damage: Callable[[Path], None]
+) -> None:
+    job_id = node.accept(file_bytes(radiograph()))
+    damage(node.spool.resolve(job_of(node, job_id).path))
+    job = node.work(job_id, STANDARD)
+    assert (job.state, job.attempts) == (JobState.FAILED, 1)
+    assert job.reason is not None
+    assert job.reason.endswith("; send the image again")
+    assert [failure.reason for failure in node.ledger.summary().failures] == [job.reason]
+
+
+def test_a_spool_that_is_away_fails_no_job(node: Bench) -> None:
+    job_id = node.accept(file_bytes(radiograph()))
+    spool = node.folder / "spool"
+    spool.rename(node.folder / "away")
+    assert node.work(job_id, STANDARD).state is JobState.RECEIVED
+    (node.folder / "away").rename(spool)
+    node.clock.ahead += timedelta(hours=1)
+    assert node.work(job_id, STANDARD).state is JobState.BUILT
+
+
+def test_a_damaged_report_of_failure_is_written_again(node: Bench, pacs: Pacs) -> None:
+    job_id = node.accept(unreadable())
+    failed = node.work(job_id, STANDARD)
+    assert failed.state is JobState.FAILED
+    flip_a_bit(files(node, job_id)["SR"])
+    deliver(node, pacs)
+    assert job_of(node, job_id).state is JobState.RECEIVED
+    again = node.work(job_id, STANDARD)
+    deliver(node, pacs)
+    assert (again.state, again.reason) == (JobState.FAILED, failed.reason)
+    assert arrived(pacs) == ["SR"]

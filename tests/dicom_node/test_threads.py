@@ -1,0 +1,79 @@
+"""Loops beside each other: an end that nobody asked for is the end of all, and is told."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from dicom_node.commands.parts import Part, _recovered
+from dicom_node.config import Config
+from dicom_node.errors import ThreadEnded
+from dicom_node.ledger import Ledger
+from dicom_node.queueing import Queues
+from dicom_node.spool import Spool
+from dicom_node.threads import beside
+
+
+def wait(stop: threading.Event) -> None:
+    stop.wait()
+
+
+def leave(_stop: threading.Event) -> None:
+    return
+
+
+def fail(_stop: threading.Event) -> None:
+    raise ValueError("a bug")
+
+
+def test_loops_end_with_the_block() -> None:
+    stop = threading.Event()
+    with beside(stop, {"one": wait, "two": wait}):
+        names = {thread.name for thread in threading.enumerate()}
+        assert {"one", "two"} <= names
+    assert stop.is_set()
+    assert not {"one", "two"} & {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize("loop", [leave, fail])
+def test_a_loop_that_ends_before_stops_all_and_is_named(
+    loop: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop = threading.Event()
+    with (
+        pytest.raises(ThreadEnded, match="without being told to: frail"),
+        beside(stop, {"steady": wait, "frail": loop}),  # type: ignore[dict-item]
+    ):
+        assert stop.wait(10)
+    traces = [record.exc_info for record in caplog.records if record.exc_info]
+    assert len(traces) == (loop is fail)
+
+
+def test_an_error_in_the_block_ends_the_loops_and_is_raised() -> None:
+    stop = threading.Event()
+    with pytest.raises(KeyError), beside(stop, {"one": wait}):
+        raise KeyError("bug")
+    assert stop.is_set()
+
+
+class Ending(Ledger):
+    """Ends whichever thread comes to free leases, but the first."""
+
+    calls = 0
+
+    def free_expired_leases(self) -> list[int]:
+        self.calls += 1
+        if self.calls > 1:
+            raise SystemExit("no more sweeps")
+        return super().free_expired_leases()
+
+
+def test_a_part_whose_recovery_ends_ends_itself(tmp_path: Path) -> None:
+    ledger = Ending.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    queues = Queues("filesystem://", tmp_path / "queue", prefetch=1)
+    config, stop = Config(state=tmp_path), threading.Event()
+    with (
+        pytest.raises(ThreadEnded, match="recovery"),
+        _recovered(config, Part.SEND, Spool(tmp_path / "spool"), ledger, queues, stop),
+    ):
+        assert stop.wait(20)
