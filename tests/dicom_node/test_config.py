@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.commands.parts import pipeline_of
+from dicom_node.cli.parts import pipeline_of
 from dicom_node.config import Caller, Config, Destination, Reports, load
 from dicom_node.errors import ConfigError, UsageError
 from dicom_node.profiles import PRESETS, STANDARD, Profile

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 
-from dicom_node.commands.networks import load_networks
+from dicom_node.cli.networks import load_networks
 from dicom_node.config import Destination, Reports
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom

@@ -11,7 +11,7 @@ from typing import Any
 from pydicom.misc import is_dicom
 from tqdm import tqdm
 
-from dicom_node.commands.networks import load_networks
+from dicom_node.cli.networks import load_networks
 from dicom_node.errors import Permanent, UsageError
 from dicom_node.spool import safe_name
 from dicom_node.worker import Processed, process

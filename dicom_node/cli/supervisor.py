@@ -17,7 +17,7 @@ from types import FrameType
 
 from dicom_node import logs
 from dicom_node.backoff import backoff_s
-from dicom_node.commands.parts import Part, open_ledger, pipeline_of, run
+from dicom_node.cli.parts import Part, open_ledger, pipeline_of, run
 from dicom_node.config import Config
 from dicom_node.errors import NodeError
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-from dicom_node.commands.networks import load_networks, pipeline_id
+from dicom_node.cli.networks import load_networks, pipeline_id
 from dicom_node.config import EMBEDDED_BROKER, Config
 from dicom_node.ledger import Ledger
 from dicom_node.ops.liveness import Owner

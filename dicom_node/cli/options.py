@@ -1,0 +1,66 @@
+"""Options that several commands share, and what they come to."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TypeAlias
+
+from dicom_node.config import Config, Destination, load
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+DEFAULT_STATE = Path("state")
+
+
+def add_node(parser: argparse.ArgumentParser) -> None:
+    """Which node: its folder, its configuration."""
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR",
+        help=f"folder of the node's own files (default ./{DEFAULT_STATE})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="TOML file, see deploy/node.toml; the options win over it",
+    )
+    add_log_format(parser)
+
+
+def node_config(arguments: argparse.Namespace) -> Config:
+    """The configuration asked for: a file, the options, or the options over the file."""
+    options = {
+        key: value
+        for key in ("state", "aet", "port")
+        if (value := getattr(arguments, key, None)) is not None
+    }
+    destinations = tuple(Destination.parse(text) for text in getattr(arguments, "destination", ()))
+    if "state" in options:
+        options["state"] = options["state"].resolve()
+    if arguments.config is not None:
+        return load(arguments.config, options=options, destinations=destinations)
+    options.setdefault("state", DEFAULT_STATE.resolve())
+    return Config(**options, destinations=destinations)
+
+
+def add_log_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log-format", choices=["text", "json"],
+        help="default: text at a terminal, else one JSON object a line",
+    )  # fmt: skip
+
+
+def wants_json_logs(arguments: argparse.Namespace) -> bool:
+    chosen = getattr(arguments, "log_format", "text")
+    return not sys.stderr.isatty() if chosen is None else chosen == "json"
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """The options that choose the two networks and what they run on."""
+    parser.add_argument("--lung", default="", metavar="MODEL", help="lung network: name or file")
+    parser.add_argument("--infection", default="", metavar="MODEL", help="infection network")
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
