@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import TypeAlias
 
-from dicom_node.config import Config, Destination, load
+from dicom_node.config import Config, Destination, load, not_a_port
+from dicom_node.errors import UsageError
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -31,10 +32,12 @@ def node_config(arguments: argparse.Namespace) -> Config:
     """The configuration asked for: a file, the options, or the options over the file."""
     options = {
         key: value
-        for key in ("state", "aet", "port")
+        for key in ("state", "aet", "port", "no_destination")
         if (value := getattr(arguments, key, None)) is not None
     }
     destinations = tuple(Destination.parse(text) for text in getattr(arguments, "destination", ()))
+    if options.get("port") == 0:
+        raise UsageError(not_a_port(0))
     if "state" in options:
         options["state"] = options["state"].resolve()
     if arguments.config is not None:

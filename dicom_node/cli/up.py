@@ -1,7 +1,7 @@
 """`cxr-node up`, the whole node on one host; `listen`, `work` and `send`, one part a process."""
 
 import argparse
-import sys
+import logging
 from pathlib import Path
 
 from dicom_node.cli.options import (
@@ -12,6 +12,8 @@ from dicom_node.cli.options import (
     wants_json_logs,
 )
 from dicom_node.config import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE, load
+
+logger = logging.getLogger(__name__)
 
 
 def add(commands: Commands) -> None:
@@ -30,6 +32,10 @@ def add(commands: Commands) -> None:
     up.add_argument(
         "--destination", action="append", default=[], metavar="AET@HOST:PORT",
         help="where results go; may be given more than once",
+    )  # fmt: skip
+    up.add_argument(
+        "--no-destination", action="store_true", default=None,
+        help="results are meant to stay in the spool",
     )  # fmt: skip
     up.set_defaults(command=run)
     for name, what in (
@@ -61,9 +67,13 @@ def _add_part(commands: Commands, name: str, what: str) -> None:
 
 def _run_part(arguments: argparse.Namespace) -> int:
     from dicom_node.cli.parts import Part, run
+    from dicom_node.cli.preflight import check
     from dicom_node.cli.supervisor import stop_on_signals
+    from dicom_node.ops.privacy import keep_private
 
-    part = Part(arguments.part)
+    part, config = Part(arguments.part), load(arguments.config)
     stop = stop_on_signals()
-    run(part, load(arguments.config), stop, lambda: print(f"ready: {part}", file=sys.stderr))
+    keep_private(config)
+    check(config, {part})
+    run(part, config, stop, lambda: logger.info(f"ready: {part}"))
     return 0

@@ -12,9 +12,10 @@ class JobState(StrEnum):
     RECEIVED = "RECEIVED"
     #: A worker holds it, until it reports or its lease ends.
     ANALYZING = "ANALYZING"
-    #: All results are spooled; those that are not there yet wait for the sender.
+    #: All results are spooled; those that are not there yet wait for the sender. The end where
+    #: there is no destination.
     BUILT = "BUILT"
-    #: Every destination has every result or what stands in for it, or there is no destination.
+    #: Every destination has every result or what stands in for it.
     DELIVERED = "DELIVERED"
     #: Not a frontal chest radiograph; the reason says why.
     SKIPPED = "SKIPPED"

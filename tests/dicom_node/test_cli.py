@@ -23,7 +23,7 @@ def test_every_command_has_a_manual(command: str) -> None:
     ("arguments", "said"),
     [
         (["up", "--destination", "PACS"], "is not AET@HOST:PORT"),
-        (["up", "--port", "99999"], "is not between 0 and 65535"),
+        (["up", "--port", "99999"], "is not between 1 and 65535"),
         (["up", "--config", "absent.toml"], "cannot be read"),
         (["listen"], "--config"),
         (["analyze", "absent.dcm", "--out", "out"], "no such file or folder"),
