@@ -59,7 +59,9 @@ def settle(connection: Connection, now: datetime, job_id: int) -> None:
         .where(deliveries.c.job_id == job_id)
         .order_by(deliveries.c.id)
     ).all()
-    if any(row.state == DeliveryState.WAITING for row in results):
+    states = {row.state for row in results}
+    # What was withdrawn went nowhere: of it alone nobody can say that it was delivered.
+    if DeliveryState.WAITING in states or states == {DeliveryState.WITHDRAWN}:
         return
     this = jobs.c.id == job_id
     refusals = [row.reason for row in results if row.state == DeliveryState.REFUSED]

@@ -36,6 +36,8 @@ class DeliveryState(StrEnum):
     REFUSED = "REFUSED"
     #: The destination does not accept its SOP Class; what comes closest is sent instead.
     SUBSTITUTED = "SUBSTITUTED"
+    #: Never to leave: a person has forgotten its destination.
+    WITHDRAWN = "WITHDRAWN"
 
 
 class Event(StrEnum):
@@ -68,6 +70,8 @@ class Event(StrEnum):
     STEPPED_IN = "sent instead of what is not accepted"
     RETURNED = "returned by a sender that vanished"
     MADE_DUE = "made due"
+    WITHDRAWN = "withdrawn before it left"
+    MOVED = "moved to another destination"
 
 
 class IllegalTransition(NodeError):
@@ -98,6 +102,10 @@ DELIVERY_TRANSITIONS = {
     (DeliveryState.WAITING, Event.SUBSTITUTED): DeliveryState.SUBSTITUTED,
     (DeliveryState.WAITING, Event.RETURNED): DeliveryState.WAITING,
     (DeliveryState.WAITING, Event.MADE_DUE): DeliveryState.WAITING,
+    (DeliveryState.RESERVE, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
+    (DeliveryState.WAITING, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
+    (DeliveryState.RESERVE, Event.MOVED): DeliveryState.RESERVE,
+    (DeliveryState.WAITING, Event.MOVED): DeliveryState.WAITING,
 }
 
 

@@ -67,7 +67,7 @@ def test_a_port_in_use_is_named(command: str, tmp_path: Path, taken_port: int) -
     assert_refused(run_cli(command, *options), f"{taken_port}: in use by another program")
 
 
-@pytest.mark.parametrize("command", ["up", "listen", "work", "send"])
+@pytest.mark.parametrize("command", ["up", "send"])
 @pytest.mark.parametrize(
     ("line", "said"),
     [
