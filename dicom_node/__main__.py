@@ -4,6 +4,7 @@ Imports stay inside the commands: `listen --help` must not pay for torch.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -15,6 +16,8 @@ from dicom_node.errors import NodeError, UsageError
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
+#: As a shell says of a program that a closed pipe ended: 128 and SIGPIPE.
+EXIT_CLOSED_PIPE = 141
 
 DESCRIPTION = """\
 A DICOM node beside the PACS: every chest radiograph it is sent comes back, in the same study, as
@@ -33,16 +36,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = arguments.command
     logs.configure(as_json=wants_json_logs(arguments))
     try:
-        return command(arguments)
+        code = command(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return _end_quietly()
     except UsageError as exc:
         for line in str(exc).splitlines():
-            print(f"cxr-node: {line}", file=sys.stderr)
+            logs.say_fault(line)
         return EXIT_USAGE
     except (NodeError, OSError) as exc:
-        print(f"cxr-node: {exc}", file=sys.stderr)
+        logs.say_fault(str(exc))
         return EXIT_FAILURE
     except KeyboardInterrupt:
         return EXIT_FAILURE
+
+
+def _end_quietly() -> int:
+    """Whoever read our output, `head` perhaps, has seen enough."""
+    # What is still in the buffer would fail once more when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_CLOSED_PIPE
 
 
 def build_parser() -> argparse.ArgumentParser:

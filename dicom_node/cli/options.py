@@ -13,8 +13,8 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 DEFAULT_STATE = Path("state")
 
 
-def add_node(parser: argparse.ArgumentParser) -> None:
-    """Which node: its folder, its configuration."""
+def add_node(parser: argparse.ArgumentParser, *, piped: str = "text") -> None:
+    """Which node: its folder, its configuration, its log."""
     parser.add_argument(
         "--state", type=Path, metavar="DIR",
         help=f"folder of the node's own files (default ./{DEFAULT_STATE})",
@@ -25,7 +25,7 @@ def add_node(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TOML file, see deploy/node.toml; the options win over it",
     )
-    add_log_format(parser)
+    add_log_format(parser, piped=piped)
 
 
 def node_config(arguments: argparse.Namespace) -> Config:
@@ -46,16 +46,21 @@ def node_config(arguments: argparse.Namespace) -> Config:
     return Config(**options, destinations=destinations)
 
 
-def add_log_format(parser: argparse.ArgumentParser) -> None:
+def add_log_format(parser: argparse.ArgumentParser, *, piped: str = "text") -> None:
+    """`piped`: the format where nobody looks on and none is asked for."""
+    default = "text" if piped == "text" else f"text at a terminal, else {piped}"
     parser.add_argument(
         "--log-format", choices=["text", "json"],
-        help="default: text at a terminal, else one JSON object a line",
+        help=f"json: one object a line on standard error, nothing else (default: {default})",
     )  # fmt: skip
+    parser.set_defaults(piped_log_format=piped)
 
 
 def wants_json_logs(arguments: argparse.Namespace) -> bool:
-    chosen = getattr(arguments, "log_format", "text")
-    return not sys.stderr.isatty() if chosen is None else chosen == "json"
+    chosen = getattr(arguments, "log_format", None)
+    if chosen is None and not sys.stderr.isatty():
+        chosen = getattr(arguments, "piped_log_format", "text")
+    return bool(chosen == "json")
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:

@@ -180,7 +180,7 @@ class _Child:
 
 
 def _child_main(part: Part, config: Config, json_logs: bool, ready: ProcessEvent) -> None:
-    logs.configure(as_json=json_logs)
+    logs.configure(as_json=json_logs, is_child=True)
     keep_private(config)
     stop = stop_on_signals(orphan_too=True)
     try:

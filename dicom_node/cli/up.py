@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
         " ledger, an embedded broker and a spool folder under --state. Without --config it listens"
         " on 127.0.0.1 only and takes any caller there. Stops cleanly on SIGTERM and Ctrl-C.",
     )
-    add_node(up)
+    add_node(up, piped="json")
     up.add_argument(
         "--port", type=int, metavar="PORT", help="TCP port to listen on (default 11112)"
     )
@@ -61,7 +61,7 @@ def _add_part(commands: Commands, name: str, what: str) -> None:
         f" Passwords belong in {LEDGER_URL_VARIABLE} and {BROKER_URL_VARIABLE}.",
     )
     part.add_argument("--config", type=Path, metavar="FILE", required=True, help="TOML file")
-    add_log_format(part)
+    add_log_format(part, piped="json")
     part.set_defaults(command=_run_part, part=name)
 
 

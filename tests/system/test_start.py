@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -44,8 +45,7 @@ def configured(folder: Path, text: str) -> list[str]:
 def assert_refused(run: "subprocess.CompletedProcess[str]", said: str) -> None:
     assert run.returncode == 2, run.stderr
     (line,) = run.stderr.splitlines()
-    assert said in line
-    assert "started" not in line
+    assert said in json.loads(line)["event"]
     assert run.stdout == ""
 
 
@@ -67,7 +67,6 @@ def test_a_port_in_use_is_named(command: str, tmp_path: Path, taken_port: int) -
     assert_refused(run_cli(command, *options), f"{taken_port}: in use by another program")
 
 
-@pytest.mark.parametrize("command", ["up", "send"])
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -82,13 +81,14 @@ def test_a_port_in_use_is_named(command: str, tmp_path: Path, taken_port: int) -
     ],
     ids=["state", "spool", "no ledger", "database", "role", "password", "vhost", "scheme"],
 )
-def test_what_only_a_person_can_change_ends_the_start(
-    command: str, line: str, said: str, tmp_path: Path
-) -> None:
-    run = run_cli(
-        command, *configured(tmp_path, f"{KEPT_HERE}\n{line}".replace("FOLDER", str(tmp_path)))
-    )
-    assert_refused(run, said)
+def test_what_only_a_person_can_change_ends_the_start(line: str, said: str, tmp_path: Path) -> None:
+    options = configured(tmp_path, f"{KEPT_HERE}\n{line}".replace("FOLDER", str(tmp_path)))
+    assert_refused(run_cli("send", *options), said)
+
+
+def test_the_whole_node_looks_before_any_part_begins(tmp_path: Path) -> None:
+    options = configured(tmp_path, f'{KEPT_HERE}\n[ledger]\nurl = "{POSTGRES}_absent"')
+    assert_refused(run_cli("up", *options), "does not exist")
 
 
 @pytest.mark.parametrize("command", ["up", "work"])
@@ -134,6 +134,15 @@ def test_results_that_stay_here_are_built_and_not_called_delivered(tmp_path: Pat
         status = run_cli("status", "--state", str(state))
         assert "1 without a destination" in status.stdout
         assert json.loads(run_cli("status", "--json", "--state", str(state)).stdout)["kept"] == 1
+
+
+def test_every_line_of_a_node_is_json_from_start_to_end(tmp_path: Path) -> None:
+    with RunningNode(tmp_path / "state") as node:
+        send([as_dicom(draw(Kind.LATERAL, rows=382, columns=318))], "127.0.0.1", node.port)
+        os.kill(node.pid_of("work"), signal.SIGABRT)
+        assert node.wait_for_log(lambda line: '"a part died"' in line, 30)
+    events = [json.loads(line)["event"] for line in node.log]
+    assert events[-1] == "stopped the node"
 
 
 def modes(folder: Path) -> dict[str, int]:
