@@ -27,7 +27,7 @@ def test_every_command_has_a_manual(command: str) -> None:
         (["up", "--config", "absent.toml"], "cannot be read"),
         (["listen"], "--config"),
         (["analyze", "absent.dcm", "--out", "out"], "no such file or folder"),
-        (["analyze", ".", "--out", "out", "--lung", "unet-nothing"], "no lung network called"),
+        (["analyze", __file__, "--out", "out", "--lung", "unet-nothing"], "no lung network called"),
         (["analyze", ".", "--out", "out", "--outputs", "SEG,PDF"], "'PDF' is not one of SEG, SR"),
         (["nothing"], "invalid choice"),
     ],
