@@ -97,11 +97,16 @@ def pipeline_of(config: Config) -> str:
     return pipeline_id(config.lung_model, config.infection_model)
 
 
+def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]:
+    """The three places where state is, of which the ledger is the truth."""
+    spool = Spool(config.spool, group_access=config.group_access)
+    return spool, wait_for_ledger(config, stop), open_queues(config)
+
+
 def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.listener import Listener
 
-    spool, ledger = Spool(config.spool), wait_for_ledger(config, stop)
-    queues = open_queues(config)
+    spool, ledger, queues = _open(config, stop)
     listener = Listener(config, spool, ledger, queues, pipeline_of(config))
     listener.start()
     ready()
@@ -118,8 +123,7 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
     from sr_writer.warmup import warm_up
 
     engine = load_networks(config.lung_model, config.infection_model, config.device)
-    spool, ledger = Spool(config.spool), wait_for_ledger(config, stop)
-    queues = open_queues(config)
+    spool, ledger, queues = _open(config, stop)
     warm_up()
     # What torch and highdicom have made by now stays: the collector need not walk it for each job.
     gc.collect()
@@ -143,8 +147,7 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
 def _send(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.sender import Sender
 
-    spool, ledger = Spool(config.spool), wait_for_ledger(config, stop)
-    queues = open_queues(config)
+    spool, ledger, queues = _open(config, stop)
     with _recovered(config, Part.SEND, spool, ledger, queues, stop) as owner:
         name_orphans(config, ledger)
         ready()
