@@ -78,6 +78,8 @@ class Config:
     spool: Path = Path()  #: default: state/spool; on several hosts a shared mount
     callers: tuple[Caller, ...] = ()  #: empty: anyone, and then only on the loopback address
     destinations: tuple[Destination, ...] = ()
+    no_destination: bool = False  #: meant so: results stay in the spool
+    group_access: bool = False  #: the group may read and write the node's files: a shared mount
     reports: Reports = Reports()
     lung_model: str = ""  #: name or path of the lung network; default: the shipped one
     infection_model: str = ""
@@ -136,7 +138,8 @@ def load(
 
 def _config_values(tables: Tables, folder: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     node = tables.one("node", {"aet": str, "host": str, "port": int, "state": str,
-                               "max_associations": int})  # fmt: skip
+                               "max_associations": int, "no_destination": bool,
+                               "group_access": bool})  # fmt: skip
     ledger = tables.one("ledger", {"url": str})
     broker = tables.one("broker", {"url": str, "queue_prefix": str})
     spool = tables.one("spool", {"folder": str})
@@ -149,6 +152,8 @@ def _config_values(tables: Tables, folder: Path, environ: Mapping[str, str]) -> 
     tables.finish()
     if "state" not in node and not tables.faults:
         tables.faults.append("[node] state is missing: the folder for the node's own files")
+    if node.get("port") == 0:
+        tables.faults.append(f"[node] {not_a_port(0)}")
     values: dict[str, Any] = dict(node)
     values["state"] = folder / node.get("state", "")
     if "folder" in spool:
@@ -178,8 +183,9 @@ def _destination(entry: Mapping[str, Any], faults: list[str]) -> Destination:
 
 def _faults(config: Config) -> list[str]:
     faults = [f"this node's AE title: {fault}" for fault in _aet_faults(config.aet)]
+    # 0, any free port, is for those who can ask which: `load` and the command line refuse it.
     if not 0 <= config.port <= 65535:
-        faults.append(f"port {config.port} is not between 0 and 65535")
+        faults.append(not_a_port(config.port))
     if config.max_associations < 1:
         faults.append("max_associations must be at least 1")
     if config.lease_s < 1:
@@ -198,6 +204,8 @@ def _faults(config: Config) -> list[str]:
     for destination in config.destinations:
         faults += [f"destination {destination.name!r}: {fault}"
                    for fault in _destination_faults(destination)]  # fmt: skip
+    if config.destinations and config.no_destination:
+        faults.append("no_destination and a destination contradict each other: drop one")
     faults += _doubles("destination", [destination.name for destination in config.destinations])
     return faults
 
@@ -210,10 +218,14 @@ def _doubles(kind: str, names: list[str]) -> list[str]:
 def _destination_faults(destination: Destination) -> list[str]:
     faults = _aet_faults(destination.aet)
     if not 1 <= destination.port <= 65535:
-        faults.append(f"port {destination.port} is not between 1 and 65535")
+        faults.append(not_a_port(destination.port))
     if not destination.host:
         faults.append("host is empty")
     return faults
+
+
+def not_a_port(port: int) -> str:
+    return f"port {port} is not between 1 and 65535"
 
 
 def _aet_faults(aet: str) -> list[str]:

@@ -3,24 +3,55 @@
 Modules log a past-tense sentence and give ids and UIDs as `extra`; never a patient's name or ID.
 """
 
+import atexit
 import json
 import logging
+import os
 import sys
+import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import Any
+from types import TracebackType
+from typing import Any, TextIO
 
 #: What logging itself puts on a record; everything else came as `extra`.
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+#: They speak only when something is wrong; pynetdicom and pydicom repeat what we log, and warnings
+#: quote what is in a header, which may be a patient's name.
+_LIBRARIES = ("pynetdicom", "pydicom", "highdicom", "alembic", "kombu", "amqp", "py.warnings")
+#: Ends the wrapping of what others write to standard error.
+_LAST_LINE = "\x04 end of standard error\n"
+
+logger = logging.getLogger(__package__)
 
 
-def configure(*, as_json: bool, level: int = logging.INFO) -> None:
-    """Send this process's log lines to standard error."""
+def configure(*, as_json: bool, is_child: bool = False, level: int = logging.INFO) -> None:
+    """Send this process's log lines to standard error.
+
+    As JSON, nothing else gets there: what C libraries or a child write is wrapped. A child leaves
+    that to its parent, so that the last words of one that crashes are not lost with it.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if as_json else TextLines())
+    if as_json and not is_child:
+        _let_only_json_through(handler)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Libraries speak only when something is wrong; pynetdicom and pydicom repeat what we log.
-    for name in ("pynetdicom", "pydicom", "highdicom", "alembic", "kombu", "amqp"):
+    for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda thrown: _log_uncaught(
+        thrown.exc_type, thrown.exc_value, thrown.exc_traceback
+    )
+
+
+def say_fault(text: str) -> None:
+    """What ends a command, for the person who gave it; an event where logs are JSON."""
+    (handler,) = logging.getLogger().handlers
+    if isinstance(handler.formatter, JsonLines):
+        logger.error(text)
+    else:
+        print(f"cxr-node: {text}", file=sys.stderr)
 
 
 class JsonLines(logging.Formatter):
@@ -48,6 +79,58 @@ class TextLines(logging.Formatter):
         extra = "".join(f"  {key}={_short(value)}" for key, value in _extra(record).items())
         text = f"{at} {level}{record.getMessage()}{extra}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def _let_only_json_through(handler: "logging.StreamHandler[TextIO]") -> None:
+    """Give `handler` standard error, and everybody else a pipe whose lines it is handed."""
+    number = sys.stderr.fileno()
+    sys.stderr.flush()
+    true_end = os.dup(number)
+    read_end, write_end = os.pipe()
+    os.dup2(write_end, number)
+    handler.setStream(os.fdopen(true_end, "w", encoding="utf-8", buffering=1))
+    wrapper = threading.Thread(target=_wrap, args=(read_end, handler), name="stderr", daemon=True)
+    wrapper.start()
+
+    def give_back() -> None:
+        sys.stderr.flush()
+        os.dup2(true_end, number)
+        # Not the pipe's end: a helper process of multiprocessing may hold it for longer.
+        os.write(write_end, f"\n{_LAST_LINE}".encode())
+        wrapper.join(1.0)
+
+    atexit.register(give_back)
+
+
+def _wrap(read_end: int, handler: "logging.StreamHandler[TextIO]") -> None:
+    with os.fdopen(read_end, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if line == _LAST_LINE:
+                return
+            if not line.strip():
+                continue
+            if _is_object(line):
+                with handler.lock or nullcontext():
+                    handler.stream.write(line)
+                continue
+            # A library's, or the last words of a child that crashed.
+            said = {"name": "stderr", "levelno": logging.WARNING, "levelname": "WARNING"}
+            handler.handle(logging.makeLogRecord(said | {"msg": line.strip()}))
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return text.startswith("{") and isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> None:
+    if not issubclass(kind, (KeyboardInterrupt, SystemExit)):
+        exc_info = (kind, error or kind(), traceback)
+        logger.critical("ended by an unexpected error", exc_info=exc_info)
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:

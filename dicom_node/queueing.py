@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import kombu
+from amqp.exceptions import AccessRefused, NotAllowed
 
 from dicom_node import embedded_broker
 from dicom_node.backoff import backoff_s
@@ -145,6 +146,21 @@ class Queues:
                 extra = {"queue": queue, "reason": repr(exc), "retry_in_s": wait_s}
                 logger.warning("lost the broker", extra=extra)
                 stop.wait(wait_s)
+
+    def check(self) -> None:
+        """Try the broker once; UsageError where it refuses us, BrokerUnavailable where it is away.
+
+        The difference is whether to wait: a password does not become right by itself.
+        """
+        try:
+            self._connect(heartbeat_s=0).release()
+        except (AccessRefused, NotAllowed) as exc:
+            raise UsageError(f"the broker refuses this user or virtual host: {exc}") from exc
+        except KeyError as exc:
+            # kombu's answer to a scheme that it has no transport for.
+            raise UsageError("the broker's URL must begin with amqp://") from exc
+        except Exception as exc:
+            raise BrokerUnavailable(f"the broker did not answer: {exc!r}") from exc
 
     def close(self) -> None:
         with self._lock:

@@ -23,8 +23,9 @@ LEFTOVER_AGE = timedelta(hours=1)
 #: PS3.5 9.1: a UID has at most 64 characters.
 _UID_LENGTH = 64
 _UNSAFE = re.compile(r"[^0-9A-Za-z.-]")
-#: Patient data: for the node's own user alone.
-_FOLDER_MODE = 0o700
+#: Patient data: for the node's own user alone, or for its group too. (folder, file)
+_PRIVATE = (0o700, 0o600)
+_GROUP_TOO = (0o770, 0o660)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,12 @@ class StoredFile:
 class Spool:
     """Keeps files under names made from their UID and content; storing twice is storing once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, group_access: bool = False) -> None:
         self._root = root.absolute()
         self._temporary = self._root / "tmp"
+        self._folder_mode, self._file_mode = _GROUP_TOO if group_access else _PRIVATE
         with _as_unavailable(f"spool {self._root}"):
-            _make_folder(self._temporary)
+            _make_folder(self._temporary, self._folder_mode)
 
     def store_received(self, sop_instance_uid: str, content: bytes) -> StoredFile:
         """Keep an instance exactly as it came; when this returns, it survives a power cut."""
@@ -123,10 +125,11 @@ class Spool:
             # First, so that nothing is made where the spool's mount is away.
             descriptor, name = tempfile.mkstemp(dir=self._temporary)
             try:
-                _make_folder(path.parent)
+                _make_folder(path.parent, self._folder_mode)
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(content)
                     file.flush()
+                    os.fchmod(descriptor, self._file_mode)
                     os.fsync(descriptor)
                 Path(name).rename(path)
             except BaseException:
@@ -152,12 +155,12 @@ def _modified(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, mode: int) -> None:
     """Make it and its parents, each durable in its own parent."""
     if folder.is_dir():
         return
-    _make_folder(folder.parent)
-    folder.mkdir(_FOLDER_MODE, exist_ok=True)
+    _make_folder(folder.parent, mode)
+    folder.mkdir(mode, exist_ok=True)
     _sync_folder(folder.parent)
 
 

@@ -21,7 +21,7 @@ DOORS = {
     "reportlab": ("sr_writer/page.py",),
 }  # fmt: skip
 #: The only places of dicom_node that may join the three packages.
-JOINTS = ("dicom_node/worker/", "dicom_node/commands/")
+JOINTS = ("dicom_node/worker/", "dicom_node/cli/")
 
 
 def sources(package: str) -> list[Path]:

@@ -31,6 +31,7 @@ class RunningNode:
             *(sys.executable, "-m", "dicom_node", "up", "--log-format", "json"),
             *("--state", str(state), "--port", str(self.port)),
             *(part for destination in destinations for part in ("--destination", destination)),
+            *(() if destinations else ("--no-destination",)),
         ]
         self._changed = threading.Condition()
         self._ended = False

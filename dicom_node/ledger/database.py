@@ -1,5 +1,6 @@
 """One engine for SQLite and PostgreSQL: the URL decides, every failure is LedgerUnavailable."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,11 +37,12 @@ class Database:
     def open(cls, url: str, clock: Clock = utc_now) -> Self:
         """Open the ledger, made or migrated if need be.
 
-        Raises LedgerUnavailable, or UsageError where the URL or the ledger's version is not ours.
+        Raises LedgerUnavailable, or UsageError where waiting would not help: the URL or the
+        ledger's version is not ours, or the server does not know user, password or database.
         """
         engine = _engine(_parsed(url))
         try:
-            with _as_unavailable():
+            with _as_unavailable(), _as_usage_error():
                 migrate(engine)
         except BaseException:
             engine.dispose()
@@ -112,6 +114,26 @@ def _begin_sqlite(connection: Connection) -> None:
 
 #: What says that our statement is wrong, not that the database is away.
 _BUGS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
+
+
+#: What SQLite and PostgreSQL (libpq hands on its words alone, no SQLSTATE) say when they are there
+#: but were asked for something that they do not have.
+_WRONG_ADDRESS = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry"
+    r"|(?:database|role) \S+ does not exist|permission denied"
+    r"|unable to open database file|file is not a database|readonly database"
+)
+
+
+@contextmanager
+def _as_usage_error() -> Iterator[None]:
+    try:
+        yield
+    except exc.DBAPIError as error:
+        reason = str(error.orig).partition("\n")[0]
+        if _WRONG_ADDRESS.search(reason):
+            raise UsageError(f"the ledger cannot be opened: {reason}") from error
+        raise
 
 
 @contextmanager

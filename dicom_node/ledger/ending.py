@@ -60,7 +60,11 @@ def settle(connection: Connection, now: datetime, job_id: int) -> None:
         .where(deliveries.c.job_id == job_id)
         .order_by(deliveries.c.id)
     ).all()
-    if any(row.state in (DeliveryState.WAITING, DeliveryState.DAMAGED) for row in results):
+    states = {row.state for row in results}
+    # What was withdrawn went nowhere: of it alone nobody can say that it was delivered.
+    if states & {DeliveryState.WAITING, DeliveryState.DAMAGED} or states == {
+        DeliveryState.WITHDRAWN
+    }:
         return
     this = jobs.c.id == job_id
     missing = (DeliveryState.REFUSED, DeliveryState.DEAD)

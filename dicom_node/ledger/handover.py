@@ -30,14 +30,18 @@ class HandOver(Database):
             return _record(connection, now, job, built, routes)
 
     def built(self, job_id: int, owner: str, built: Built, routes: Routes) -> list[int]:
-        """These are the last; the job ends when all it has handed over has got there."""
+        """These are the last; the job ends when all it has handed over has got there.
+
+        Without any route it stays BUILT: nobody has been sent anything.
+        """
         now = self._clock()
         with self._write() as connection:
             job = end(connection, now, job_id, owner, Event.BUILT, reason=None)
             output_ids = _record(connection, now, job, built, routes)
             # Those as well that were found damaged after they had been built again just now.
             _mend(connection, now, deliveries.c.job_id == job_id)
-            settle(connection, now, job_id)
+            if routes:
+                settle(connection, now, job_id)
             return output_ids
 
     def skipped(

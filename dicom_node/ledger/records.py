@@ -126,12 +126,31 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A job that ended without a result, and why."""
+    """A job that ended FAILED, and why."""
 
     sop_instance_uid: str
     at: datetime
-    state: JobState  #: FAILED or SKIPPED
     reason: str
+    event: str  #: what ended it: one of `Event`
+    error: str  #: name of the exception, where one did; else empty
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Instances that were not to be analysed, by reason."""
+
+    reason: str
+    count: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationRecord:
+    """What the ledger holds of one destination."""
+
+    name: str
+    counts: Mapping[DeliveryState, int]  #: deliveries; only states that occur
+    last_delivered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +167,10 @@ class Summary:
     """The health of the node at a glance."""
 
     counts: Mapping[JobState, int]  #: every state, 0 too
+    kept: int  #: of those BUILT: without a destination, the results stay in the spool
     oldest_waiting_age_s: float | None  #: of what no worker has finished; None: nothing waits
     deliveries_waiting: Mapping[str, int]  #: destination to count, only where some wait
+    oldest_delivery_age_s: Mapping[str, float]  #: the same destinations: since it was received
     substitutions: tuple[Substitution, ...]  #: newest first
+    skipped: tuple[Skipped, ...]  #: the most frequent reason first
     failures: tuple[Failure, ...]  #: newest first

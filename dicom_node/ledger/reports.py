@@ -1,16 +1,24 @@
 """What people and metrics ask the ledger: one job's history, and the health of the whole."""
 
+import re
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
 from dicom_node.ledger.database import Database
-from dicom_node.ledger.records import Entry, Failure, Substitution, Summary
+from dicom_node.ledger.records import Entry, Failure, Skipped, Substitution, Summary
 from dicom_node.ledger.schema import deliveries, events, jobs
-from dicom_node.ledger.states import DeliveryState, JobState
+from dicom_node.ledger.states import DeliveryState, Event, JobState
 
 #: How many failures a summary names.
 LAST_FAILURES = 10
+#: How many reasons for skipping.
+SKIP_REASONS = 10
+#: What ends a job FAILED.
+_FAILING = (Event.FAILED, Event.GIVEN_UP, Event.NOT_ALL_DELIVERED)
+#: Of a traceback in an event's detail, the exception: the first line that is not indented.
+_TRACEBACK = "Traceback (most recent call last):"
+_RAISED = re.compile(r"^(?:\w+\.)*(\w+)(?::|$)", re.MULTILINE)
 
 
 class Reports(Database):
@@ -24,12 +32,16 @@ class Reports(Database):
             return [Entry(**row._asdict()) for row in connection.execute(query)]
 
     def summary(self) -> Summary:
+        now = self._clock()
         with self._read() as connection:
             return Summary(
                 counts=_counts(connection),
-                oldest_waiting_age_s=_oldest_waiting_age_s(connection, self._clock()),
+                kept=_kept(connection),
+                oldest_waiting_age_s=_oldest_waiting_age_s(connection, now),
                 deliveries_waiting=_deliveries_waiting(connection),
+                oldest_delivery_age_s=_oldest_delivery_age_s(connection, now),
                 substitutions=_substitutions(connection),
+                skipped=_skipped(connection),
                 failures=_failures(connection),
             )
 
@@ -38,6 +50,12 @@ def _counts(connection: Connection) -> dict[JobState, int]:
     query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
     counted: dict[str, int] = dict(connection.execute(query).all())
     return {state: counted.get(state, 0) for state in JobState}
+
+
+def _kept(connection: Connection) -> int:
+    routed = select(deliveries.c.id).where(deliveries.c.job_id == jobs.c.id).exists()
+    query = select(func.count()).select_from(jobs).where(jobs.c.state == JobState.BUILT, ~routed)
+    return connection.execute(query).scalar_one()
 
 
 def _oldest_waiting_age_s(connection: Connection, now: datetime) -> float | None:
@@ -56,6 +74,20 @@ def _deliveries_waiting(connection: Connection) -> dict[str, int]:
     return dict(connection.execute(query).all())
 
 
+def _oldest_delivery_age_s(connection: Connection, now: datetime) -> dict[str, float]:
+    """Since the radiograph came: what a reader has been waiting."""
+    query = (
+        select(deliveries.c.destination, func.min(jobs.c.received_at))
+        .join(jobs, deliveries.c.job_id == jobs.c.id)
+        .where(deliveries.c.state == DeliveryState.WAITING)
+        .group_by(deliveries.c.destination)
+        .order_by(deliveries.c.destination)
+    )
+    return {
+        name: max(0.0, (now - oldest).total_seconds()) for name, oldest in connection.execute(query)
+    }
+
+
 def _substitutions(connection: Connection) -> tuple[Substitution, ...]:
     last_at = func.max(deliveries.c.updated_at)
     query = (
@@ -67,11 +99,45 @@ def _substitutions(connection: Connection) -> tuple[Substitution, ...]:
     return tuple(Substitution(*row) for row in connection.execute(query))
 
 
-def _failures(connection: Connection) -> tuple[Failure, ...]:
-    ended = jobs.c.state.in_([JobState.FAILED, JobState.SKIPPED])
-    query = select(jobs.c.sop_instance_uid, jobs.c.updated_at, jobs.c.state, jobs.c.reason)
-    newest = query.where(ended).order_by(jobs.c.updated_at.desc(), jobs.c.id.desc())
-    return tuple(
-        Failure(row.sop_instance_uid, row.updated_at, JobState(row.state), row.reason or "")
-        for row in connection.execute(newest.limit(LAST_FAILURES))
+def _skipped(connection: Connection) -> tuple[Skipped, ...]:
+    count, last_at = func.count(), func.max(jobs.c.updated_at)
+    query = (
+        select(jobs.c.reason, count, last_at)
+        .where(jobs.c.state == JobState.SKIPPED)
+        .group_by(jobs.c.reason)
+        .order_by(count.desc(), last_at.desc())
+        .limit(SKIP_REASONS)
     )
+    return tuple(
+        Skipped(reason or "", number, at) for reason, number, at in connection.execute(query)
+    )
+
+
+def _failures(connection: Connection) -> tuple[Failure, ...]:
+    query = select(jobs.c.id, jobs.c.sop_instance_uid, jobs.c.updated_at, jobs.c.reason)
+    newest = (
+        query.where(jobs.c.state == JobState.FAILED)
+        .order_by(jobs.c.updated_at.desc(), jobs.c.id.desc())
+        .limit(LAST_FAILURES)
+    )
+    return tuple(
+        Failure(row.sop_instance_uid, row.updated_at, row.reason or "",
+                *_how_it_failed(connection, row.id))
+        for row in connection.execute(newest).all()
+    )  # fmt: skip
+
+
+def _how_it_failed(connection: Connection, job_id: int) -> tuple[str, str]:
+    """The event that ended the job, and the name of the exception behind it."""
+    query = (
+        select(events.c.event, events.c.detail)
+        .where(events.c.job_id == job_id, events.c.event.in_(_FAILING))
+        .order_by(events.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return "", ""
+    _, found, said = row.detail.rpartition(_TRACEBACK)
+    raised = _RAISED.search(said) if found else None
+    return row.event, raised[1] if raised else ""

@@ -12,9 +12,10 @@ class JobState(StrEnum):
     RECEIVED = "RECEIVED"
     #: A worker holds it, until it reports or its lease ends.
     ANALYZING = "ANALYZING"
-    #: All results are spooled; those that are not there yet wait for the sender.
+    #: All results are spooled; those that are not there yet wait for the sender. The end where
+    #: there is no destination.
     BUILT = "BUILT"
-    #: Every destination has every result or what stands in for it, or there is no destination.
+    #: Every destination has every result or what stands in for it.
     DELIVERED = "DELIVERED"
     #: Not a frontal chest radiograph; the reason says why.
     SKIPPED = "SKIPPED"
@@ -39,6 +40,8 @@ class DeliveryState(StrEnum):
     DAMAGED = "DAMAGED"
     #: Its file is not what was built, and cannot be built again.
     DEAD = "DEAD"
+    #: Never to leave: a person has forgotten its destination.
+    WITHDRAWN = "WITHDRAWN"
 
 
 class Event(StrEnum):
@@ -76,6 +79,9 @@ class Event(StrEnum):
     DAMAGED = "found damaged, to be built again"
     REBUILT = "built again"
     LOST = "damaged, and not to be built again"
+
+    WITHDRAWN = "withdrawn before it left"
+    MOVED = "moved to another destination"
 
     # Both.
     REQUEUED = "to be delivered again, as a person asked"
@@ -121,6 +127,10 @@ DELIVERY_TRANSITIONS = {
     (DeliveryState.DAMAGED, Event.LOST): DeliveryState.DEAD,
     (DeliveryState.REFUSED, Event.REQUEUED): DeliveryState.WAITING,
     (DeliveryState.DEAD, Event.REQUEUED): DeliveryState.WAITING,
+    (DeliveryState.RESERVE, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
+    (DeliveryState.WAITING, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
+    (DeliveryState.RESERVE, Event.MOVED): DeliveryState.RESERVE,
+    (DeliveryState.WAITING, Event.MOVED): DeliveryState.WAITING,
 }
 
 

@@ -2,52 +2,120 @@
 
 import dataclasses
 import json
-from datetime import datetime
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from dicom_node.config import Config
 from dicom_node.errors import NodeError
-from dicom_node.ledger import Ledger, Summary
+from dicom_node.ledger import JobState, Ledger, Summary
+from dicom_node.ops.remedies import remedy
+from dicom_node.ops.running import Running, last_run
 
 _SQLITE = "sqlite:///"
 
 
 def show_status(config: Config, *, as_json: bool) -> int:
     """Print what the ledger knows; 0."""
-    url = config.ledger_url
-    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
-        raise NodeError(f"{config.state}: no ledger here; has the node run with this --state?")
-    ledger = Ledger.open(url)
+    ledger = open_existing(config)
     try:
         summary = ledger.summary()
     finally:
         ledger.close()
-    print(json.dumps(dataclasses.asdict(summary), default=_json, indent=2) if as_json
-          else as_text(summary))  # fmt: skip
+    running, known = last_run(config.state), known_destinations(config)
+    print(_document(summary, running, known) if as_json else as_text(summary, running, known))
     return 0
 
 
-def as_text(summary: Summary) -> str:
+def open_existing(config: Config) -> Ledger:
+    """The node's ledger; NodeError where it has none, which is not the moment to make one."""
+    url = config.ledger_url
+    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+        raise NodeError(f"{config.state}: no ledger here; has the node run with this --state?")
+    return Ledger.open(url)
+
+
+def known_destinations(config: Config) -> tuple[str, ...] | None:
+    """Names of the destinations configured, or that `up` was given here; None: nobody says."""
+    if config.sources:
+        return tuple(destination.name for destination in config.destinations)
+    running = last_run(config.state)
+    return None if running is None else running.destinations
+
+
+def as_text(
+    summary: Summary, running: Running | None = None, known: Collection[str] | None = None
+) -> str:
     """The summary for a person, widest question first."""
-    lines = ["instances"]
-    lines += [f"  {state:<10} {count:>7}" for state, count in summary.counts.items()]
+    return "\n".join(_lines(summary, running, known))
+
+
+def _lines(
+    summary: Summary, running: Running | None, known: Collection[str] | None
+) -> Iterator[str]:
+    yield f"node: {_running(running)}"
+    yield "instances"
+    for state, count in summary.counts.items():
+        kept = state is JobState.BUILT and summary.kept
+        note = f"  {summary.kept} without a destination: results are in the spool" if kept else ""
+        yield f"  {state:<10} {count:>7}{note}"
     age = summary.oldest_waiting_age_s
-    lines.append(f"oldest waiting: {'none' if age is None else f'{age:.0f} s'}")
-    lines.append("deliveries waiting")
-    waiting = summary.deliveries_waiting
-    lines += [f"  {name:<30} {count:>7}" for name, count in waiting.items()] or ["  none"]
-    lines.append("not accepted by a destination")
-    lines += [
-        f"  {one.what} ({one.count} so far, last {one.last_at:%Y-%m-%d %H:%M:%S})"
-        for one in summary.substitutions
-    ] or ["  none"]
-    lines.append("last failures")
-    lines += [
-        f"  {failure.at:%Y-%m-%d %H:%M:%S} {failure.state} {failure.sop_instance_uid}\n"
-        f"    {failure.reason}"
-        for failure in summary.failures
-    ] or ["  none"]
-    return "\n".join(lines)
+    yield f"oldest waiting for a worker: {'none' if age is None else _age(age)}"
+    yield "deliveries waiting"
+    if known is not None and not known:
+        yield "  no destination: results stay in the spool"
+    for name, count in summary.deliveries_waiting.items():
+        yield f"  {name:<30} {count:>7}  oldest {_age(summary.oldest_delivery_age_s[name])}"
+        if known is not None and name not in known:
+            yield f"    not configured: cxr-node destinations move {name!r} NEW, or forget {name!r}"
+    if not summary.deliveries_waiting:
+        yield "  none"
+    yield "not accepted by a destination"
+    for one in summary.substitutions:
+        yield f"  {one.what} ({one.count} so far, last {_at(one.last_at)})"
+    if not summary.substitutions:
+        yield "  none"
+    yield "skipped, by reason"
+    for skip in summary.skipped:
+        yield f"  {skip.count:>7}  {skip.reason} (last {_at(skip.last_at)})"
+    if others := summary.counts[JobState.SKIPPED] - sum(skip.count for skip in summary.skipped):
+        yield f"  {others:>7}  other reasons"
+    if not summary.skipped:
+        yield "  none"
+    yield "last failures"
+    for failure in summary.failures:
+        yield f"  {_at(failure.at)} {failure.sop_instance_uid}"
+        yield f"    {failure.reason}"
+        yield f"    to do: {remedy(failure)}"
+    if not summary.failures:
+        yield "  none"
+
+
+def _running(running: Running | None) -> str:
+    if running is None:
+        return "nothing is known of an `up` on this state folder"
+    where = f"{running.aet} on {running.host}:{running.port}"
+    state = "running" if running.is_alive else "not running; the last was"
+    return f"{state}, pid {running.pid}, {where}, since {running.since}"
+
+
+def _document(summary: Summary, running: Running | None, known: Collection[str] | None) -> str:
+    document = dataclasses.asdict(summary)
+    document["node"] = None if running is None else dataclasses.asdict(running)
+    document["destinations"] = known
+    document["failures"] = [
+        dataclasses.asdict(failure) | {"remedy": remedy(failure)} for failure in summary.failures
+    ]
+    return json.dumps(document, default=_json, indent=2)
+
+
+def _age(seconds: float) -> str:
+    """`12 s`, `0:03:05`, `2 days, 1:00:00`."""
+    return f"{seconds:.0f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
+
+
+def _at(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S}"
 
 
 def _json(value: object) -> str:

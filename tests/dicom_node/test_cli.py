@@ -23,11 +23,11 @@ def test_every_command_has_a_manual(command: str) -> None:
     ("arguments", "said"),
     [
         (["up", "--destination", "PACS"], "is not AET@HOST:PORT"),
-        (["up", "--port", "99999"], "is not between 0 and 65535"),
+        (["up", "--port", "99999"], "is not between 1 and 65535"),
         (["up", "--config", "absent.toml"], "cannot be read"),
         (["listen"], "--config"),
         (["analyze", "absent.dcm", "--out", "out"], "no such file or folder"),
-        (["analyze", ".", "--out", "out", "--lung", "unet-nothing"], "no lung network called"),
+        (["analyze", __file__, "--out", "out", "--lung", "unet-nothing"], "no lung network called"),
         (["analyze", ".", "--out", "out", "--outputs", "SEG,PDF"], "'PDF' is not one of SEG, SR"),
         (["nothing"], "invalid choice"),
     ],
@@ -51,8 +51,8 @@ def test_status_of_a_folder_without_a_ledger_is_a_failure(tmp_path: Path) -> Non
 
 def test_the_listener_starts_without_torch() -> None:
     code = (
-        "import sys, dicom_node.listener, dicom_node.commands.parts as parts\n"
-        "from dicom_node.commands.networks import pipeline_id\n"
+        "import sys, dicom_node.listener, dicom_node.cli.parts as parts\n"
+        "from dicom_node.cli.networks import pipeline_id\n"
         "pipeline_id('', '')\n"
         "print([name for name in ('torch', 'highdicom', 'skimage') if name in sys.modules])"
     )

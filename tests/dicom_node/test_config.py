@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.commands.parts import pipeline_of
+from dicom_node.cli.parts import pipeline_of
 from dicom_node.config import Caller, Config, Destination, Reports, load
 from dicom_node.delivery.profiles import PRESETS, STANDARD, Profile
 from dicom_node.errors import ConfigError, UsageError
@@ -101,6 +101,8 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
         outputs = "SC"
         [reports]
         failed = 1
+        [worker]
+        lease_s = "120"
         """,
     )
     with pytest.raises(ConfigError) as caught:
@@ -108,15 +110,42 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
     message = str(caught.value)
     for fault in (
         "[node] prot is not a known key",
-        "[node] port must be of type int",
-        "[nodes] is not a known section",
+        "[node] port must be a whole number",
+        "[nodes] is not a known section: did you mean node?",
         "[[destination]] number 1 host is missing",
         "[[destination]] number 1 port is missing",
         "destination 'old': preset 'olde' is not one of standard, ohif",
-        "[[destination]] number 2 outputs must be of type list",
-        "[reports] failed must be of type bool",
+        "[[destination]] number 2 outputs must be a list in brackets",
+        "[reports] failed must be true or false",
+        "[worker] lease_s must be a number of seconds",
     ):
         assert fault in message
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('hots = "0.0.0.0"', "[node] hots is not a known key: did you mean host?"),
+        ('ae_title = "X"', "[node] ae_title is not a known key"),
+        ("port = 70000", "port 70000 is not between 1 and 65535"),
+        ("port = 0", "port 0 is not between 1 and 65535"),
+        ('aet = "A\\\\B"', "has a character that is not allowed"),
+        ("[worker]\nlease_s = 0", "[worker] lease_s must be a number of seconds greater than 0"),
+        ("[worker]\nlease_s = inf", "[worker] lease_s must be a number of seconds greater than 0"),
+        ("[worker]\nlease_s = true", "[worker] lease_s must be a number of seconds"),
+    ],
+)
+def test_a_fault_of_a_key_says_what_it_should_be(tmp_path: Path, line: str, fault: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, f'[node]\nstate = "s"\n{line}\n'), environ={})
+    (said,) = caught.value.faults
+    assert fault in said
+
+
+def test_a_key_that_is_already_there_is_not_what_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, '[node]\nstate = "s"\nhost = "127.0.0.1"\nhots = "x"\n'), environ={})
+    assert "did you mean" not in str(caught.value)
 
 
 def test_options_win_over_the_file_and_destinations_add_to_its_own(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 
-from dicom_node.commands.networks import load_networks
+from dicom_node.cli.networks import load_networks
 from dicom_node.config import Destination, Reports
 from dicom_node.delivery.profiles import PRESETS, STANDARD, Profile
 from dicom_node.demo.phantom import Kind, draw
@@ -287,7 +287,7 @@ def test_an_error_nobody_knows_is_reported_when_it_has_repeated(bench: Bench) ->
 
 def test_a_node_without_a_destination_keeps_results_and_reports_nothing(bench: Bench) -> None:
     good, bad = bench.accept(file_bytes(radiograph())), bench.accept(unreadable_other())
-    assert bench.work(good).state is JobState.DELIVERED
+    assert bench.work(good).state is JobState.BUILT
     assert bench.work(bad).state is JobState.FAILED
 
 

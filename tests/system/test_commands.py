@@ -1,11 +1,20 @@
 """`analyze` and `demo` as a user runs them."""
 
+import csv
 import json
+import warnings
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    MediaStorageDirectoryStorage,
+)
 
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
@@ -77,6 +86,99 @@ def test_analyze_of_good_files_exits_0_with_a_line_each(folder: Path, tmp_path: 
     assert first.startswith(f"{files[0]}: ")
     assert first.endswith("%)")
     assert "not_analysed: not a frontal view" in second
+    assert run.stderr == "1 analysed, 1 skipped, 0 passed over, 0 unreadable\n"
+
+
+@pytest.fixture(scope="module")
+def archive(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as an archive gives it out: a DICOMDIR, copies, and things that upset libraries."""
+    archive = tmp_path_factory.mktemp("archive")
+    for name in ("healthy.dcm", "short.dcm", "lateral.dcm", "notes.txt"):
+        (archive / name).write_bytes((folder / name).read_bytes())
+    dataset = dcmread(folder / "healthy.dcm")
+    dataset.AccessionNumber = "A-17"
+    dataset.PatientID = "another, with the same UID"
+    dataset.save_as(archive / "healthy_again.dcm")
+    # pydicom warns of such a value, and decoders write to standard error of such a stream.
+    with pytest.warns(UserWarning, match="Invalid value for VR"):
+        dataset.PatientBirthDate = "yesterday"
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
+    dataset.PixelData = encapsulate([b"\xff\x4f\xff\x51" + bytes(200)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset.save_as(archive / "noisy.dcm")
+    directory = Dataset()
+    directory.file_meta = FileMetaDataset()
+    directory.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
+    directory.file_meta.MediaStorageSOPInstanceUID = "1.2.3.5"
+    directory.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    directory.DirectoryRecordSequence = []
+    directory.save_as(archive / "INDEX", enforce_file_format=True)
+    return archive
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_script_gets_a_row_for_every_file(form: str, archive: Path, tmp_path: Path) -> None:
+    run = run_cli("analyze", str(archive), "--out", str(tmp_path / "out"), f"--{form}")
+    assert run.returncode == 1
+    lines = run.stdout.splitlines()
+    found = list(csv.DictReader(lines)) if form == "csv" else [json.loads(line) for line in lines]
+    rows = {Path(row["path"]).name: row for row in found}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "healthy.dcm": "analysed",
+        "healthy_again.dcm": "analysed",
+        "lateral.dcm": "skipped",
+        "notes.txt": "passed over",
+        "INDEX": "passed over",
+        "noisy.dcm": "unreadable",
+        "short.dcm": "unreadable",
+    }
+    first, second = rows["healthy.dcm"], rows["healthy_again.dcm"]
+    assert first["sop_instance_uid"] == second["sop_instance_uid"]
+    assert second["accession_number"] == "A-17"
+    assert float(first["percent_both"]) >= 0
+    assert rows["lateral.dcm"]["percent_both"] in ("", None)
+    assert "not a frontal view" in rows["lateral.dcm"]["reason"]
+    assert rows["short.dcm"]["reason"]
+    assert rows["short.dcm"]["study_instance_uid"]
+    assert Path(second["folder"]).name == f"{second['sop_instance_uid']}.copy2"
+    for row in (first, second):
+        assert json.loads((Path(row["folder"]) / "findings.json").read_text())["decision"]
+
+
+def test_standard_error_is_what_we_say_and_nothing_else(archive: Path, tmp_path: Path) -> None:
+    run = run_cli("analyze", str(archive), "--out", str(tmp_path / "out"), "--jsonl")
+    *said, closing = run.stderr.splitlines()
+    assert all(line.startswith(f"{archive}/") for line in said)
+    assert sorted({Path(line.partition(":")[0]).name for line in said}) == [
+        "INDEX", "healthy_again.dcm", "noisy.dcm", "notes.txt", "short.dcm",
+    ]  # fmt: skip
+    assert closing == "2 analysed, 1 skipped, 2 passed over, 2 unreadable"
+
+
+def test_a_folder_with_nothing_to_analyse_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("not DICOM")
+    for name in ("empty", "other"):
+        run = run_cli("analyze", str(tmp_path / name), "--out", str(tmp_path / "out"))
+        assert run.returncode == 2
+        assert "no DICOM files here" in run.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_an_earlier_run_wrote_is_neither_analysed_nor_left_beside_the_new(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in.dcm").write_bytes((folder / "lateral.dcm").read_bytes())
+    out = tmp_path / "out"
+    uid = dcmread(folder / "lateral.dcm", stop_before_pixels=True).SOPInstanceUID
+    (out / uid).mkdir(parents=True)
+    (out / uid / "seg.dcm").write_bytes((folder / "healthy.dcm").read_bytes())
+    run = run_cli("analyze", str(tmp_path), "--out", str(out), "--jsonl")
+    assert [json.loads(line)["status"] for line in run.stdout.splitlines()] == ["skipped"]
+    assert [path.name for path in (out / uid).iterdir()] == ["findings.json"]
 
 
 def test_analyze_writes_the_outputs_that_are_asked_for(folder: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Jobs: accepted, claimed, ended, taken back from the dead; the health of the whole."""
+"""Jobs: accepted, claimed, ended, taken back from the dead, kept to their pipeline."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -99,10 +99,14 @@ def test_outputs_wait_for_every_destination(ledger: Ledger) -> None:
     assert {d.study_instance_uid for d in waiting} == {"1.2.9"}
 
 
-def test_without_a_destination_a_built_job_is_delivered_at_once(ledger: Ledger) -> None:
+def test_without_a_destination_a_built_job_is_kept_and_never_called_delivered(
+    ledger: Ledger,
+) -> None:
     job_id = built(ledger)
-    assert state(ledger, job_id) is JobState.DELIVERED
-    assert happened(ledger, job_id) == ["received", "claimed", "built", "all delivered"]
+    built(ledger, "PACS", number=2)
+    assert state(ledger, job_id) is JobState.BUILT
+    assert happened(ledger, job_id) == ["received", "claimed", "built"]
+    assert ledger.summary().kept == 1
 
 
 def test_a_skipped_job_keeps_its_reason(ledger: Ledger) -> None:
@@ -291,34 +295,7 @@ def test_only_jobs_that_are_due_count_as_waiting(ledger: Ledger, clock: Clock) -
     assert ledger.count_waiting() == {PIPELINE: 2}
 
 
-# The health of the whole
-
-
-def test_the_summary_shows_the_node_at_a_glance(ledger: Ledger, clock: Clock) -> None:
-    assert ledger.summary().oldest_waiting_age_s is None
-    built(ledger, "PACS", "RESEARCH", roles="AB", number=1)
-    skipped, failed = claimed(ledger, number=2), claimed(ledger, number=3)
-    ledger.skipped(skipped.id, "w1", "a lateral view")
-    clock.advance(1)
-    ledger.failed(failed.id, "w1", "undecodable")
-    ledger.accept(instance(4), PIPELINE)
-    clock.advance(30)
-    ledger.accept(instance(5), PIPELINE)
-    summary = ledger.summary()
-    assert summary.counts == {
-        JobState.RECEIVED: 2,
-        JobState.ANALYZING: 0,
-        JobState.BUILT: 1,
-        JobState.DELIVERED: 0,
-        JobState.SKIPPED: 1,
-        JobState.FAILED: 1,
-    }
-    assert summary.oldest_waiting_age_s == 30
-    assert summary.deliveries_waiting == {"PACS": 2, "RESEARCH": 2}
-    assert [(f.sop_instance_uid, f.state, f.reason) for f in summary.failures] == [
-        ("1.2.3.3", JobState.FAILED, "undecodable"),
-        ("1.2.3.2", JobState.SKIPPED, "a lateral view"),
-    ]
+# Pipelines
 
 
 def test_a_worker_is_only_given_jobs_of_the_pipeline_it_has(ledger: Ledger) -> None:

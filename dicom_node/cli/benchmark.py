@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from dicom_node.commands.networks import load_networks
+from dicom_node.cli.networks import load_networks
 from dicom_node.errors import UsageError
 from inference.engines.pytorch import DeviceUnavailable, choose_device
 from inference.networks import NETWORKS

@@ -1,15 +1,13 @@
 """The command line of those who make networks: train, evaluate, benchmark, models.
 
-Apart from `__main__`, which is for those who run a node. Imports stay inside the commands here too.
+Apart from the commands for those who run a node. Imports stay inside the commands here too.
 """
 
 import argparse
 from pathlib import Path
-from typing import TypeAlias
 
+from dicom_node.cli.options import Commands, add_device, add_models
 from inference.networks import NETWORKS
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add(commands: Commands) -> None:
@@ -18,13 +16,6 @@ def add(commands: Commands) -> None:
     _add_evaluate(commands)
     _add_benchmark(commands)
     _add_models_command(commands)
-
-
-def add_models(parser: argparse.ArgumentParser) -> None:
-    """The options that choose the two networks and what they run on."""
-    parser.add_argument("--lung", default="", metavar="MODEL", help="lung network: name or file")
-    parser.add_argument("--infection", default="", metavar="MODEL", help="infection network")
-    _add_device(parser)
 
 
 def _add_train(commands: Commands) -> None:
@@ -49,7 +40,7 @@ def _add_train(commands: Commands) -> None:
                        help=f"one of {', '.join(NETWORKS)} (default fpn-resnet18)")  # fmt: skip
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="where it is written")
     _add_recipe(train)
-    _add_device(train)
+    add_device(train)
     train.add_argument(
         "--precision", choices=["auto", "fp32", "bf16", "fp16"], default="auto",
         help="of the forward pass (default: the fastest here, measured)",
@@ -154,29 +145,25 @@ def _add_recipe(train: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-
-
 def _run_train(arguments: argparse.Namespace) -> int:
-    from dicom_node.commands.train import train_networks
+    from dicom_node.cli.train import train_networks
 
     return train_networks(arguments)
 
 
 def _run_evaluate(arguments: argparse.Namespace) -> int:
-    from dicom_node.commands.evaluate import evaluate_networks
+    from dicom_node.cli.evaluate import evaluate_networks
 
     return evaluate_networks(arguments)
 
 
 def _run_benchmark(arguments: argparse.Namespace) -> int:
-    from dicom_node.commands.benchmark import benchmark_networks
+    from dicom_node.cli.benchmark import benchmark_networks
 
     return benchmark_networks(arguments)
 
 
 def _run_models(arguments: argparse.Namespace) -> int:
-    from dicom_node.commands.models import show_models
+    from dicom_node.cli.models import show_models
 
     return show_models(as_json=arguments.json)

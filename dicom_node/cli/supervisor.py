@@ -17,9 +17,12 @@ from types import FrameType
 
 from dicom_node import logs
 from dicom_node.backoff import backoff_s
-from dicom_node.commands.parts import Part, open_ledger, pipeline_of, run
+from dicom_node.cli.parts import Part, pipeline_of, run, wait_for_ledger
+from dicom_node.cli.preflight import check, check_folders
 from dicom_node.config import Config
-from dicom_node.errors import NodeError
+from dicom_node.errors import LedgerUnavailable, NodeError, UsageError
+from dicom_node.ops.privacy import keep_private
+from dicom_node.ops.running import only_one
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +30,8 @@ logger = logging.getLogger(__name__)
 STOP_WITHIN_S = 20.0
 #: How often the supervisor looks at its children.
 LOOK_S = 0.2
+#: Exit code of a part that only a person can help; see `__main__`.
+EXIT_USAGE = 2
 #: A part that has run this long has recovered from whatever killed it before.
 STEADY_S = 60.0
 
@@ -45,12 +50,10 @@ class Node:
         """Until SIGTERM or Ctrl-C; the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        # Migrate once, before three processes open the ledger together.
-        with closing(open_ledger(self._config)) as ledger:
-            # What waits for a pipeline of before an upgrade has nobody else: this host is alone.
-            adopted = ledger.adopt(pipeline_of(self._config))
-        if adopted:
-            logger.info("took over jobs of another pipeline", extra={"job_ids": adopted})
+        try:
+            self._prepare_ledger()
+        except LedgerUnavailable:
+            return 1
         for part in Part:
             self._children[part] = _Child(part, self._context, self._config, self._json_logs)
         announced = False
@@ -64,11 +67,19 @@ class Node:
                 self._announce()
         return self._shut_down()
 
+    def _prepare_ledger(self) -> None:
+        """Migrate it once, before three processes open it together."""
+        with closing(wait_for_ledger(self._config, self._stop)) as ledger:
+            # What waits for a pipeline of before an upgrade has nobody else: this host is alone.
+            adopted = ledger.adopt(pipeline_of(self._config))
+        if adopted:
+            logger.info("took over jobs of another pipeline", extra={"job_ids": adopted})
+
     def _announce(self) -> None:
         config = self._config
         logger.info(
             f"ready: {config.aet} listens on {config.host}:{config.port}",
-            extra={"destinations": [d.name for d in config.destinations] or "none"},
+            extra={"destinations": [d.name for d in config.destinations] or "none: kept here"},
         )
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
@@ -82,9 +93,9 @@ class Node:
             child.terminate()
         for child in self._children.values():
             child.join(max(0.0, deadline - time.monotonic()))
-        failed = any(child.gave_up for child in self._children.values())
+        gave_up = [child.exit_code for child in self._children.values() if child.gave_up]
         logger.info("stopped the node")
-        return 1 if failed else 0
+        return max(gave_up, default=0)
 
 
 class _Child:
@@ -115,7 +126,13 @@ class _Child:
 
     @property
     def gave_up(self) -> bool:
-        return not self._was_ready and self._deaths >= self.MAX_FAILED_STARTS
+        hopeless = self._deaths >= self.MAX_FAILED_STARTS or self.exit_code == EXIT_USAGE
+        return not self._was_ready and self._deaths > 0 and hopeless
+
+    @property
+    def exit_code(self) -> int:
+        """Of the node, should this part end it."""
+        return EXIT_USAGE if self._process.exitcode == EXIT_USAGE else 1
 
     def keep_alive(self) -> None:
         """Start it again, after a while, if it has died."""
@@ -163,13 +180,14 @@ class _Child:
 
 
 def _child_main(part: Part, config: Config, json_logs: bool, ready: ProcessEvent) -> None:
-    logs.configure(as_json=json_logs)
+    logs.configure(as_json=json_logs, is_child=True)
+    keep_private(config)
     stop = stop_on_signals(orphan_too=True)
     try:
         run(part, config, stop, ready.set)
     except (NodeError, OSError) as exc:
         logger.error("a part cannot run", extra={"part": part.value, "reason": str(exc)})
-        raise SystemExit(1) from exc
+        raise SystemExit(EXIT_USAGE if isinstance(exc, UsageError) else 1) from exc
     except Exception as exc:
         logger.exception("a part failed", extra={"part": part.value})
         raise SystemExit(1) from exc
@@ -195,5 +213,9 @@ def stop_on_signals(*, orphan_too: bool = False) -> threading.Event:
 
 
 def up(config: Config, *, json_logs: bool) -> int:
-    """Run the whole node; the exit code."""
-    return Node(config, json_logs=json_logs).run()
+    """Run the whole node; the exit code. Raises UsageError where only a person can help."""
+    keep_private(config)
+    check_folders(config)
+    with only_one(config):
+        check(config, set(Part))
+        return Node(config, json_logs=json_logs).run()

@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dicom_node.commands.networks import load_networks
+from dicom_node.cli.networks import load_networks
 from dicom_node.errors import NodeError, UsageError
 from inference.decode import UndecodableImage
 from inference.engines import Engine

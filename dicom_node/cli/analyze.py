@@ -1,0 +1,74 @@
+"""`cxr-node analyze`: DICOM files in, results in a folder; its work is in `analysis`."""
+
+import argparse
+from pathlib import Path
+
+from dicom_node.cli.options import Commands, add_models
+from dicom_node.delivery.profiles import STANDARD, unknown_outputs
+
+DESCRIPTION = """\
+Analyse DICOM files or folders, without network, broker or ledger. Writes for each instance
+DIR/<SOP Instance UID>/ with seg.dcm, sr.dcm, overlay.dcm, overlay.png and findings.json; a second
+file with the same UID gets DIR/<SOP Instance UID>.copy2/. Besides SEG, SR and SC (the overlay),
+--outputs knows SR2D (the report as Comprehensive SR), PR (a presentation state with outlines), KO
+(a key object selection, of positive ones) and DOC (a PDF).
+
+Every file is one of: analysed; skipped (no frontal chest radiograph: findings.json says why);
+passed over (not DICOM, or a DICOMDIR); unreadable. --jsonl and --csv print path, status,
+accession_number, study_instance_uid, sop_instance_uid, decision, percent_left, percent_right,
+percent_both, reason and folder. The last line on standard error counts them.
+"""
+EXIT_CODES = """\
+exit codes:
+  0    every DICOM file was analysed, or skipped with a reason
+  1    at least one was unreadable; the others are done
+  2    nothing to analyse (no such file, no DICOM in the folder), or a wrong option
+"""
+
+
+def add(commands: Commands) -> None:
+    analyze = commands.add_parser(
+        "analyze",
+        help="analyse DICOM files or folders, no network",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+    )
+    analyze.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
+    analyze.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
+    analyze.add_argument(
+        "--outputs", type=_outputs, default=STANDARD.outputs, metavar="LIST",
+        help=f"DICOM objects to write (default {','.join(STANDARD.outputs)})",
+    )  # fmt: skip
+    shown = analyze.add_mutually_exclusive_group()
+    for option, what in (
+        ("json", "print every findings.json, as one JSON list at the end"),
+        ("jsonl", "print one JSON object a file, each as soon as it is done"),
+        ("csv", "print a head and one CSV row a file; the columns are the keys of --jsonl"),
+    ):
+        shown.add_argument(
+            f"--{option}", action="store_const", const=option, dest="show", help=what
+        )
+    add_models(analyze)
+    analyze.set_defaults(command=run, show="text")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from dicom_node.cli.analysis import analyze_paths
+
+    return analyze_paths(
+        arguments.paths,
+        arguments.out,
+        outputs=arguments.outputs,
+        show=arguments.show,
+        lung=arguments.lung,
+        infection=arguments.infection,
+        device=arguments.device,
+    )
+
+
+def _outputs(text: str) -> tuple[str, ...]:
+    names = [name.strip().upper() for name in text.split(",")]
+    if faults := list(unknown_outputs(names)):
+        raise argparse.ArgumentTypeError("; ".join(faults))
+    return tuple(names)

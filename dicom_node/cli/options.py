@@ -1,0 +1,74 @@
+"""Options that several commands share, and what they come to."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TypeAlias
+
+from dicom_node.config import Config, Destination, load, not_a_port
+from dicom_node.errors import UsageError
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+DEFAULT_STATE = Path("state")
+
+
+def add_node(parser: argparse.ArgumentParser, *, piped: str = "text") -> None:
+    """Which node: its folder, its configuration, its log."""
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR",
+        help=f"folder of the node's own files (default ./{DEFAULT_STATE})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="TOML file, see deploy/node.toml; the options win over it",
+    )
+    add_log_format(parser, piped=piped)
+
+
+def node_config(arguments: argparse.Namespace) -> Config:
+    """The configuration asked for: a file, the options, or the options over the file."""
+    options = {
+        key: value
+        for key in ("state", "aet", "port", "no_destination")
+        if (value := getattr(arguments, key, None)) is not None
+    }
+    destinations = tuple(Destination.parse(text) for text in getattr(arguments, "destination", ()))
+    if options.get("port") == 0:
+        raise UsageError(not_a_port(0))
+    if "state" in options:
+        options["state"] = options["state"].resolve()
+    if arguments.config is not None:
+        return load(arguments.config, options=options, destinations=destinations)
+    options.setdefault("state", DEFAULT_STATE.resolve())
+    return Config(**options, destinations=destinations)
+
+
+def add_log_format(parser: argparse.ArgumentParser, *, piped: str = "text") -> None:
+    """`piped`: the format where nobody looks on and none is asked for."""
+    default = "text" if piped == "text" else f"text at a terminal, else {piped}"
+    parser.add_argument(
+        "--log-format", choices=["text", "json"],
+        help=f"json: one object a line on standard error, nothing else (default: {default})",
+    )  # fmt: skip
+    parser.set_defaults(piped_log_format=piped)
+
+
+def wants_json_logs(arguments: argparse.Namespace) -> bool:
+    chosen = getattr(arguments, "log_format", None)
+    if chosen is None and not sys.stderr.isatty():
+        chosen = getattr(arguments, "piped_log_format", "text")
+    return bool(chosen == "json")
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """The options that choose the two networks and what they run on."""
+    parser.add_argument("--lung", default="", metavar="MODEL", help="lung network: name or file")
+    parser.add_argument("--infection", default="", metavar="MODEL", help="infection network")
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])

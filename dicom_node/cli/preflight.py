@@ -1,0 +1,106 @@
+"""What a start needs, looked at before any part begins: a fault is one line, not a restart loop.
+
+What may pass by itself, a database or a broker that is down, is waited for by the parts; what only
+a person can change is named here.
+"""
+
+import errno
+import logging
+import os
+import socket
+import tempfile
+from collections.abc import Collection, Iterator
+
+from dicom_node.cli.parts import Part, open_queues, pipeline_of
+from dicom_node.config import Config
+from dicom_node.errors import BrokerUnavailable, ConfigError, LedgerUnavailable, UsageError
+from dicom_node.ledger import Ledger
+
+logger = logging.getLogger(__name__)
+
+
+def check_folders(config: Config) -> None:
+    """Raises ConfigError where a folder cannot be made or written."""
+    if faults := list(_folders(config)):
+        raise ConfigError(faults)
+
+
+def check(config: Config, parts: Collection[Part]) -> None:
+    """Raises ConfigError with all that keeps these parts from running."""
+    faults = [*_destinations(config, parts), *_folders(config)]
+    if Part.LISTEN in parts:
+        faults += _address(config.host, config.port)
+    if parts != {Part.SEND}:
+        faults += _models(config)
+    # With nowhere to write, the rest would only say so again.
+    if not faults:
+        faults = [*_ledger(config), *_broker(config)]
+    if faults:
+        raise ConfigError(faults)
+
+
+def _destinations(config: Config, parts: Collection[Part]) -> Iterator[str]:
+    if parts != {Part.LISTEN} and not config.destinations and not config.no_destination:
+        yield (
+            "no destination: results would go nowhere. Give --destination AET@HOST:PORT or a"
+            " [[destination]], or say that they are to stay here: --no-destination, or"
+            " no_destination = true under [node]"
+        )
+
+
+def _folders(config: Config) -> Iterator[str]:
+    for what, folder in (("state folder", config.state), ("spool", config.spool)):
+        if what == "spool" and folder.is_relative_to(config.state) and not config.state.is_dir():
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as exc:
+            who = f"user {os.geteuid()}"
+            yield f"{what} {folder} cannot be written by {who}: {exc.strerror or exc}"
+
+
+def _address(host: str, port: int) -> Iterator[str]:
+    """As the listener will bind it, but for a moment."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as exc:
+        why = {
+            errno.EADDRINUSE: "in use by another program",
+            errno.EACCES: "not allowed for this user (ports below 1024 need a privilege)",
+            errno.EADDRNOTAVAIL: "not an address of this host",
+        }.get(exc.errno or 0, exc.strerror or str(exc))
+        yield f"cannot listen on {host}:{port}: {why}"
+
+
+def _ledger(config: Config) -> Iterator[str]:
+    try:
+        Ledger.open(config.ledger_url).close()
+    except UsageError as exc:
+        yield str(exc)
+    except LedgerUnavailable as exc:
+        logger.warning("waits for the ledger", extra={"reason": str(exc)})
+
+
+def _broker(config: Config) -> Iterator[str]:
+    queues = open_queues(config)
+    try:
+        queues.check()
+    except UsageError as exc:
+        yield str(exc)
+    except BrokerUnavailable as exc:
+        logger.warning("waits for the broker", extra={"reason": str(exc)})
+
+
+def _models(config: Config) -> Iterator[str]:
+    try:
+        pipeline_of(config)
+    except UsageError as exc:
+        yield str(exc)

@@ -1,1 +1,0 @@
-"""What each subcommand of `cxr-node` does: one file a command, `parts` builds the processes."""

@@ -1,0 +1,102 @@
+"""What the ledger holds of each destination, and what a person does when one has gone or moved."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select
+
+from dicom_node.ledger.database import Database
+from dicom_node.ledger.ending import FREE, settle
+from dicom_node.ledger.moves import Condition, move_deliveries
+from dicom_node.ledger.records import DestinationRecord
+from dicom_node.ledger.schema import deliveries, jobs
+from dicom_node.ledger.states import DeliveryState, Event
+
+#: What has not left: forgotten or moved with a destination's name.
+UNSENT = (DeliveryState.WAITING, DeliveryState.RESERVE)
+#: Jobs changed in one transaction, so that a listener never waits long for its turn to write.
+BATCH = 100
+
+
+class Destinations(Database):
+    """The part of the ledger behind `cxr-node destinations`."""
+
+    def destinations(self) -> list[DestinationRecord]:
+        """Every destination that something was ever built for, by name."""
+        columns = (deliveries.c.destination, deliveries.c.state)
+        count = select(*columns, func.count().label("number")).group_by(*columns)
+        last = (
+            select(deliveries.c.destination, func.max(deliveries.c.updated_at))
+            .where(deliveries.c.state == DeliveryState.DELIVERED)
+            .group_by(deliveries.c.destination)
+        )
+        with self._read() as connection:
+            counts: dict[str, dict[DeliveryState, int]] = {}
+            for row in connection.execute(count):
+                counts.setdefault(row.destination, {})[DeliveryState(row.state)] = row.number
+            last_at: dict[str, datetime] = dict(connection.execute(last).all())
+        return [DestinationRecord(name, counts[name], last_at.get(name)) for name in sorted(counts)]
+
+    def forget_destination(self, name: str, by: str) -> int:
+        """Withdraw what has not left for it, except what a sender holds; how many deliveries."""
+
+        def withdraw(connection: Connection, now: datetime, of_jobs: Condition) -> int:
+            return sum(
+                len(
+                    move_deliveries(connection, now, state, Event.WITHDRAWN, of_jobs,
+                                    _of(name, now), by=by, detail=f"{name} was forgotten",
+                                    reason=f"the destination {name} was forgotten", **FREE)
+                )
+                for state in UNSENT
+            )  # fmt: skip
+
+        return self._job_by_job(name, withdraw)
+
+    def move_destination(self, old: str, new: str, by: str) -> int:
+        """Let what has not left for `old` go to `new`, but not what goes there anyway; how many."""
+
+        def move(connection: Connection, now: datetime, of_jobs: Condition) -> int:
+            there = select(deliveries.c.output_id).where(deliveries.c.destination == new)
+            told: dict[str, Any] = {"by": by, "detail": f"from {old} to {new}"}
+            moved = 0
+            for state in UNSENT:
+                doubles = (of_jobs, _of(old, now), deliveries.c.output_id.in_(there))
+                move_deliveries(connection, now, state, Event.WITHDRAWN, *doubles, **told,
+                                reason=f"{new} gets it anyway", **FREE)  # fmt: skip
+                moved += len(
+                    move_deliveries(connection, now, state, Event.MOVED, of_jobs, _of(old, now),
+                                    **told, destination=new, due_at=now, **FREE)
+                )  # fmt: skip
+            return moved
+
+        return self._job_by_job(old, move)
+
+    def _job_by_job(self, name: str, change: Any) -> int:
+        """Apply `change` to all jobs with something unsent for `name`, and settle each."""
+        changed = 0
+        for job_ids in self._batches(name):
+            now = self._clock()
+            with self._write() as connection:
+                # Locked in one order, before their deliveries; see `Deliveries`.
+                lock = select(jobs.c.id).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id)
+                connection.execute(lock.with_for_update(key_share=True)).all()
+                changed += change(connection, now, deliveries.c.job_id.in_(job_ids))
+                for job_id in job_ids:
+                    settle(connection, now, job_id)
+        return changed
+
+    def _batches(self, name: str) -> Iterator[Collection[int]]:
+        with self._read() as connection:
+            query = select(deliveries.c.job_id).distinct().where(_of(name, self._clock()))
+            found = list(connection.scalars(query.order_by(deliveries.c.job_id)))
+        return (found[start : start + BATCH] for start in range(0, len(found), BATCH))
+
+
+def _of(name: str, now: datetime) -> Condition:
+    """Unsent for `name` and in no living sender's hand."""
+    return (
+        (deliveries.c.destination == name)
+        & deliveries.c.state.in_(UNSENT)
+        & or_(deliveries.c.owner.is_(None), deliveries.c.lease_until < now)
+    )

@@ -1,0 +1,44 @@
+"""Who on this host may read the node's files: they hold images, reports and UIDs of patients."""
+
+import logging
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from dicom_node.config import Config
+
+logger = logging.getLogger(__name__)
+
+_PRIVATE = 0o077
+_GROUP_TOO = 0o007
+#: What the node makes in its state folder, by the beginning of the name.
+_OURS = ("ledger.sqlite", "queue", "run", "spool", "up.lock")
+
+
+def keep_private(config: Config) -> None:
+    """Make whatever this process writes the node's own, and what it finds of its own as well."""
+    mask = _GROUP_TOO if config.group_access else _PRIVATE
+    os.umask(mask)
+    for path in _own(config):
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode & mask:
+                path.chmod(mode & ~mask)
+        except FileNotFoundError:
+            continue
+        except OSError as exc:
+            extra = {"path": str(path), "reason": exc.strerror}
+            logger.warning("others may read the node's files", extra=extra)
+
+
+def _own(config: Config) -> Iterator[Path]:
+    """Folders at the top close what is below them. A folder shared with others stays as it is."""
+    yield config.spool
+    if not config.state.is_dir():
+        return
+    entries = list(config.state.iterdir())
+    ours = [entry for entry in entries if entry.name.startswith(_OURS)]
+    if ours and len(ours) == len(entries):
+        yield config.state
+    yield from ours

@@ -1,0 +1,83 @@
+"""The health of the whole: what `status` is told."""
+
+from datetime import timedelta
+from traceback import format_exception
+
+from dicom_node.errors import Undecodable
+from dicom_node.ledger import JobState, Ledger, Skipped
+from dicom_node.ops.remedies import remedy
+from tests.dicom_node.ledger.records import (
+    LEASE_S,
+    PIPELINE,
+    START,
+    Clock,
+    built,
+    claimed,
+    instance,
+)
+
+
+def test_the_summary_shows_the_node_at_a_glance(ledger: Ledger, clock: Clock) -> None:
+    assert ledger.summary().oldest_waiting_age_s is None
+    built(ledger, "PACS", "RESEARCH", roles="AB", number=1)
+    skipped, failed = claimed(ledger, number=2), claimed(ledger, number=3)
+    ledger.skipped(skipped.id, "w1", "a lateral view")
+    clock.advance(1)
+    ledger.failed(failed.id, "w1", "undecodable")
+    ledger.accept(instance(4), PIPELINE)
+    clock.advance(30)
+    ledger.accept(instance(5), PIPELINE)
+    summary = ledger.summary()
+    assert summary.counts == {
+        JobState.RECEIVED: 2,
+        JobState.ANALYZING: 0,
+        JobState.BUILT: 1,
+        JobState.DELIVERED: 0,
+        JobState.SKIPPED: 1,
+        JobState.FAILED: 1,
+    }
+    assert summary.oldest_waiting_age_s == 30
+    assert summary.deliveries_waiting == {"PACS": 2, "RESEARCH": 2}
+    assert summary.oldest_delivery_age_s == {"PACS": 31, "RESEARCH": 31}
+    assert [(f.sop_instance_uid, f.at, f.reason) for f in summary.failures] == [
+        ("1.2.3.3", START + timedelta(seconds=1), "undecodable")
+    ]
+    assert summary.skipped == (Skipped("a lateral view", 1, START),)
+
+
+def test_skipped_instances_are_counted_by_reason_and_never_bury_a_failure(
+    ledger: Ledger, clock: Clock
+) -> None:
+    ledger.failed(claimed(ledger, number=1).id, "w1", "undecodable")
+    for number in range(2, 30):
+        clock.advance(1)
+        reason = "a lateral view" if number % 4 else "no chest"
+        ledger.skipped(claimed(ledger, number=number).id, "w1", reason)
+    summary = ledger.summary()
+    assert [(skip.reason, skip.count) for skip in summary.skipped] == [
+        ("a lateral view", 21), ("no chest", 7),
+    ]  # fmt: skip
+    assert summary.skipped[1].last_at == START + timedelta(seconds=27)
+    assert [failure.reason for failure in summary.failures] == ["undecodable"]
+
+
+def test_a_failure_says_what_ended_it(ledger: Ledger) -> None:
+    def fail(number: int, error: Exception) -> None:
+        try:
+            raise error
+        except Exception as exc:
+            trace = "".join(format_exception(exc))
+        ledger.failed(claimed(ledger, number=number).id, "w1", str(error), trace)
+
+    fail(1, Undecodable("1.2.3: cut short\nWarning: and more"))
+    fail(2, KeyError("x"))
+    built(ledger, "PACS", roles="A", number=3)
+    (delivery,) = ledger.claim_deliveries("PACS", "s1", LEASE_S, 10)
+    ledger.refused(delivery.id, "s1", 0x0110, "processing failure")
+    refused, unexpected, undecodable = ledger.summary().failures
+    assert (refused.event, refused.error) == ("not all delivered", "")
+    assert (unexpected.event, unexpected.error) == ("failed", "KeyError")
+    assert (undecodable.event, undecodable.error) == ("failed", "Undecodable")
+    assert "requeue 1.2.3.3" in remedy(refused)
+    assert "report it" in remedy(unexpected)
+    assert "send it again" in remedy(undecodable)

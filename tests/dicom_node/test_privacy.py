@@ -1,0 +1,66 @@
+"""Who may read what the node writes: its own user, or its group where that is asked for."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dicom_node.config import Config
+from dicom_node.ops.privacy import keep_private
+from dicom_node.spool import Spool
+
+
+@pytest.fixture(autouse=True)
+def _usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_what_is_there_is_closed_to_others_and_what_comes_too(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    (state / "queue").mkdir(parents=True)
+    (state / "ledger.sqlite").touch()
+    assert mode(state) == 0o755
+    keep_private(Config(state=state))
+    (state / "later").touch()
+    assert [mode(path) for path in (state, state / "queue", state / "ledger.sqlite")] == [
+        0o700, 0o700, 0o600,
+    ]  # fmt: skip
+    assert mode(state / "later") == 0o600
+
+
+def test_a_folder_that_holds_other_things_too_stays_open_but_ours_in_it_do_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "ledger.sqlite").touch()
+    (tmp_path / "somebody's").touch()
+    tmp_path.chmod(0o755)
+    keep_private(Config(state=tmp_path))
+    assert mode(tmp_path) == 0o755
+    assert mode(tmp_path / "ledger.sqlite") == 0o600
+    assert mode(tmp_path / "somebody's") == 0o644
+
+
+@pytest.mark.parametrize(("group", "modes"), [(False, (0o700, 0o600)), (True, (0o770, 0o660))])
+def test_the_group_may_read_and_write_only_where_that_is_asked_for(
+    group: bool, modes: tuple[int, int], tmp_path: Path
+) -> None:
+    config = Config(state=tmp_path / "state", group_access=group)
+    keep_private(config)
+    spool = Spool(config.spool, group_access=config.group_access)
+    file = spool.resolve(spool.store_received("1.2.3", b"content").path)
+    assert (mode(file.parent), mode(file)) == modes
+    assert mode(config.spool) == modes[0]
+    config.run_folder.mkdir()
+    assert mode(config.run_folder) == modes[0]
+
+
+def test_a_state_folder_that_is_not_there_yet_is_no_matter(tmp_path: Path) -> None:
+    keep_private(Config(state=tmp_path / "none"))

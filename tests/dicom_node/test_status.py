@@ -1,0 +1,126 @@
+"""`status` and `destinations` as an operator reads them, on ledgers made by the ledger itself."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dicom_node.config import Config, Destination
+from dicom_node.ledger import DeliveryState, JobState, Ledger
+from dicom_node.ops.running import last_run, only_one
+from tests.dicom_node.ledger.records import LEASE_S, built, claimed, state
+from tests.system.waiting import run_cli
+
+TO_PACS = Destination("PACS", "PACS", "127.0.0.1", 104)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config(state=tmp_path, destinations=(TO_PACS,))
+
+
+@pytest.fixture
+def ledger(config: Config) -> Iterator[Ledger]:
+    with closing(Ledger.open(config.ledger_url)) as opened:
+        yield opened
+
+
+def cli(config: Config, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return run_cli(*arguments, "--state", str(config.state))
+
+
+def test_status_shows_failures_with_a_remedy_and_skipped_by_reason(
+    config: Config, ledger: Ledger
+) -> None:
+    ledger.failed(claimed(ledger, number=1).id, "w1", "1.2.3.1: cut short")
+    for number in range(2, 15):
+        ledger.skipped(claimed(ledger, number=number).id, "w1", "a lateral view")
+    lines = cli(config, "status").stdout.splitlines()
+    assert "  FAILED           1" in lines
+    skipped = lines.index("skipped, by reason")
+    assert lines[skipped + 1].startswith("       13  a lateral view (last 2")
+    failure = lines[lines.index("last failures") + 1 :]
+    assert failure[0].endswith(" 1.2.3.1")
+    assert failure[1] == "    1.2.3.1: cut short"
+    assert failure[2].startswith("    to do: ")
+    assert "cxr-node requeue 1.2.3.1" in failure[2]
+    assert len(failure) == 3
+
+
+def test_status_for_machines_says_the_same(config: Config, ledger: Ledger) -> None:
+    ledger.failed(claimed(ledger, number=1).id, "w1", "cut short")
+    built(ledger, "OLD", number=2)
+    document = json.loads(cli(config, "status", "--json").stdout)
+    assert document["failures"][0]["reason"] == "cut short"
+    assert "requeue" in document["failures"][0]["remedy"]
+    assert document["deliveries_waiting"] == {"OLD": 2}
+    assert document["oldest_delivery_age_s"]["OLD"] >= 0
+    assert document["node"] is None
+
+
+def test_an_orphaned_destination_is_named_until_it_is_moved(config: Config, ledger: Ledger) -> None:
+    job_id = built(ledger, "OLD", roles="AB")
+    with only_one(config):
+        said = cli(config, "status").stdout
+        assert f"node: running, pid {os.getpid()}, CXRNODE on 127.0.0.1:11112" in said
+        assert "not configured: cxr-node destinations move 'OLD' NEW, or forget 'OLD'" in said
+        listed = cli(config, "destinations").stdout.splitlines()
+        assert listed == ["OLD: 2 WAITING  (not configured)", "PACS: nothing yet"]
+        refused = cli(config, "destinations", "move", "OLD", "PAC")
+        assert refused.returncode == 2
+        assert "no destination 'PAC' is configured: did you mean PACS?" in refused.stderr
+        moved = cli(config, "destinations", "move", "OLD", "PACS", "--by", "me")
+        assert (moved.returncode, moved.stdout) == (0, "OLD: 2 deliveries go to PACS now\n")
+        assert "not configured" not in cli(config, "status").stdout
+    assert {delivery.destination for delivery in ledger.deliveries(job_id)} == {"PACS"}
+    assert {e.owner for e in ledger.events(job_id) if e.event.startswith("moved")} == {"me"}
+
+
+def test_a_destination_can_be_forgotten_with_the_options_on_either_side(
+    config: Config, ledger: Ledger
+) -> None:
+    job_id = built(ledger, "OLD", "PACS", roles="A")
+    for delivery in ledger.claim_deliveries("PACS", "s1", LEASE_S, 10):
+        ledger.delivered(delivery.id, "s1", 0x0000)
+    unknown = cli(config, "destinations", "forget", "ODL")
+    assert unknown.returncode == 2
+    assert "nothing was ever built for a destination 'ODL': did you mean OLD?" in unknown.stderr
+    run = run_cli("destinations", "--state", str(config.state), "forget", "OLD")
+    assert (run.returncode, run.stdout) == (0, "OLD: 1 deliveries withdrawn\n")
+    states = {delivery.destination: delivery.state for delivery in ledger.deliveries(job_id)}
+    assert states == {"OLD": DeliveryState.WITHDRAWN, "PACS": DeliveryState.DELIVERED}
+    assert state(ledger, job_id) is JobState.DELIVERED
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(
+    config: Config, ledger: Ledger
+) -> None:
+    for number in range(40):
+        ledger.skipped(claimed(ledger, number=number).id, "w1", f"reason {number}: " + 5000 * "x")
+    for options in (["status"], ["status", "--json"]):
+        command = [sys.executable, "-m", "dicom_node", *options, "--state", str(config.state)]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.readline()
+            process.stdout.close()
+            assert process.stderr.read() == ""
+            assert process.wait(30) == 141
+
+
+def test_a_lock_left_by_a_node_that_ended_says_that_it_is_not_running(config: Config) -> None:
+    assert last_run(config.state) is None
+    with only_one(config):
+        running = last_run(config.state)
+        assert running is not None
+        assert running.is_alive
+    ended = last_run(config.state)
+    assert ended is not None
+    assert (ended.is_alive, ended.destinations) == (False, ("PACS",))
