@@ -14,7 +14,7 @@ from dicom_node.ledger.schema import deliveries, jobs
 from dicom_node.ledger.states import DeliveryState, Event
 
 #: What has not left: forgotten or moved with a destination's name.
-UNSENT = (DeliveryState.WAITING, DeliveryState.RESERVE)
+UNSENT = (DeliveryState.WAITING, DeliveryState.RESERVE, DeliveryState.DAMAGED)
 #: Jobs changed in one transaction, so that a listener never waits long for its turn to write.
 BATCH = 100
 

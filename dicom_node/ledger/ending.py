@@ -62,9 +62,8 @@ def settle(connection: Connection, now: datetime, job_id: int) -> None:
     ).all()
     states = {row.state for row in results}
     # What was withdrawn went nowhere: of it alone nobody can say that it was delivered.
-    if states & {DeliveryState.WAITING, DeliveryState.DAMAGED} or states == {
-        DeliveryState.WITHDRAWN
-    }:
+    unsent = states & {DeliveryState.WAITING, DeliveryState.DAMAGED}
+    if unsent or states == {DeliveryState.WITHDRAWN}:
         return
     this = jobs.c.id == job_id
     missing = (DeliveryState.REFUSED, DeliveryState.DEAD)

@@ -79,7 +79,6 @@ class Event(StrEnum):
     DAMAGED = "found damaged, to be built again"
     REBUILT = "built again"
     LOST = "damaged, and not to be built again"
-
     WITHDRAWN = "withdrawn before it left"
     MOVED = "moved to another destination"
 
@@ -129,8 +128,10 @@ DELIVERY_TRANSITIONS = {
     (DeliveryState.DEAD, Event.REQUEUED): DeliveryState.WAITING,
     (DeliveryState.RESERVE, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
     (DeliveryState.WAITING, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
+    (DeliveryState.DAMAGED, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
     (DeliveryState.RESERVE, Event.MOVED): DeliveryState.RESERVE,
     (DeliveryState.WAITING, Event.MOVED): DeliveryState.WAITING,
+    (DeliveryState.DAMAGED, Event.MOVED): DeliveryState.DAMAGED,
 }
 
 
