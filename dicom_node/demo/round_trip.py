@@ -14,7 +14,9 @@ from pydicom.misc import is_dicom
 from dicom_node.config import Config
 from dicom_node.demo.modality import Sent, send
 from dicom_node.demo.node import RunningNode
+from dicom_node.demo.outcome import Outcome
 from dicom_node.demo.pacs import Arrival, Pacs
+from dicom_node.demo.page import write_page
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.demo.results import count_segmentation, read_report
@@ -46,37 +48,29 @@ class Case:
     sop_instance_uid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came back for one case."""
-
-    case: Case
-    line: Sequence[str]  #: the table's cells
-    paths: Sequence[Path]  #: overlay picture, SEG, SR
-    fault: str  #: empty when all is as it should be
-
-
 def demo(out: Path, folder: Path | None) -> int:
     """Run the demo; 0 only if every result came back and SEG and SR agree."""
     out.mkdir(parents=True, exist_ok=True)
-    print("starting a node and a small PACS ...")
     cases = _drawn() if folder is None else _found(folder)
+    _tell("starting a node and a small PACS (the node loads its two networks) ...")
     with (
         tempfile.TemporaryDirectory(prefix="cxr-demo-") as state,
         Pacs(out / "pacs") as pacs,
         RunningNode(Path(state), [f"{pacs.aet}@{pacs.host}:{pacs.port}"]) as node,
     ):
-        print(f"sending {len(cases)} radiographs ...")
+        _tell(f"sending {len(cases)} radiographs, one at a time ...")
         ledger = Ledger.open(Config(state=Path(state)).ledger_url)
         try:
             outcomes = [_run(case, node.port, ledger, pacs, out) for case in cases]
         finally:
             ledger.close()
-    return _show(outcomes)
+    code = _show(outcomes)
+    print(f"\nAll of it on one page: {write_page(outcomes, out)}")
+    return code
 
 
 def _drawn() -> list[Case]:
-    print("drawing radiographs ...")
+    _tell("drawing radiographs ...")
     rows, columns = DRAWN_SHAPE
     cases = []
     for name, kind, seed in CASES:
@@ -103,7 +97,14 @@ def _run(case: Case, port: int, ledger: Ledger, pacs: Pacs, out: Path) -> Outcom
     """Send one radiograph, as a modality would, and see what becomes of it."""
     (sent,) = send([case.source], "127.0.0.1", port)
     job = _wait(ledger, case.sop_instance_uid) if sent.status == SUCCESS else None
-    return _outcome(case, sent, job, ledger, pacs, out)
+    outcome = _outcome(case, sent, job, ledger, pacs, out)
+    _tell(f"  {case.name}: {outcome.fault or outcome.decision or 'skipped'}")
+    return outcome
+
+
+def _tell(text: str) -> None:
+    """At once, on a pipe as well: what is done next may take a while."""
+    print(text, flush=True)
 
 
 def _wait(ledger: Ledger, sop_instance_uid: str) -> Job:
@@ -121,9 +122,9 @@ def _outcome(
 ) -> Outcome:
     if job is None:
         status = "no answer" if sent.status is None else f"status {sent.status:#06x}"
-        return Outcome(case, ("not accepted", "", "", "", ""), (), status)
+        return Outcome(case.name, fault=f"not accepted: {status}")
     if job.state is JobState.SKIPPED:
-        return Outcome(case, (f"skipped: {job.reason}", "", "", "", ""), (), "")
+        return Outcome(case.name, skipped=job.reason or "")
     arrived = {arrival.sop_instance_uid: arrival for arrival in pacs.stored}
     outputs = {
         delivery.role: arrived.get(delivery.sop_instance_uid)
@@ -131,11 +132,9 @@ def _outcome(
     }
     missing = [role for role in ("SEG", "SR", "SC") if outputs.get(role) is None]
     if missing:
-        reason = job.reason or f"{', '.join(missing)} did not come back"
-        return Outcome(case, (job.state.value.lower(), "", "", "", ""), (), reason)
-    return _compare(
-        case, sent, {role: arrival for role, arrival in outputs.items() if arrival}, out
-    )
+        return Outcome(case.name, fault=job.reason or f"{', '.join(missing)} did not come back")
+    there = {role: arrival for role, arrival in outputs.items() if arrival}
+    return _compare(case, sent, there, out)
 
 
 def _compare(case: Case, sent: Sent, outputs: Mapping[str, Arrival], out: Path) -> Outcome:
@@ -147,31 +146,44 @@ def _compare(case: Case, sent: Sent, outputs: Mapping[str, Arrival], out: Path) 
         fault = "the report came back before the image was sent"
     picture = out / f"{case.sop_instance_uid}.png"
     Image.fromarray(dcmread(outputs["SC"].path).pixel_array).save(picture)
-    seconds = outputs["SR"].at_monotonic - sent.last_byte_at
-    figures = ["-" if p is None else f"{p:.1f}" for p in (said.left, said.right, said.both)]
-    paths = (picture, outputs["SEG"].path, outputs["SR"].path)
-    return Outcome(case, (report.decision, *figures, f"{seconds:.2f}"), paths, fault)
+    return Outcome(
+        name=case.name,
+        decision=report.decision,
+        percentages=said,
+        seconds=outputs["SR"].at_monotonic - sent.last_byte_at,
+        fault=fault,
+        picture=picture,
+        segmentation=outputs["SEG"].path,
+        report=outputs["SR"].path,
+    )
 
 
 def _show(outcomes: Sequence[Outcome]) -> int:
     head = ("radiograph", "decision", "% left", "% right", "% both", "s to SR")
-    rows = [(outcome.case.name, *outcome.line) for outcome in outcomes]
-    name_width = max(len(row[0]) for row in (head, *rows))
+    rows = [head, *map(_cells, outcomes)]
+    name_width = max(len(row[0]) for row in rows)
     print()
-    for name, decision, *figures in (head, *rows):
+    for name, decision, *figures in rows:
         cells = "".join(f"{figure:>9}" for figure in figures)
         print(f"{name:<{name_width}}  {decision:<13}{cells}".rstrip())
     print()
-    for outcome in outcomes:
-        if outcome.paths:
-            picture, seg, sr = outcome.paths
-            print(f"{outcome.case.name}\n  picture {picture}\n  SEG     {seg}\n  SR      {sr}")
-    faults = [f"{outcome.case.name}: {outcome.fault}" for outcome in outcomes if outcome.fault]
+    faults = [f"{outcome.name}: {outcome.fault}" for outcome in outcomes if outcome.fault]
     if faults:
-        print("\n".join(["", *faults]), file=sys.stderr)
+        print("\n".join(faults), file=sys.stderr)
         return 1
-    returned = sum(bool(outcome.paths) for outcome in outcomes)
+    returned = sum(outcome.seconds is not None for outcome in outcomes)
     skipped = len(outcomes) - returned
-    print(f"\n{returned} results came back, each SEG and SR agree; {skipped} skipped, with reason.")
+    print(f"{returned} results came back, each SEG and SR agree; {skipped} skipped, with reason.")
     print("Research use only, not for diagnosis.")
     return 0
+
+
+def _cells(outcome: Outcome) -> Sequence[str]:
+    """One line of the table."""
+    if outcome.skipped:
+        return outcome.name, f"skipped: {outcome.skipped}"
+    said = outcome.percentages
+    if said is None or outcome.seconds is None:
+        return outcome.name, "no result"
+    figures = ("-" if p is None else f"{p:.1f}" for p in (said.left, said.right, said.both))
+    return outcome.name, outcome.decision, *figures, f"{outcome.seconds:.2f}"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -206,6 +207,13 @@ def test_demo_shows_what_came_back_and_exits_0(folder: Path, tmp_path: Path) -> 
     run = run_cli("demo", str(sent), "--out", str(tmp_path / "out"))
     assert run.returncode == 0, run.stderr
     assert "1 results came back, each SEG and SR agree; 1 skipped" in run.stdout
-    pictures = list((tmp_path / "out").glob("*.png"))
-    assert len(pictures) == 1
-    assert str(pictures[0]) in run.stdout
+    page = tmp_path / "out" / "index.html"
+    assert run.stdout.splitlines()[-1] == f"All of it on one page: {page}"
+    text = page.read_text("utf-8")
+    links = re.findall(r'href="([^"]+)"', text)
+    assert {(page.parent / link).suffix for link in links} == {".png", ".dcm"}
+    assert all((page.parent / link).is_file() for link in links)
+    assert "not a frontal view" in text
+    assert "Not for diagnosis" in text
+    assert re.findall(r'src="(.{0,11})', text) == ["data:image/"]
+    assert "http" not in text
