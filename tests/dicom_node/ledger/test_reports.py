@@ -78,6 +78,6 @@ def test_a_failure_says_what_ended_it(ledger: Ledger) -> None:
     assert (refused.event, refused.error) == ("not all delivered", "")
     assert (unexpected.event, unexpected.error) == ("failed", "KeyError")
     assert (undecodable.event, undecodable.error) == ("failed", "Undecodable")
-    assert "requeue 1.2.3.3" in remedy(refused)
+    assert "requeue --sop-instance-uid 1.2.3.3" in remedy(refused)
     assert "report it" in remedy(unexpected)
     assert "send it again" in remedy(undecodable)
