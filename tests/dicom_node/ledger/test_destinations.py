@@ -117,3 +117,13 @@ def test_a_job_still_at_work_goes_on_after_its_destination_was_forgotten(ledger:
     ledger.built(job.id, "w1", [output("SR")], to("PACS"))
     deliver(ledger, "PACS")
     assert state(ledger, job.id) is JobState.DELIVERED
+
+
+def test_what_is_to_be_built_again_can_be_forgotten_and_moved(ledger: Ledger) -> None:
+    job_id = built(ledger, "OLD", roles="AB")
+    for delivery in ledger.claim_deliveries("OLD", "s1", LEASE_S, 10):
+        assert ledger.damaged(delivery.id, "s1", "its SHA-256 differs") is DeliveryState.DAMAGED
+    assert ledger.move_destination("OLD", "PACS", ME) == 2
+    assert where(ledger, job_id) == {("PACS", "A"): "DAMAGED", ("PACS", "B"): "DAMAGED"}
+    assert ledger.forget_destination("PACS", ME) == 2
+    assert where(ledger, job_id) == {("PACS", "A"): "WITHDRAWN", ("PACS", "B"): "WITHDRAWN"}
