@@ -13,9 +13,9 @@ from pathlib import Path
 from pydicom import Dataset
 
 from inference.decode import Radiograph, read_radiograph
+from inference.direction import segment_upright
 from inference.engines import Engine
 from inference.pipeline import STANDARD, Pipeline, Settings
-from inference.polarity import segment_either_way
 from inference.postprocess import clean, restore_masks
 from inference.quality import note_quality
 from inference.quantify import quantify
@@ -28,7 +28,7 @@ class Analysis:
     """What was found, and the radiograph it was found in."""
 
     findings: Findings
-    radiograph: Radiograph  #: as the networks saw it: polarity corrected where that was needed
+    radiograph: Radiograph  #: as the networks saw it: turned and inverted where that was needed
 
 
 def analyze(
@@ -43,10 +43,12 @@ def analyze(
         square = fit(radiograph.pixels, radiograph.orientation, engine.size)
         radiograph = note_quality(radiograph, square)
     with clock.stage("networks"):
-        radiograph, maps = segment_either_way(radiograph, square, engine)
+        view = segment_upright(radiograph, square, engine, settings)
+        radiograph = view.radiograph
     with clock.stage("postprocess"):
         rows, columns = radiograph.pixels.shape
-        masks = restore_masks(clean(maps, settings), radiograph.orientation, (rows, columns))
+        cleaned = clean(view.maps, settings, view.doubt)
+        masks = restore_masks(cleaned, radiograph.orientation, (rows, columns))
     with clock.stage("quantify"):
         findings = quantify(masks, radiograph, pipeline, clock.durations_ms)
     return Analysis(findings, radiograph)

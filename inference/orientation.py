@@ -41,6 +41,13 @@ class Orientation:
 
 
 UNKNOWN = Orientation(known=False)
+#: The four ways a plate can be put in, none of them mirrored: upright, on its head, on either side.
+TURNS = (
+    UNKNOWN,
+    Orientation(False, True, True, known=False),
+    Orientation(True, True, False, known=False),
+    Orientation(True, False, True, known=False),
+)
 
 
 def parse(patient_orientation: object) -> Orientation:

@@ -25,6 +25,8 @@ MIN_CERTAINTY = 0.88
 #: Least certainty of lungs that touch or of one alone: a hip's 0.780 (inverted 0.871), a tibia's
 #: 0.505 (0.813).
 MIN_CERTAINTY_UNUSUAL = 0.92
+#: How much surer the network must be of such lungs, to be as sure.
+HANDICAP = MIN_CERTAINTY_UNUSUAL - MIN_CERTAINTY
 
 
 def certainty_of(probability: NDArray[np.float32], lungs: Mask) -> float:

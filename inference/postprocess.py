@@ -35,7 +35,7 @@ class CleanMaps:
     lung_above: float
     infection: Probability  #: not yet masked by the lungs
     infected_above: float  #: `Extent.above`
-    fault: str | None  #: why these cannot be a chest's lungs; None where they can
+    fault: str | None  #: why nothing may be concluded from them; None where it may
     cautions: tuple[Caution, ...]
 
 
@@ -49,12 +49,17 @@ class Masks:
     cautions: tuple[Caution, ...]
 
 
-def clean(maps: ProbabilityMaps, settings: Settings = STANDARD) -> CleanMaps:
-    """What is lung and what is infection, and whether to believe it."""
+def clean(
+    maps: ProbabilityMaps, settings: Settings = STANDARD, doubt: str | None = None
+) -> CleanMaps:
+    """What is lung and what is infection, and whether to believe it.
+
+    `doubt` is why it may not be believed whatever the lungs look like.
+    """
     above = settings.lung_above
     lungs = lung_mask(maps.lung, settings)
     sides = divide(lungs)
-    fault = fault_of(maps.lung, sides)
+    fault = doubt or fault_of(maps.lung, sides)
     # A filled hole is lung whatever the network said; elsewhere its own values keep the outline.
     filled = np.where(lungs & (maps.lung <= above), np.float32(1), maps.lung)
     removed = (maps.lung > above) & ~lungs

@@ -60,7 +60,15 @@ class Caution(Enum):
 
     LATERALITY_ASSUMED = (
         "laterality_assumed",
-        "Patient Orientation is absent: the image's left was taken as the patient's right.",
+        "Patient Orientation is absent: the upright image's left was taken as the patient's right.",
+    )
+    ORIENTATION_CORRECTED = (
+        "orientation_corrected",
+        "The image lies on its head or side and no header says so: it was analysed turned.",
+    )
+    ORIENTATION_CONTRADICTED = (
+        "orientation_contradicted",
+        "Patient Orientation contradicts the image: one of them lies another way.",
     )
     SPACING_AT_DETECTOR = (
         "spacing_at_detector",

@@ -1,0 +1,127 @@
+"""Which way up a radiograph lies and which polarity it has, by what the lung network makes of it.
+
+The networks learned from upright chests with dark air, and hesitate over any other. So an image
+over which the lung network hesitates is shown to it lying the other three ways too, and inverted,
+and the way it is surest of is taken. Where a second way is about as sure, nothing is concluded.
+Patient Orientation stays law: where the image contradicts it, nothing is concluded either.
+
+A mirrored chest is not noticed: the networks learned from mirrored ones as well.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.decode import Radiograph
+from inference.engines import Engine, ProbabilityMaps
+from inference.laterality import divide
+from inference.orientation import TURNS, UNKNOWN, Orientation
+from inference.pipeline import STANDARD, Settings
+from inference.plausibility import HANDICAP, certainty_of, fault_of
+from inference.postprocess import lung_mask
+from inference.results import Caution
+
+#: As sure as this is neither turned nor inverted.
+IN_NO_DOUBT = 0.96
+#: The surest of the four directions has the right polarity if it is as sure as this.
+POLARITY_IN_NO_DOUBT = 0.93
+#: By how much one way must be surer than each other one.
+SURER_BY = 0.02
+#: How sure a way must be before the header, or what is assumed without one, is overruled.
+LEAST_TO_OVERRULE = 0.92
+
+CANNOT_TELL = "It cannot be told which way up the image lies, or whether it is inverted."
+CONTRADICTED = "The image seems to lie another way than Patient Orientation says."
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The radiograph as it was analysed."""
+
+    radiograph: Radiograph  #: turned and inverted where that was needed, and says so
+    maps: ProbabilityMaps  #: of its upright square
+    doubt: str | None  #: why nothing may be concluded from them; None where it may
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the networks make of the square, turned and inverted in one of eight ways."""
+
+    turn: Orientation
+    is_inverse: bool
+    maps: ProbabilityMaps
+    sureness: float  #: certainty, 0..1; less HANDICAP of lungs that touch or of one alone
+    has_lungs: bool  #: plausible ones
+
+    @property
+    def is_in_no_doubt(self) -> bool:
+        return self.sureness >= IN_NO_DOUBT
+
+
+def segment_upright(
+    radiograph: Radiograph,
+    square: NDArray[np.float32],
+    engine: Engine,
+    settings: Settings = STANDARD,
+) -> View:
+    """The maps of `square`, (size, size), lying the way that shows lungs most surely."""
+    looks: list[_Look] = []
+    for look in _looks(square, engine, settings):
+        looks.append(look)
+        if look.is_in_no_doubt:
+            break
+    return _judge(radiograph, looks)
+
+
+def _judge(radiograph: Radiograph, looks: list[_Look]) -> View:
+    """`looks`, the first of them as the header has it, or is assumed to."""
+    as_given = looks[0]
+    surest, *others = sorted(looks, key=lambda look: look.sureness, reverse=True)
+    is_clear = not others or surest.sureness >= others[0].sureness + SURER_BY
+    if is_clear and surest is as_given:
+        return View(radiograph, as_given.maps, None)
+    if is_clear and surest.has_lungs and surest.sureness >= LEAST_TO_OVERRULE:
+        return _overrule(radiograph, as_given, surest)
+    # Where there are no lungs, that is the better reason.
+    is_in_doubt = as_given.has_lungs and not radiograph.orientation.known
+    return View(radiograph, as_given.maps, CANNOT_TELL if is_in_doubt else None)
+
+
+def _overrule(radiograph: Radiograph, as_given: _Look, surest: _Look) -> View:
+    is_turned = surest.turn != UNKNOWN
+    if is_turned and radiograph.orientation.known:
+        contradicted = _cautioned(radiograph, Caution.ORIENTATION_CONTRADICTED)
+        return View(contradicted, as_given.maps, CONTRADICTED)
+    if is_turned:
+        radiograph = replace(radiograph, orientation=surest.turn)
+        radiograph = _cautioned(radiograph, Caution.ORIENTATION_CORRECTED)
+    if surest.is_inverse:
+        radiograph = replace(radiograph, pixels=1 - radiograph.pixels)
+        radiograph = _cautioned(radiograph, Caution.POLARITY_CORRECTED)
+    return View(radiograph, surest.maps, None)
+
+
+def _cautioned(radiograph: Radiograph, caution: Caution) -> Radiograph:
+    return replace(radiograph, cautions=(*radiograph.cautions, caution))
+
+
+def _looks(square: NDArray[np.float32], engine: Engine, settings: Settings) -> Iterator[_Look]:
+    """As given, turned, and inverted unless the polarity is in no doubt by then."""
+    surest = 0.0
+    for is_inverse in (False, True):
+        if surest >= POLARITY_IN_NO_DOUBT:
+            return
+        for turn in TURNS:
+            turned = np.ascontiguousarray(turn.upright(1 - square if is_inverse else square))
+            look = _look(turn, is_inverse, engine.segment(turned), settings)
+            surest = max(surest, look.sureness)
+            yield look
+
+
+def _look(turn: Orientation, is_inverse: bool, maps: ProbabilityMaps, settings: Settings) -> _Look:
+    lungs = lung_mask(maps.lung, settings)
+    sides = divide(lungs)
+    certainty = certainty_of(maps.lung, lungs) - (HANDICAP if sides.cautions else 0)
+    return _Look(turn, is_inverse, maps, certainty, fault_of(maps.lung, sides) is None)
