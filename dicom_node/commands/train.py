@@ -14,7 +14,7 @@ from inference.decode import UndecodableImage
 from inference.engines.pytorch import DeviceUnavailable
 from inference.results import Task
 from inference.training.checkpoint import CheckpointError
-from inference.training.dataset import DatasetError, read_cases
+from inference.training.dataset import DatasetError, free_of_infection, read_cases
 from inference.training.history import Epoch
 from inference.training.loop import TrainingError
 from inference.training.precision import Precision
@@ -47,7 +47,10 @@ def train_networks(arguments: argparse.Namespace) -> int:
     """Train and write the weights; 0 when done. Raises UsageError or NodeError."""
     try:
         request = _request(arguments)
-        trained = train(request, read_cases(_folder(arguments)), Bar)
+        more = free_of_infection(arguments.more)
+        if more and request.task is not Task.INFECTION:
+            raise UsageError("--more is for infection: nobody drew the lungs of such images")
+        trained = train(request, read_cases(_folder(arguments)), Bar, more)
     except (
         DatasetError, WeightsError, CheckpointError, RecipeError, DeviceUnavailable,
     ) as exc:  # fmt: skip

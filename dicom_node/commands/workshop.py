@@ -30,7 +30,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 def _add_train(commands: Commands) -> None:
     train = commands.add_parser(
         "train",
-        help="train one of the paper's fifteen networks",
+        help="train one of the paper's fifteen networks, or a lighter one",
         description="Train a network on images with true masks: COVID-QU-Ex as published, a folder"
         " of the same shape ({COVID-19,Non-COVID,Normal}/{images,lung masks,infection masks}), or"
         " a folder of DICOM radiographs with the SEGs drawn on them. Writes DIR/TASK-NETWORK/ with"
@@ -42,6 +42,12 @@ def _add_train(commands: Commands) -> None:
     train.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="where the images are"
     )
+    train.add_argument(
+        "--more", action="append", type=Path, default=[], metavar="DIR",
+        help="further radiographs without masks, in the same class folders: those that are not of"
+        " COVID-19 are learnt as free of infection (recipe's further_share of each step); may be"
+        " repeated",
+    )  # fmt: skip
     train.add_argument(
         "--split", metavar="NAME", help="folder inside DIR (default: Train, if there is one)"
     )
@@ -128,8 +134,10 @@ def _add_models_command(commands: Commands) -> None:
 
 def _add_recipe(train: argparse.ArgumentParser) -> None:
     train.add_argument(
-        "--recipe", choices=["scratch", "paper"], default="scratch",
-        help="scratch: ours, needs no ImageNet weights (default); paper: section 3.4 to the letter",
+        "--recipe", choices=["scratch", "imagenet", "strangers", "paper"], default="scratch",
+        help="scratch: ours, needs no ImageNet weights (default); imagenet: the same from a trained"
+        " encoder; strangers: classes exchange their looks and their lungs, for other hospitals'"
+        " radiographs; paper: section 3.4 to the letter",
     )  # fmt: skip
     train.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE",
@@ -138,7 +146,8 @@ def _add_recipe(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--init", default="", metavar="MODEL",
         help="start from these weights: a name (lung-unet-resnet18) or a .safetensors file; of"
-        " another task or decoder only the encoder is taken",
+        " another task or decoder only the encoder is taken; a file may be an encoder alone, with"
+        " timm's names",
     )  # fmt: skip
     train.add_argument(
         "--minutes",
