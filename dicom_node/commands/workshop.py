@@ -95,7 +95,17 @@ def _add_evaluate(commands: Commands) -> None:
         help="instead: how the figures fall on distorted copies: flipped, inverted, cropped,"
         " \"border covered\", ... or all; may be repeated",
     )  # fmt: skip
-    evaluate.add_argument("--limit", type=int, metavar="N", help="only N images, evenly spread")
+    evaluate.add_argument(
+        "--strangers", action="append", type=Path, default=[], metavar="DIR",
+        help="then, in one table with the split: what is said of radiographs from elsewhere, in"
+        " class folders or as DICOM files; may be repeated",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--drawn", type=int, default=0, metavar="N",
+        help="likewise of drawn chests, N healthy and N with opacities",
+    )  # fmt: skip
+    evaluate.add_argument("--limit", type=int, metavar="N",
+                          help="only N images of each set, evenly spread")  # fmt: skip
     add_models(evaluate)
     evaluate.set_defaults(command=_run_evaluate)
 
