@@ -16,7 +16,7 @@ from dicom_node.commands.networks import load_networks
 from dicom_node.errors import NodeError, UsageError
 from inference.decode import UndecodableImage
 from inference.engines import Engine
-from inference.training.dataset import Case, DatasetError, read_cases
+from inference.training.dataset import Case, DatasetError, read_cases, spread
 from inference.training.distortions import DISTORTIONS, distorted
 from inference.training.evaluate import Cascade, Result, evaluate
 from inference.training.pictures import draw_all
@@ -28,7 +28,7 @@ from inference.training.tables import distortion_table, tables
 def evaluate_networks(arguments: argparse.Namespace) -> int:
     """Print the tables; write the JSON and the pictures asked for."""
     try:
-        cases = _spread(read_cases(arguments.data / arguments.split), arguments.limit)
+        cases = spread(read_cases(arguments.data / arguments.split), arguments.limit)
         strangers = _strangers(arguments)
     except DatasetError as exc:
         raise UsageError(str(exc)) from exc
@@ -77,7 +77,7 @@ def _measure(
 def _strangers(arguments: argparse.Namespace) -> dict[str, list[Case]]:
     """Radiographs from elsewhere, and drawn ones, by what their set is called."""
     sets = {
-        folder.resolve().name: _spread(read_strangers(folder), arguments.limit)
+        folder.resolve().name: spread(read_strangers(folder), arguments.limit)
         for folder in arguments.strangers
     }
     if arguments.drawn:
@@ -119,13 +119,6 @@ def _head(arguments: argparse.Namespace) -> dict[str, Any]:
         "command": shlex.join(["cxr-node", *sys.argv[1:]]),
         "scheme": "cascaded" if arguments.cascaded else "parallel",
     }
-
-
-def _spread(cases: list[Case], limit: int | None) -> list[Case]:
-    """At most `limit`, evenly from the first to the last, so that every class is among them."""
-    if limit is None or limit >= len(cases):
-        return cases
-    return [cases[index * len(cases) // limit] for index in range(limit)]
 
 
 def _bar(cases: Iterable[Case]) -> Iterable[Case]:

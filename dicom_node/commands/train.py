@@ -50,7 +50,7 @@ def train_networks(arguments: argparse.Namespace) -> int:
         more = free_of_infection(arguments.more)
         if more and request.task is not Task.INFECTION:
             raise UsageError("--more is for infection: nobody drew the lungs of such images")
-        trained = train(request, read_cases(_folder(arguments)), Bar, more)
+        trained = train(request, read_cases(folder_of(arguments)), Bar, more)
     except (
         DatasetError, WeightsError, CheckpointError, RecipeError, DeviceUnavailable,
     ) as exc:  # fmt: skip
@@ -61,7 +61,7 @@ def train_networks(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _folder(arguments: argparse.Namespace) -> Path:
+def folder_of(arguments: argparse.Namespace) -> Path:
     """The split asked for, else Train where there is one, else the folder itself."""
     data: Path = arguments.data
     split: str = arguments.split if arguments.split is not None else _TRAIN
@@ -75,7 +75,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         network=arguments.network,
         recipe=adjusted(RECIPES[arguments.recipe], arguments.set),
         out=arguments.out,
-        data=arguments.data_name or "/".join(_folder(arguments).resolve().parts[-2:]),
+        data=arguments.data_name or "/".join(folder_of(arguments).resolve().parts[-2:]),
         init=arguments.init,
         size=arguments.size,
         seed=arguments.seed,

@@ -1,4 +1,4 @@
-"""The command line of those who make networks: train, evaluate, benchmark, models.
+"""The command line of those who make networks: train, pack, evaluate, benchmark, models.
 
 Apart from `__main__`, which is for those who run a node. Imports stay inside the commands here too.
 """
@@ -15,6 +15,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def add(commands: Commands) -> None:
     """The workshop's commands, for `--help` behind the node's own."""
     _add_train(commands)
+    _add_pack(commands)
     _add_evaluate(commands)
     _add_benchmark(commands)
     _add_models_command(commands)
@@ -68,6 +69,26 @@ def _add_train(commands: Commands) -> None:
         "--licence", default="", metavar="TEXT", help="what the model card says of the terms"
     )
     train.set_defaults(command=_run_train)
+
+
+def _add_pack(commands: Commands) -> None:
+    pack = commands.add_parser(
+        "pack",
+        help="make a set small enough to carry to a borrowed machine",
+        description="Write the images that `train` learns from, and with --more further ones, as"
+        " WebP on the networks' square with 1-bit masks: OUT/Train and OUT/more, in the same class"
+        " folders, for `cxr-node train --data OUT --more OUT/more`. The quality is the best that"
+        " fits.",
+    )
+    pack.add_argument("--data", type=Path, required=True, metavar="DIR")
+    pack.add_argument("--split", metavar="NAME", help="folder inside DIR (default: Train)")
+    pack.add_argument("--more", action="append", type=Path, default=[], metavar="DIR",
+                      help="further radiographs; those of COVID-19 are left out")  # fmt: skip
+    pack.add_argument("--out", type=Path, required=True, metavar="OUT")
+    pack.add_argument("--mib", type=float, default=60, metavar="N", help="limit (default 60)")
+    pack.add_argument("--size", type=int, default=256, metavar="PIXELS", help="default 256")
+    pack.add_argument("--limit", type=int, metavar="N", help="only N images of each, evenly spread")
+    pack.set_defaults(command=_run_pack)
 
 
 def _add_evaluate(commands: Commands) -> None:
@@ -181,6 +202,12 @@ def _run_train(arguments: argparse.Namespace) -> int:
     from dicom_node.commands.train import train_networks
 
     return train_networks(arguments)
+
+
+def _run_pack(arguments: argparse.Namespace) -> int:
+    from dicom_node.commands.pack import pack_set
+
+    return pack_set(arguments)
 
 
 def _run_evaluate(arguments: argparse.Namespace) -> int:

@@ -149,10 +149,22 @@ def read_cases(folder: Path) -> list[Case]:
     return cases
 
 
-def free_of_infection(folders: Sequence[Path]) -> list[Case]:
+def not_of_covid(folders: Sequence[Path]) -> list[Case]:
     """The cases in `folders` that are known not to be of COVID-19; raises DatasetError."""
     cases = [case for folder in folders for case in read_cases(folder)]
-    return [FreeOfInfection(case) for case in cases if case.is_covid is False]
+    return [case for case in cases if case.is_covid is False]
+
+
+def free_of_infection(folders: Sequence[Path]) -> list[Case]:
+    """The same, each with its empty infection mask."""
+    return [FreeOfInfection(case) for case in not_of_covid(folders)]
+
+
+def spread(cases: list[Case], limit: int | None) -> list[Case]:
+    """At most `limit`, evenly from the first to the last, so that every class is among them."""
+    if limit is None or limit >= len(cases):
+        return cases
+    return [cases[index * len(cases) // limit] for index in range(limit)]
 
 
 def load_examples(

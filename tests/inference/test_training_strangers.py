@@ -2,6 +2,9 @@
 that has seen other things.
 """
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,11 +25,13 @@ from inference.training.dataset import (
 )
 from inference.training.duplicates import near
 from inference.training.feed import Feed
+from inference.training.pack import QUALITIES, pack
 from inference.training.recipes import STRANGERS
 from inference.training.start import begin
 from inference.training.style import restyle
 from inference.training.transplant import transplant
 from inference.weights import WeightsError
+from tests.conftest import ROOT
 from tests.inference.drawn_chests import INFECTED, LUNG, chest, draw_split
 
 HALFWAY = (LUNG + INFECTED) / 2
@@ -205,3 +210,65 @@ def test_further_images_teach_no_lungs(tmp_path: Path, capsys: pytest.CaptureFix
                "--out", str(tmp_path / "out")]  # fmt: skip
     assert main(command) == 2
     assert "--more is for infection" in capsys.readouterr().err
+
+
+def test_a_packed_set_is_the_same_set_in_fewer_bytes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_split(tmp_path / "data" / "Train", each=2)
+    draw_split(tmp_path / "more", each=2, masks=False)
+    command = ["pack", "--data", str(tmp_path / "data"), "--more", str(tmp_path / "more"),
+               "--out", str(tmp_path / "packed"), "--size", "64"]  # fmt: skip
+    assert main(command) == 0
+    assert "22 files" in capsys.readouterr().out
+    before, after = (
+        load_examples(read_cases(folder / "Train"), Task.INFECTION, 64, with_lungs=True)
+        for folder in (tmp_path / "data", tmp_path / "packed")
+    )
+    assert after.names == before.names
+    assert torch.equal(after.masks, before.masks)
+    assert after.lungs is not None
+    assert torch.equal(after.lungs, before.lungs)
+    assert (after.images.float() - before.images.float()).abs().mean() < 3
+    further = free_of_infection([tmp_path / "packed" / "more"])
+    assert [case.name.split("/")[0] for case in further] == ["Non-COVID"] * 2 + ["Normal"] * 2
+
+
+def test_a_set_is_packed_at_the_quality_that_fits_and_refused_where_none_does(
+    tmp_path: Path,
+) -> None:
+    cases = read_cases(draw_split(tmp_path / "data", each=2))
+    best = pack({"Train": cases}, tmp_path / "best", 64, 10**9)
+    # What each file costs an archive is counted too.
+    worse = pack({"Train": cases}, tmp_path / "worse", 64, best.bytes + best.files * 512 - 500)
+    assert worse.quality < best.quality == QUALITIES[0]
+    assert worse.bytes < best.bytes
+    with pytest.raises(DatasetError, match="do not fit"):
+        pack({"Train": cases}, tmp_path / "none", 64, 1000)
+
+
+def test_several_candidates_are_trained_side_by_side_and_only_what_is_wanted_comes_back(
+    tmp_path: Path,
+) -> None:
+    pack(
+        {"Train": read_cases(draw_split(tmp_path / "data", each=4))}, tmp_path / "packed", 64, 10**9
+    )
+    encoder_file(tmp_path)
+    quick = "--size 64 --precision fp32 --set epochs=1 --set batch=4 --set held_out=0.25"
+    candidates = (
+        f"one fpn-efficientnetlite0 --recipe strangers {quick}\n"
+        f"two fpn-efficientnetlite0 --recipe imagenet {quick}\n"
+    )
+    script = ROOT / "deploy" / "candidates.sh"
+    done = subprocess.run(
+        [script, tmp_path / "packed", tmp_path / "out", "0.05", tmp_path],
+        env=os.environ | {"CANDIDATES": candidates, "OMP_NUM_THREADS": "1",
+             "PYTHON": sys.executable},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*"))
+    assert files == ["all.log", "one/card.json", "one/weights.safetensors", "two/card.json",
+                     "two/weights.safetensors"]  # fmt: skip
+    assert (tmp_path / "out/one/weights.safetensors").stat().st_size < 16 * 2**20
+    assert "encoder from tf_efficientnet_lite0" in (tmp_path / "out/two/card.json").read_text()
