@@ -4,6 +4,7 @@ Figures of the sources a network learnt from say nothing about the next hospital
 is how many of its healthy chests are called positive, and on how much of the lungs.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,15 +90,15 @@ def _figures(name: str, results: Sequence[Result]) -> dict[str, Any]:
         "undetermined": [result.decision is Decision.UNDETERMINED for result in results],
     }
     shares = {column: sum(those) / len(results) for column, those in counted.items()}
-    lung, infection = (_overlaps(results, task) for task in (Task.LUNG, Task.INFECTION))
+    lung, infection = (_overlaps(results, task) for task in Task)
     return {
         "name": name,
         "images": len(results),
         **shares,
-        "lung DSC": lung.get(Averaging.IMAGES),
-        "infection DSC": infection.get(Averaging.IMAGES),
-        "with infection": infection.get(Averaging.COVID_IMAGES),
-        "pooled": infection.get(Averaging.PIXELS),
+        "lung DSC": lung.get(Averaging.IMAGES.value),
+        "infection DSC": infection.get(Averaging.IMAGES.value),
+        "with infection": infection.get(Averaging.COVID_IMAGES.value),
+        "pooled": infection.get(Averaging.PIXELS.value),
     }
 
 
@@ -108,7 +109,7 @@ def _infected_percent(said: Percentages) -> float:
     return max(said[side] or 0.0 for side in ("left", "right"))
 
 
-def _overlaps(results: Sequence[Result], task: Task) -> dict[Averaging, float]:
+def _overlaps(results: Sequence[Result], task: Task) -> dict[str, float]:
     """The DSC by averaging, those that are a number; {} where not every result has a truth."""
     counts = [result.pixels[task] for result in results if task in result.pixels]
     if len(counts) < len(results):
@@ -116,7 +117,7 @@ def _overlaps(results: Sequence[Result], task: Task) -> dict[Averaging, float]:
     those = pixel_counts(counts)
     there = those.true_positive + those.false_negative > 0
     figures = overlap(those, there)["dsc"]
-    return {way: figure.value for way, figure in figures.items() if figure.value == figure.value}
+    return {way: figure.value for way, figure in figures.items() if math.isfinite(figure.value)}
 
 
 def _is_image(path: Path) -> bool:

@@ -44,7 +44,8 @@ def _take_spectrum(images: torch.Tensor, partners: torch.Tensor, dice: Dice) -> 
     share = dice.uniform(0, 1) * band
     ratio = (theirs.abs() + 1e-3) / (own.abs() + 1e-3)
     # In the logarithm, so that half the share is half the way for strong and weak amplitudes.
-    return torch.fft.irfft2(own * ratio**share, images.shape[1:])
+    mixed: torch.Tensor = torch.fft.irfft2(own * torch.pow(ratio, share), images.shape[1:])
+    return mixed
 
 
 def _radius(images: torch.Tensor) -> torch.Tensor:
