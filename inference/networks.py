@@ -1,4 +1,7 @@
-"""The paper's fifteen networks by name (section 3.1): three architectures times five encoders.
+"""The networks by name: the paper's fifteen (section 3.1), and two encoders more that come trained.
+
+Three architectures times the paper's five encoders, or EfficientNet-Lite 0 and 2: a fifth to a half
+of the parameters, and weights of ImageNet that can be had as a file (`training.start`).
 
 Each takes (batch, 3, size, size) and gives (batch, 2, size, size) logits: background, foreground.
 """
@@ -10,10 +13,19 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = {"unet": "Unet", "unetplusplus": "UnetPlusPlus", "fpn": "FPN"}
 ENCODERS = ("resnet18", "resnet50", "densenet121", "densenet161", "inceptionv4")
+#: As segmentation-models-pytorch calls them: what it takes from timm has "tu-" before its name.
+LITE_ENCODERS = {
+    "efficientnetlite0": "tu-tf_efficientnet_lite0",
+    "efficientnetlite2": "tu-tf_efficientnet_lite2",
+}
 
 #: "unet-resnet18" ... "fpn-inceptionv4"
-NETWORKS = tuple(
+PAPER_NETWORKS = tuple(
     f"{architecture}-{encoder}" for architecture in ARCHITECTURES for encoder in ENCODERS
+)
+#: The paper's, then "unet-efficientnetlite0" ... "fpn-efficientnetlite2"
+NETWORKS = PAPER_NETWORKS + tuple(
+    f"{architecture}-{encoder}" for architecture in ARCHITECTURES for encoder in LITE_ENCODERS
 )
 
 
@@ -32,6 +44,9 @@ def build(name: str, encoder_weights: str | None = None) -> "nn.Module":
 
     architecture, encoder = name.split("-")
     network: nn.Module = getattr(smp, ARCHITECTURES[architecture])(
-        encoder_name=encoder, encoder_weights=encoder_weights, in_channels=3, classes=2
+        encoder_name=LITE_ENCODERS.get(encoder, encoder),
+        encoder_weights=encoder_weights,
+        in_channels=3,
+        classes=2,
     )
     return network

@@ -8,7 +8,7 @@ from typing import Any
 from dicom_node.cli.networks import load_networks
 from dicom_node.errors import UsageError
 from inference.engines.pytorch import DeviceUnavailable, choose_device
-from inference.networks import NETWORKS
+from inference.networks import PAPER_NETWORKS
 from inference.results import Task
 from inference.training import paper
 from inference.training.benchmark import compare, costs, machine
@@ -34,16 +34,16 @@ def _table(arguments: argparse.Namespace) -> dict[str, Any]:
     print(f"{ran_on}; medians of {arguments.repeats}; the paper's on a GeForce GTX 1080\n")
     print("| network | parameters | the paper | ms, one | ms, two in parallel | the paper, one |")
     print("|---|---|---|---|---|---|")
-    for cost in costs(arguments.network or NETWORKS, device, arguments.repeats):
-        millions, milliseconds = paper.COMPLEXITY[cost.network]
+    for cost in costs(arguments.network or PAPER_NETWORKS, device, arguments.repeats):
+        theirs = paper.COMPLEXITY.get(cost.network)
+        millions, milliseconds = (f"{theirs[0]:.2f} M", f"{theirs[1]:.2f}") if theirs else "--"
         print(
-            f"| {cost.network} | {cost.parameters / 1e6:.2f} M | {millions:.2f} M "
-            f"| {cost.alone_ms:.1f} | {cost.pair_ms:.1f} | {milliseconds:.2f} |",
+            f"| {cost.network} | {cost.parameters / 1e6:.2f} M | {millions} "
+            f"| {cost.alone_ms:.1f} | {cost.pair_ms:.1f} | {milliseconds} |",
             flush=True,
         )
-        rows.append(
-            asdict(cost) | {"paper": {"parameters": millions * 1e6, "alone_ms": milliseconds}}
-        )
+        papers = theirs and {"parameters": theirs[0] * 1e6, "alone_ms": theirs[1]}
+        rows.append(asdict(cost) | {"paper": papers})
     return {"machine": ran_on, "repeats": arguments.repeats, "networks": rows}
 
 

@@ -5,20 +5,22 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from tqdm import tqdm
 
+from dicom_node.cli.drawn import drawn_cases
 from dicom_node.cli.networks import load_networks
 from dicom_node.errors import NodeError, UsageError
 from inference.decode import UndecodableImage
 from inference.engines import Engine
-from inference.training.dataset import Case, DatasetError, read_cases
+from inference.training.dataset import Case, DatasetError, read_cases, spread
 from inference.training.distortions import DISTORTIONS, distorted
-from inference.training.evaluate import Cascade, evaluate
+from inference.training.evaluate import Cascade, Result, evaluate
 from inference.training.pictures import draw_all
+from inference.training.strangers import read_strangers, rows_of, strangers_table
 from inference.training.summary import summarise
 from inference.training.tables import distortion_table, tables
 
@@ -26,7 +28,8 @@ from inference.training.tables import distortion_table, tables
 def evaluate_networks(arguments: argparse.Namespace) -> int:
     """Print the tables; write the JSON and the pictures asked for."""
     try:
-        cases = _spread(read_cases(arguments.data / arguments.split), arguments.limit)
+        cases = spread(read_cases(arguments.data / arguments.split), arguments.limit)
+        strangers = _strangers(arguments)
     except DatasetError as exc:
         raise UsageError(str(exc)) from exc
     engine: Engine = load_networks(arguments.lung, arguments.infection, arguments.device)
@@ -35,7 +38,7 @@ def evaluate_networks(arguments: argparse.Namespace) -> int:
         return (
             _distort(arguments, cases, engine)
             if arguments.distort
-            else _measure(arguments, cases, engine)
+            else _measure(arguments, cases, strangers, engine)
         )
     except UndecodableImage as exc:
         raise NodeError(str(exc)) from exc
@@ -43,7 +46,12 @@ def evaluate_networks(arguments: argparse.Namespace) -> int:
         raise NodeError(f"pictures need the extra `train`: {exc}") from exc
 
 
-def _measure(arguments: argparse.Namespace, cases: list[Case], engine: Engine) -> int:
+def _measure(
+    arguments: argparse.Namespace,
+    cases: list[Case],
+    strangers: Mapping[str, list[Case]],
+    engine: Engine,
+) -> int:
     """Once, in full."""
     started = time.perf_counter()
     results = evaluate(cases, engine, _bar)
@@ -54,11 +62,37 @@ def _measure(arguments: argparse.Namespace, cases: list[Case], engine: Engine) -
     }
     text = tables(summary)
     print(text)
+    if strangers:
+        summary["strangers"] = _judge(arguments.split, results, strangers, engine)
+        table = strangers_table(summary["strangers"])
+        print(table)
+        text = f"{text}\n{table}"
     _write(arguments, summary, text)
     if arguments.report is not None:
         for path in draw_all(results, cases, engine, arguments.report):
             print(path)
     return 0
+
+
+def _strangers(arguments: argparse.Namespace) -> dict[str, list[Case]]:
+    """Radiographs from elsewhere, and drawn ones, by what their set is called."""
+    sets = {
+        folder.resolve().name: spread(read_strangers(folder), arguments.limit)
+        for folder in arguments.strangers
+    }
+    if arguments.drawn:
+        sets["drawn"] = [*drawn_cases(arguments.drawn)]
+    return sets
+
+
+def _judge(
+    split: str, results: list[Result], strangers: Mapping[str, list[Case]], engine: Engine
+) -> list[dict[str, Any]]:
+    """The split's own rows, then those of each set of strangers."""
+    rows = rows_of(split, results)
+    for name, cases in strangers.items():
+        rows += rows_of(name, evaluate(cases, engine, _bar))
+    return rows
 
 
 def _distort(arguments: argparse.Namespace, cases: list[Case], engine: Engine) -> int:
@@ -85,13 +119,6 @@ def _head(arguments: argparse.Namespace) -> dict[str, Any]:
         "command": shlex.join(["cxr-node", *sys.argv[1:]]),
         "scheme": "cascaded" if arguments.cascaded else "parallel",
     }
-
-
-def _spread(cases: list[Case], limit: int | None) -> list[Case]:
-    """At most `limit`, evenly from the first to the last, so that every class is among them."""
-    if limit is None or limit >= len(cases):
-        return cases
-    return [cases[index * len(cases) // limit] for index in range(limit)]
 
 
 def _bar(cases: Iterable[Case]) -> Iterable[Case]:

@@ -14,7 +14,7 @@ from inference.decode import UndecodableImage
 from inference.engines.pytorch import DeviceUnavailable
 from inference.results import Task
 from inference.training.checkpoint import CheckpointError
-from inference.training.dataset import DatasetError, read_cases
+from inference.training.dataset import DatasetError, free_of_infection, read_cases
 from inference.training.history import Epoch
 from inference.training.loop import TrainingError
 from inference.training.precision import Precision
@@ -47,7 +47,10 @@ def train_networks(arguments: argparse.Namespace) -> int:
     """Train and write the weights; 0 when done. Raises UsageError or NodeError."""
     try:
         request = _request(arguments)
-        trained = train(request, read_cases(_folder(arguments)), Bar)
+        more = free_of_infection(arguments.more)
+        if more and request.task is not Task.INFECTION:
+            raise UsageError("--more is for infection: nobody drew the lungs of such images")
+        trained = train(request, read_cases(folder_of(arguments)), Bar, more)
     except (
         DatasetError, WeightsError, CheckpointError, RecipeError, DeviceUnavailable,
     ) as exc:  # fmt: skip
@@ -58,7 +61,7 @@ def train_networks(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _folder(arguments: argparse.Namespace) -> Path:
+def folder_of(arguments: argparse.Namespace) -> Path:
     """The split asked for, else Train where there is one, else the folder itself."""
     data: Path = arguments.data
     split: str = arguments.split if arguments.split is not None else _TRAIN
@@ -72,7 +75,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         network=arguments.network,
         recipe=adjusted(RECIPES[arguments.recipe], arguments.set),
         out=arguments.out,
-        data=arguments.data_name or "/".join(_folder(arguments).resolve().parts[-2:]),
+        data=arguments.data_name or "/".join(folder_of(arguments).resolve().parts[-2:]),
         init=arguments.init,
         size=arguments.size,
         seed=arguments.seed,

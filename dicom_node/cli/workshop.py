@@ -1,4 +1,4 @@
-"""The command line of those who make networks: train, evaluate, benchmark, models.
+"""The command line of those who make networks: train, pack, evaluate, benchmark, models.
 
 Apart from the commands for those who run a node. Imports stay inside the commands here too.
 """
@@ -13,6 +13,7 @@ from inference.networks import NETWORKS
 def add(commands: Commands) -> None:
     """The workshop's commands, for `--help` behind the node's own."""
     _add_train(commands)
+    _add_pack(commands)
     _add_evaluate(commands)
     _add_benchmark(commands)
     _add_models_command(commands)
@@ -21,7 +22,7 @@ def add(commands: Commands) -> None:
 def _add_train(commands: Commands) -> None:
     train = commands.add_parser(
         "train",
-        help="train one of the paper's fifteen networks",
+        help="train one of the paper's fifteen networks, or a lighter one",
         description="Train a network on images with true masks: COVID-QU-Ex as published, a folder"
         " of the same shape ({COVID-19,Non-COVID,Normal}/{images,lung masks,infection masks}), or"
         " a folder of DICOM radiographs with the SEGs drawn on them. Writes DIR/TASK-NETWORK/ with"
@@ -33,6 +34,12 @@ def _add_train(commands: Commands) -> None:
     train.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="where the images are"
     )
+    train.add_argument(
+        "--more", action="append", type=Path, default=[], metavar="DIR",
+        help="further radiographs without masks, in the same class folders: those that are not of"
+        " COVID-19 are learnt as free of infection (recipe's further_share of each step); may be"
+        " repeated",
+    )  # fmt: skip
     train.add_argument(
         "--split", metavar="NAME", help="folder inside DIR (default: Train, if there is one)"
     )
@@ -53,6 +60,26 @@ def _add_train(commands: Commands) -> None:
         "--licence", default="", metavar="TEXT", help="what the model card says of the terms"
     )
     train.set_defaults(command=_run_train)
+
+
+def _add_pack(commands: Commands) -> None:
+    pack = commands.add_parser(
+        "pack",
+        help="make a set small enough to carry to a borrowed machine",
+        description="Write the images that `train` learns from, and with --more further ones, as"
+        " WebP on the networks' square with 1-bit masks: OUT/Train and OUT/more, in the same class"
+        " folders, for `cxr-node train --data OUT --more OUT/more`. The quality is the best that"
+        " fits.",
+    )
+    pack.add_argument("--data", type=Path, required=True, metavar="DIR")
+    pack.add_argument("--split", metavar="NAME", help="folder inside DIR (default: Train)")
+    pack.add_argument("--more", action="append", type=Path, default=[], metavar="DIR",
+                      help="further radiographs; those of COVID-19 are left out")  # fmt: skip
+    pack.add_argument("--out", type=Path, required=True, metavar="OUT")
+    pack.add_argument("--mib", type=float, default=60, metavar="N", help="limit (default 60)")
+    pack.add_argument("--size", type=int, default=256, metavar="PIXELS", help="default 256")
+    pack.add_argument("--limit", type=int, metavar="N", help="only N images of each, evenly spread")
+    pack.set_defaults(command=_run_pack)
 
 
 def _add_evaluate(commands: Commands) -> None:
@@ -80,7 +107,17 @@ def _add_evaluate(commands: Commands) -> None:
         help="instead: how the figures fall on distorted copies: flipped, inverted, cropped,"
         " \"border covered\", ... or all; may be repeated",
     )  # fmt: skip
-    evaluate.add_argument("--limit", type=int, metavar="N", help="only N images, evenly spread")
+    evaluate.add_argument(
+        "--strangers", action="append", type=Path, default=[], metavar="DIR",
+        help="then, in one table with the split: what is said of radiographs from elsewhere, in"
+        " class folders or as DICOM files; may be repeated",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--drawn", type=int, default=0, metavar="N",
+        help="likewise of drawn chests, N healthy and N with opacities",
+    )  # fmt: skip
+    evaluate.add_argument("--limit", type=int, metavar="N",
+                          help="only N images of each set, evenly spread")  # fmt: skip
     add_models(evaluate)
     evaluate.set_defaults(command=_run_evaluate)
 
@@ -119,8 +156,10 @@ def _add_models_command(commands: Commands) -> None:
 
 def _add_recipe(train: argparse.ArgumentParser) -> None:
     train.add_argument(
-        "--recipe", choices=["scratch", "paper"], default="scratch",
-        help="scratch: ours, needs no ImageNet weights (default); paper: section 3.4 to the letter",
+        "--recipe", choices=["scratch", "imagenet", "strangers", "paper"], default="scratch",
+        help="scratch: ours, needs no ImageNet weights (default); imagenet: the same from a trained"
+        " encoder; strangers: classes exchange their looks and their lungs, for other hospitals'"
+        " radiographs; paper: section 3.4 to the letter",
     )  # fmt: skip
     train.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE",
@@ -129,7 +168,8 @@ def _add_recipe(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--init", default="", metavar="MODEL",
         help="start from these weights: a name (lung-unet-resnet18) or a .safetensors file; of"
-        " another task or decoder only the encoder is taken",
+        " another task or decoder only the encoder is taken; a file may be an encoder alone, with"
+        " timm's names",
     )  # fmt: skip
     train.add_argument(
         "--minutes",
@@ -149,6 +189,12 @@ def _run_train(arguments: argparse.Namespace) -> int:
     from dicom_node.cli.train import train_networks
 
     return train_networks(arguments)
+
+
+def _run_pack(arguments: argparse.Namespace) -> int:
+    from dicom_node.cli.pack import pack_set
+
+    return pack_set(arguments)
 
 
 def _run_evaluate(arguments: argparse.Namespace) -> int:

@@ -1,8 +1,7 @@
 """Random variations of a batch, so that a network cannot lean on how one hospital's images look.
 
-All on the batch's own device and from one generator, so that a seed repeats them. Geometry moves
-image and mask together; gray values, borders and markers change the image alone, except that what
-a border hides is no longer there to be found.
+Geometry moves image and mask together; gray values, shadows, borders and markers change the image
+alone, except that what a border hides is no longer there to be found.
 """
 
 import math
@@ -10,13 +9,21 @@ import math
 import torch
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
+from inference.training.dice import Dice
+
 MAX_ROTATION_DEG = 12.0
-SCALE = (0.75, 1.2)  #: below 1 the chest appears larger
-MAX_STRETCH = 0.08  #: of one axis against the other: the square gives up the aspect ratio
+SCALE = (0.6, 1.2)  #: below 1 the chest appears larger; at 0.6 the lungs fill many an image
+MAX_STRETCH = 0.12  #: of one axis against the other: the square gives up the aspect ratio
 MAX_SHIFT = 0.1  #: of the image's side
 FLIP_SHARE = 0.5
 MAX_LOG_GAMMA = 0.5
 CONTRAST = (0.5, 1.4)
+CURVE_SHARE = 0.3
+CURVE_POINTS = 6  #: of a random rising curve of gray values
+LOCAL_CONTRAST_SHARE = 0.4
+LOCAL_CONTRAST = (-0.5, 0.8)  #: how much of the detail finer than an eighth or so is added
+SHADOW_SHARE = 0.4
+MAX_SHADOW = 0.2  #: of the gray range, at its deepest: breasts, scapulae, arms, a tilted grid
 MAX_NOISE = 0.03  #: standard deviation, of the gray range 0..1
 SHARPNESS_SHARE = 0.6
 SHARPNESS = (-1.0, 1.5)  #: how much of an image's detail is added to it; -1 takes all away
@@ -31,34 +38,17 @@ def augment(
     images: torch.Tensor, masks: torch.Tensor, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Vary (n, size, size) images, 0..1, and masks, 0 or 1; both float32, shapes kept."""
-    dice = _Dice(len(images), images.device, generator)
+    dice = Dice(len(images), images.device, generator)
     images, masks = _move(images, masks, dice)
-    images = _sharpness(_gray(images, dice), dice)
+    images = _gray(_shadow(images, dice), dice)
+    images = _sharpness(_local_contrast(images, dice), dice)
     images = images + dice.uniform(0, MAX_NOISE) * dice.normal(images)
     images, masks = _border(images, masks, dice)
     return _markers(images, dice).clamp(0, 1), masks
 
 
-class _Dice:
-    """Random numbers, one per image unless said otherwise, ready to broadcast: (n, 1, 1)."""
-
-    def __init__(self, count: int, device: torch.device, generator: torch.Generator) -> None:
-        self.count, self.device, self.generator = count, device, generator
-
-    def uniform(self, low: float, high: float, *more: int) -> torch.Tensor:
-        shape = (self.count, *(more or (1, 1)))
-        drawn = torch.rand(shape, device=self.device, generator=self.generator)
-        return low + (high - low) * drawn
-
-    def happens(self, share: float) -> torch.Tensor:
-        return self.uniform(0, 1) < share
-
-    def normal(self, like: torch.Tensor) -> torch.Tensor:
-        return torch.randn(like.shape, device=self.device, generator=self.generator)
-
-
 def _move(
-    images: torch.Tensor, masks: torch.Tensor, dice: _Dice
+    images: torch.Tensor, masks: torch.Tensor, dice: Dice
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Rotate, scale, shift, flip; what comes in from outside is black, or white now and then."""
     outside = dice.happens(0.1).float()
@@ -68,7 +58,7 @@ def _move(
     return moved[:, 0] + outside, (moved[:, 1] > 0.5).float()
 
 
-def _affine(dice: _Dice) -> torch.Tensor:
+def _affine(dice: Dice) -> torch.Tensor:
     """(n, 2, 3): from a place in the result to its place in the source."""
     limit = math.radians(MAX_ROTATION_DEG)
     angle = dice.uniform(-limit, limit, 1)
@@ -83,15 +73,42 @@ def _affine(dice: _Dice) -> torch.Tensor:
     return torch.stack([row_x, row_y], dim=1)
 
 
-def _gray(images: torch.Tensor, dice: _Dice) -> torch.Tensor:
-    """Gamma, then contrast around the image's own mean."""
+def _shadow(images: torch.Tensor, dice: Dice) -> torch.Tensor:
+    """Brighten and darken softly over large places: soft tissue is no infection."""
+    field = dice.uniform(-1, 1, 1, 4, 4)
+    smooth = interpolate(field, images.shape[1:], mode="bicubic", align_corners=False)[:, 0]
+    depth = dice.uniform(0, MAX_SHADOW) * dice.happens(SHADOW_SHARE)
+    return (images + depth * smooth).clamp(0, 1)
+
+
+def _gray(images: torch.Tensor, dice: Dice) -> torch.Tensor:
+    """A random rising curve, gamma, then contrast around the image's own mean."""
+    images = torch.where(dice.happens(CURVE_SHARE), _curve(images, dice), images)
     gamma = dice.uniform(-MAX_LOG_GAMMA, MAX_LOG_GAMMA).exp()
     images = images.clamp(0, 1) ** gamma
     mean = images.mean(dim=(1, 2), keepdim=True)
     return ((images - mean) * dice.uniform(*CONTRAST) + mean).clamp(0, 1)
 
 
-def _sharpness(images: torch.Tensor, dice: _Dice) -> torch.Tensor:
+def _curve(images: torch.Tensor, dice: Dice) -> torch.Tensor:
+    steps = dice.uniform(0.2, 1, CURVE_POINTS)
+    ends = torch.cat([torch.zeros_like(steps[:, :1]), steps.cumsum(dim=1)], dim=1)
+    ends = ends / ends[:, -1:]
+    place = (images.clamp(0, 1) * CURVE_POINTS).flatten(1)
+    below = place.floor().long().clamp(max=CURVE_POINTS - 1)
+    low, high = ends.gather(1, below), ends.gather(1, below + 1)
+    return (low + (high - low) * (place - below)).view_as(images)
+
+
+def _local_contrast(images: torch.Tensor, dice: Dice) -> torch.Tensor:
+    """Structures of a lung's size against what is larger, as a maker's processing raises them."""
+    middle, large = (images - _without_detail(images, factor) for factor in (8, 32))
+    detail = torch.where(dice.happens(0.5), middle, large)
+    amount = dice.uniform(*LOCAL_CONTRAST) * dice.happens(LOCAL_CONTRAST_SHARE)
+    return (images + amount * detail).clamp(0, 1)
+
+
+def _sharpness(images: torch.Tensor, dice: Dice) -> torch.Tensor:
     """More or less detail, fine or coarse: every source sharpens, scans and shrinks its own way."""
     fine, coarse = (images - _without_detail(images, factor) for factor in (2, 4))
     detail = torch.where(dice.happens(0.5), fine, coarse)
@@ -105,7 +122,7 @@ def _without_detail(images: torch.Tensor, factor: int) -> torch.Tensor:
 
 
 def _border(
-    images: torch.Tensor, masks: torch.Tensor, dice: _Dice
+    images: torch.Tensor, masks: torch.Tensor, dice: Dice
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cover a strip along each side, as collimation and careless screenshots do."""
     rows, columns = _places(images)
@@ -116,7 +133,7 @@ def _border(
     return torch.where(covered, color, images), masks.masked_fill(covered, 0)
 
 
-def _markers(images: torch.Tensor, dice: _Dice) -> torch.Tensor:
+def _markers(images: torch.Tensor, dice: Dice) -> torch.Tensor:
     """Cover rectangles anywhere, black, white or gray: letters and labels mean nothing."""
     rows, columns = _places(images)
     for _ in range(MARKERS):

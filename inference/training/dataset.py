@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 _IMAGES = "images"
 _MASKS = {Task.LUNG: "lung masks", Task.INFECTION: "infection masks"}
 _MIDDLE_GRAY = 127
+
+#: Image 0..255, mask and lungs 0..1, (size, size) each.
+_Squares: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
 
 class DatasetError(ValueError):
@@ -85,12 +88,36 @@ class ImageCase:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeOfInfection:
+    """A case nobody drew on that is known not to be of COVID-19: its infection mask is empty."""
+
+    case: Case
+
+    @property
+    def name(self) -> str:
+        return self.case.name
+
+    @property
+    def is_covid(self) -> bool:
+        return False
+
+    def source(self) -> Path | Dataset:
+        return self.case.source()
+
+    def mask(self, task: Task) -> Mask | None:
+        if task is not Task.INFECTION:
+            return self.case.mask(task)
+        return np.zeros(read_radiograph(self.case.source()).pixels.shape, np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
 class Examples:
     """Cases of one task as one block of memory: COVID-QU-Ex Train is 244 MB of images."""
 
     images: torch.Tensor  #: (n, size, size) uint8, upright, bright = dense
     masks: torch.Tensor  #: (n, size, size) uint8, 1 inside
     names: tuple[str, ...]
+    lungs: torch.Tensor | None = None  #: likewise, empty where not known; None: not asked for
 
     def __len__(self) -> int:
         return len(self.names)
@@ -98,10 +125,12 @@ class Examples:
     def pick(self, chosen: NDArray[np.bool_]) -> "Examples":
         where = torch.from_numpy(np.flatnonzero(chosen))
         names = tuple(self.names[index] for index in where.tolist())
-        return Examples(self.images[where], self.masks[where], names)
+        lungs = None if self.lungs is None else self.lungs[where]
+        return Examples(self.images[where], self.masks[where], names, lungs)
 
     def to(self, device: torch.device) -> "Examples":
-        return Examples(self.images.to(device), self.masks.to(device), self.names)
+        lungs = None if self.lungs is None else self.lungs.to(device)
+        return Examples(self.images.to(device), self.masks.to(device), self.names, lungs)
 
 
 def read_cases(folder: Path) -> list[Case]:
@@ -120,38 +149,63 @@ def read_cases(folder: Path) -> list[Case]:
     return cases
 
 
+def not_of_covid(folders: Sequence[Path]) -> list[Case]:
+    """The cases in `folders` that are known not to be of COVID-19; raises DatasetError."""
+    cases = [case for folder in folders for case in read_cases(folder)]
+    return [case for case in cases if case.is_covid is False]
+
+
+def free_of_infection(folders: Sequence[Path]) -> list[Case]:
+    """The same, each with its empty infection mask."""
+    return [FreeOfInfection(case) for case in not_of_covid(folders)]
+
+
+def spread(cases: list[Case], limit: int | None) -> list[Case]:
+    """At most `limit`, evenly from the first to the last, so that every class is among them."""
+    if limit is None or limit >= len(cases):
+        return cases
+    return [cases[index * len(cases) // limit] for index in range(limit)]
+
+
 def load_examples(
     cases: Sequence[Case],
     task: Task,
     size: int,
     *,
     only_lungs: bool = False,
+    with_lungs: bool = False,
     progress: Callable[[Iterable[int]], Iterable[int]] = lambda steps: steps,
 ) -> Examples:
     """All cases that have a mask for `task`, on the networks' upright square.
 
-    `only_lungs` blackens all that is not lung, as the paper's cascaded scheme does (section 4.2).
+    `only_lungs` blackens all that is not lung, as the paper's cascaded scheme does (section 4.2);
+    `with_lungs` fills `Examples.lungs`.
     Raises DatasetError where no case has what is needed.
     """
 
-    def load(case: Case) -> tuple[NDArray[np.uint8], NDArray[np.uint8], str] | None:
+    def load(case: Case) -> _Squares | None:
         truth = case.mask(task)
-        lungs = case.mask(Task.LUNG) if only_lungs else None
+        lungs = case.mask(Task.LUNG) if only_lungs or with_lungs else None
         # A lung mask without lungs is no truth, it is a network's admission that it failed.
         if truth is None or (only_lungs and lungs is None):
             return None
         if task is Task.LUNG and not truth.any():
             return None
-        return (*_on_square(read_radiograph(case.source()), truth, lungs, size), case.name)
+        squares = _on_square(read_radiograph(case.source()), truth, lungs, size)
+        return _only_lungs(squares) if only_lungs else squares
 
     # Decoding releases the interpreter lock.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         loading = pool.map(load, cases)
-        loaded = [item for _ in progress(range(len(cases))) if (item := next(loading)) is not None]
+        loaded = {
+            index: squares for index in progress(range(len(cases)))
+            if (squares := next(loading)) is not None
+        }  # fmt: skip
     if not loaded:
         raise DatasetError(f"none of {len(cases)} cases has a true {task.value} mask")
-    images, masks, names = zip(*loaded, strict=True)
-    return Examples(torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks)), names)
+    images, masks, lungs = map(_stacked, zip(*loaded.values(), strict=True))
+    names = tuple(cases[index].name for index in loaded)
+    return Examples(images, masks, names, lungs if with_lungs else None)
 
 
 def _of_class(label: Path) -> list[ImageCase]:
@@ -186,13 +240,21 @@ def as_dicom(stored: NDArray[np.uint8] | NDArray[np.uint16], name: str) -> Datas
     return dataset
 
 
-def _on_square(
-    radiograph: Radiograph, truth: Mask, lungs: Mask | None, size: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Image 0..255 and mask 0..1, both (size, size) and upright."""
+def _on_square(radiograph: Radiograph, truth: Mask, lungs: Mask | None, size: int) -> _Squares:
+    """All upright; lungs that are not known are empty."""
     orientation = radiograph.orientation
-    image = fit(radiograph.pixels, orientation, size)
-    if lungs is not None:
-        image = image * (fit(lungs.astype(np.float32), orientation, size) > 0.5)
-    inside = fit(truth.astype(np.float32), orientation, size) > 0.5
-    return np.rint(image * 255).astype(np.uint8), inside.astype(np.uint8)
+    image = np.rint(fit(radiograph.pixels, orientation, size) * 255).astype(np.uint8)
+
+    def inside(mask: Mask) -> NDArray[np.uint8]:
+        return (fit(mask.astype(np.float32), orientation, size) > 0.5).astype(np.uint8)
+
+    return image, inside(truth), np.zeros_like(image) if lungs is None else inside(lungs)
+
+
+def _only_lungs(squares: _Squares) -> _Squares:
+    image, truth, lungs = squares
+    return image * lungs, truth, lungs
+
+
+def _stacked(squares: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(squares))

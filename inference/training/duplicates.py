@@ -33,6 +33,12 @@ def clusters(images: torch.Tensor) -> NDArray[np.intp]:
     return np.asarray(connected_components(graph, directed=False)[1], np.intp)
 
 
+def near(images: torch.Tensor, others: torch.Tensor) -> NDArray[np.bool_]:
+    """Whether each of `images` is a near-duplicate of any of `others`, (n, size, size) uint8."""
+    likeness = _thumbnails(images) @ _thumbnails(others).T
+    return np.asarray((likeness > MIN_CORRELATION).any(dim=1))
+
+
 def folds(cluster: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:
     """The fold, 0 to `count` - 1, of each image: about equal in size, no cluster in two."""
     shuffled = np.random.default_rng(seed).permutation(cluster.max() + 1)

@@ -16,7 +16,7 @@ from inference.laterality import divide
 from inference.orientation import Orientation
 from inference.postprocess import lung_mask
 from inference.quantify import percent
-from inference.results import Decision, Findings, Laterality, Mask, ModelIdentity, Task
+from inference.results import Caution, Decision, Findings, Laterality, Mask, ModelIdentity, Task
 from inference.training.dataset import Case
 from inference.training.metrics import count_pixels
 
@@ -37,6 +37,7 @@ class Result:
     said_percent: Percentages  #: by place, 0..100; None where no lung was found
     true_percent: Percentages | None  #: None where a true mask is missing
     pixels: Mapping[Task, tuple[int, int, int, int]]  #: `count_pixels` of each task with a truth
+    cautions: tuple[Caution, ...] = ()
 
 
 class Cascade:
@@ -85,6 +86,7 @@ def compare(case: Case, analysis: Analysis) -> Result:
         pixels={
             task: count_pixels(said_mask(findings, task), truth) for task, truth in truths.items()
         },
+        cautions=findings.cautions,
     )
 
 

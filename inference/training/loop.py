@@ -20,10 +20,10 @@ from torch import nn
 
 from inference.results import Task
 from inference.training import checkpoint
-from inference.training.augment import augment
-from inference.training.batches import batches_in_epoch, draw, prepare, seed_of, to_gray
+from inference.training.batches import prepare, seed_of
 from inference.training.checkpoint import State
 from inference.training.dataset import Examples
+from inference.training.feed import Feed
 from inference.training.forward import forward_of
 from inference.training.held_out import count, predict
 from inference.training.history import Epoch, epoch_of
@@ -72,14 +72,19 @@ class Run:
         held_out: Examples,
         device: torch.device,
         *,
+        further: Examples | None = None,
         compiled: bool = False,
     ) -> None:
-        """`network` is changed, and moved to `device` with all examples."""
+        """`network` is changed, and moved to `device` with all examples; `further` ones are shown
+        beside the others and do not count for an epoch's length.
+        """
         self.plan, self.device = plan, device
         self.examples, self.held_out = examples.to(device), held_out.to(device)
+        self.further = further and further.to(device)
+        self._feed = Feed(self.examples, self.further, plan.recipe)
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network) if plan.recipe.average else self.network
-        shape = min(plan.recipe.batch, len(examples)), plan.size
+        shape = self._feed.batch, plan.size
         self._forward = forward_of(self.network, shape, plan.precision, compiled=compiled)
         self._optimiser = _optimiser(self.network, plan.recipe)
         self._scaler = torch.amp.GradScaler(device.type, enabled=plan.precision is Precision.FP16)
@@ -119,13 +124,13 @@ class Run:
         checkpoint.save(self._state(), path)
 
     def _epoch(self, minutes: float | None, advance: Callable[[float], None]) -> Epoch:
-        number, recipe = len(self.history) + 1, self.plan.recipe
+        number = len(self.history) + 1
         seed = seed_of(self.plan.seed, number)
         torch.manual_seed(seed)
         generator = torch.Generator(self.device).manual_seed(seed)
         total, steps, rate = torch.zeros((), device=self.device), 0, 0.0
         self.network.train()
-        for chosen in draw(self.examples.masks, recipe.batch, balanced=recipe.balanced, seed=seed):
+        for chosen in self._feed.chosen(seed):
             rate = self._set_learning_rate(minutes)
             total += self._step(chosen, generator)
             steps += 1
@@ -142,10 +147,7 @@ class Run:
         return epoch_of(number, rate, train_loss, held_loss, counts, self.elapsed_s())
 
     def _step(self, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        images = to_gray(self.examples.images[chosen])
-        masks = self.examples.masks[chosen].float()
-        if self.plan.recipe.augment:
-            images, masks = augment(images, masks, generator)
+        images, masks = self._feed.show(chosen, generator)
         with autocast(self.device, self.plan.precision):
             logits = self._forward(prepare(images))
         loss = loss_of(logits.float(), masks, self.plan.recipe)
@@ -194,7 +196,7 @@ class Run:
     def _progress(self, minutes: float | None) -> float:
         """How much of the budget is used, from 0; 1 and above is the end."""
         recipe = self.plan.recipe
-        in_steps = self._steps / recipe.epochs / batches_in_epoch(len(self.examples), recipe.batch)
+        in_steps = self._steps / recipe.epochs / self._feed.steps
         if minutes is None:
             return in_steps
         in_time = self.elapsed_s() / (60 * minutes)

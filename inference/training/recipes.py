@@ -1,4 +1,4 @@
-"""How a network is trained: as in the paper (section 3.4), and without ImageNet weights."""
+"""How a network is trained: as in the paper (section 3.4), and in three ways of our own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -43,6 +43,8 @@ class Recipe:
     average: float  #: decay of the moving average of the weights, per step; 0: none
     balanced: bool  #: draw images with and without foreground equally often
     calibrated: bool  #: move the threshold to where the held-out DSC is greatest
+    styled: bool = False  #: classes exchange looks and lungs: `style`, `transplant`
+    further_share: float = 0.5  #: of a step's images, 0..1, that are further ones, if there are any
 
 
 #: Section 3.4 to the letter. 20 % of the training data selects; no augmentation is mentioned.
@@ -86,7 +88,16 @@ SCRATCH = Recipe(
     calibrated=True,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (PAPER, SCRATCH)}
+#: With `--init ENCODER`: what is trained already is soon spoilt by a rate that suits the rest.
+IMAGENET = replace(SCRATCH, name="imagenet", imagenet=True, learning_rate=5e-4, presence_weight=0.2)
+
+#: For radiographs of hospitals that nothing was learnt from. Going on from a trained network.
+STRANGERS = replace(
+    SCRATCH, name="strangers", styled=True, batch=10, learning_rate=3e-4, presence_weight=0.2,
+    average=0.98,
+)  # fmt: skip
+
+RECIPES = {recipe.name: recipe for recipe in (PAPER, SCRATCH, IMAGENET, STRANGERS)}
 
 
 def adjusted(recipe: Recipe, changes: Sequence[str]) -> Recipe:

@@ -21,7 +21,7 @@ from inference.results import Task
 from inference.training import checkpoint
 from inference.training.calibrate import foreground_bias, shifted
 from inference.training.dataset import Case, DatasetError, Examples, load_examples
-from inference.training.duplicates import clusters, folds
+from inference.training.duplicates import clusters, folds, near
 from inference.training.export import export
 from inference.training.history import Epoch, draw_curves, write_csv
 from inference.training.loop import Plan, Run
@@ -80,22 +80,33 @@ def train(
     request: Request,
     cases: Sequence[Case],
     progress: Callable[[str], Progress],
+    more: Sequence[Case] = (),
 ) -> list[Trained]:
     """Train one network, or one a fold, each selected on images the others are not near to.
 
     `progress` is asked for one bar a network, by a title. Going on after a kill is the same call.
+    `more` cases are learnt from beside the others, and never select.
     Raises DatasetError, WeightsError, CheckpointError or TrainingError.
     """
     logger.info("loading %d cases", len(cases))
-    examples = load_examples(cases, request.task, request.size, only_lungs=request.cascaded)
+    examples = load_examples(
+        cases,
+        request.task,
+        request.size,
+        only_lungs=request.cascaded,
+        with_lungs=request.recipe.styled,
+    )
+    further = load_examples(more, request.task, request.size) if more else None
     name = f"{request.task.value}-{request.network}"
     fold = _folds(examples, request)
     if not request.folds:
-        return [_train_one(request, examples, fold == 0, request.out / name, progress(name))]
+        folder = request.out / name
+        return [_train_one(request, examples, further, fold == 0, folder, progress(name))]
     return [
         _train_one(
             request,
             examples,
+            further,
             fold == number,
             request.out / f"fold-{number + 1}" / name,
             progress(f"fold {number + 1} {name}"),
@@ -120,19 +131,27 @@ def _folds(examples: Examples, request: Request) -> NDArray[np.intp]:
 
 
 def _train_one(
-    request: Request, examples: Examples, held_out: NDArray[np.bool_], folder: Path, bar: Progress
+    request: Request,
+    examples: Examples,
+    further: Examples | None,
+    held_out: NDArray[np.bool_],
+    folder: Path,
+    bar: Progress,
 ) -> Trained:
     device = choose_device(request.device)
+    if further is not None:
+        further = further.pick(~near(further.images, examples.images[torch.from_numpy(held_out)]))
     # Before the network is built: its first weights are random.
     torch.manual_seed(request.seed)
     start = begin(request.task, request.network, request.init, imagenet=request.recipe.imagenet)
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(
-        _plan(request, examples, start, device, folder),
+        _plan(request, examples, further, start, device, folder),
         start.network,
         examples.pick(~held_out),
         examples.pick(held_out),
         device,
+        further=further,
         compiled=request.compiled,
     )
 
@@ -156,8 +175,14 @@ def _calibrate(run: Run) -> float:
 
 
 def _plan(
-    request: Request, examples: Examples, start: Start, device: torch.device, folder: Path
+    request: Request,
+    examples: Examples,
+    further: Examples | None,
+    start: Start,
+    device: torch.device,
+    folder: Path,
 ) -> Plan:
+    names = [*examples.names, *(further.names if further else ())]
     return Plan(
         task=request.task,
         network=request.network,
@@ -167,7 +192,7 @@ def _plan(
         precision=request.precision or _precision_of(folder, device),
         cascaded=request.cascaded,
         start=start.digest,
-        data=hashlib.sha256("\n".join(examples.names).encode()).hexdigest(),
+        data=hashlib.sha256("\n".join(names).encode()).hexdigest(),
     )
 
 
@@ -187,8 +212,8 @@ def _card(request: Request, run: Run, start: Start, bias: float) -> dict[str, An
         "licence": request.licence,
         "date": now.date().isoformat(),
         "data": request.data,
-        "split": f"{len(run.examples)} images to learn from, {len(run.held_out)} held out, whole "
-        "clusters of near-duplicates, to choose the epoch by",
+        "split": f"{len(run.examples)} images to learn from{_further(run)}, {len(run.held_out)} "
+        "held out, whole clusters of near-duplicates, to choose the epoch by",
         "recipe": run.plan.as_dict()["recipe"]
         | {
             "epochs_trained": len(run.history),
@@ -204,6 +229,10 @@ def _card(request: Request, run: Run, start: Start, bias: float) -> dict[str, An
         "figures": _figures(best, len(run.held_out)),
         "known_failures": ["Not evaluated beyond the held-out images: run cxr-node evaluate."],
     }
+
+
+def _further(run: Run) -> str:
+    return f" and {len(run.further)} further ones free of infection" if run.further else ""
 
 
 def _figures(best: Epoch, images: int) -> list[dict[str, Any]]:

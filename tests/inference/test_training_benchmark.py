@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from dicom_node.__main__ import main
-from inference.networks import NETWORKS
+from inference.networks import PAPER_NETWORKS
 from inference.training import paper
 
 
 def test_the_paper_s_tables_name_exactly_our_networks() -> None:
     for table in (paper.LUNG, paper.INFECTION, paper.DETECTION, paper.COMPLEXITY):
-        assert set(table) == set(NETWORKS)
+        assert set(table) == set(PAPER_NETWORKS)
 
 
 def test_table_4_stands_beside_the_paper(tmp_path: Path) -> None:

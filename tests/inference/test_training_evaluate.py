@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from dicom_node.__main__ import main
+from dicom_node.cli.drawn import DrawnCase
+from dicom_node.demo.phantom import Kind
 from inference.engines import ProbabilityMaps
-from inference.results import Decision, ModelIdentity, Task
+from inference.results import Caution, Decision, ModelIdentity, Task
 from inference.training.dataset import read_cases
 from inference.training.distortions import DISTORTIONS, distorted
 from inference.training.evaluate import Cascade, Result, evaluate
@@ -24,6 +27,7 @@ from inference.training.metrics import (
     pixel_counts,
 )
 from inference.training.pictures import draw_all, rank
+from inference.training.strangers import rows_of, strangers_table
 from inference.training.summary import agreement, roc_of, summarise
 from inference.training.tables import tables
 from tests.inference.drawn_chests import BODY, INFECTED, LUNG, draw_split
@@ -243,6 +247,46 @@ def test_the_command_tells_how_the_figures_fall_on_distorted_copies(
     assert "| border covered |" in capsys.readouterr().out
     assert main([*command, "--distort", "melted"]) == 2
     assert "corners covered" in capsys.readouterr().err
+
+
+def test_strangers_and_drawn_chests_stand_in_one_table_with_the_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_split(tmp_path / "data" / "Val", each=1)
+    draw_split(tmp_path / "elsewhere", each=1, masks=False)
+    (tmp_path / "dicom").mkdir()
+    DrawnCase(Kind.HEALTHY, 0).source().save_as(tmp_path / "dicom" / "chest.dcm")
+    (tmp_path / "dicom" / "notes.txt").write_text("no image")
+    file = tmp_path / "figures.json"
+    command = ["evaluate", "--data", str(tmp_path / "data"), "--split", "Val", "--drawn", "1",
+               "--strangers", str(tmp_path / "elsewhere"),
+               "--strangers", str(tmp_path / "dicom"), "--json", str(file)]  # fmt: skip
+    assert main(command) == 0
+    rows = json.loads(file.read_text())["strangers"]
+    assert [(row["name"], row["images"]) for row in rows] == [
+        ("Val", 3), ("Val, COVID-19", 1), ("Val, Non-COVID", 1), ("Val, Normal", 1),
+        ("elsewhere", 3), ("elsewhere, COVID-19", 1), ("elsewhere, Non-COVID", 1),
+        ("elsewhere, Normal", 1), ("dicom", 1),
+        ("drawn", 2), ("drawn, healthy", 1), ("drawn, bilateral_opacities", 1),
+    ]  # fmt: skip
+    # The shipped lung network knows a drawn chest's lungs; nobody drew those of the others.
+    assert rows[-2]["lung DSC"] > 0.9
+    assert rows[8]["lung DSC"] is None
+    assert "| dicom | 1 |" in capsys.readouterr().out
+
+
+def test_what_is_said_of_strangers_is_counted_by_class() -> None:
+    faint = replace(result(False, 3, said=0.2), name="Normal/a", cautions=(Caution.FAINT,))
+    gross = replace(result(False, 900, said=7), name="Normal/b")
+    one_lung = {"left": 12.0, "right": None, "both": None}
+    half = replace(result(False, 9), name="Non-COVID/c", said_percent=one_lung)
+    unclear = replace(result(False, 0), name="Normal/d", decision=Decision.UNDETERMINED)
+    total, normal, other = rows_of("elsewhere", [faint, gross, half, unclear])
+    column = "above 5 % of the lungs"
+    shares = [(row["positive"], row["faint"], row[column]) for row in (total, normal, other)]
+    assert shares == [(3 / 4, 1 / 4, 1 / 2), (2 / 3, 1 / 3, 1 / 3), (1, 0, 1)]
+    assert normal["undetermined"] == 1 / 3
+    assert "| elsewhere, Normal | 3 | 66.7 | 33.3 | 33.3 | 33.3 |" in strangers_table([normal])
 
 
 def test_the_shipped_pair_is_evaluated_on_real_images(
