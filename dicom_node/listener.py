@@ -36,7 +36,7 @@ from pynetdicom.sop_class import Verification
 from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_node.config import Config
-from dicom_node.eligibility import ACCEPTED_SOP_CLASSES
+from dicom_node.eligibility import ANALYSED_SOP_CLASSES
 from dicom_node.errors import (
     OUT_OF_RESOURCES,
     SUCCESS,
@@ -95,7 +95,7 @@ class Listener:
         self._ae.maximum_associations = config.max_associations
         self._ae.maximum_pdu_size = MAX_PDU_SIZE
         self._ae.add_supported_context(Verification)
-        for sop_class in ACCEPTED_SOP_CLASSES:
+        for sop_class in ANALYSED_SOP_CLASSES:
             self._ae.add_supported_context(sop_class, list(TRANSFER_SYNTAXES))
         self._server: ThreadedAssociationServer | None = None
 
