@@ -49,9 +49,9 @@ SERIES_TEXTS = {
         |Thorax PA staand""",
     Kind.LATERAL: """Chest lateral|CHEST LAT|CHEST_LAT|CHESTLAT|ChestLat|LATCHEST|W_CHEST_LAT
         |Chest, LAT|CHEST,LAT.|CHEST-LATERAL|Chest.Lateral|CHEST/LAT|Chest LLAT|chest lat 2
-        |LAT1CHEST|Chest LL|CHEST XTABLE|CHEST CROSS-TABLE|Chest Lt Lat|Chest L. Lateral|Chest oblique
-        |CHEST_OBL|CHEST RAO|CHEST LPO|RIBS OBLIQUE|CHEST DECUB|CHEST LLD|Chest left decubitus
-        |Chest decubitus|CHEST LAT DECUB L|Chest Swimmers
+        |LAT1CHEST|Chest LL|CHEST XTABLE|CHEST CROSS-TABLE|Chest Lt Lat|Chest L. Lateral
+        |Chest oblique|CHEST_OBL|CHEST RAO|CHEST LPO|RIBS OBLIQUE|CHEST DECUB|CHEST LLD
+        |Chest left decubitus|Chest decubitus|CHEST LAT DECUB L|Chest Swimmers
         |Thorax lat.|Thorax_lat_stehend|Thorax seitlich|Thorax seitl.|Thorax schräg|THORAX SCHRAEG
         |Thorax Linksseitenlage|Thorax in Seitenlage|ThoraxLat
         |Thorax profil|THORAX PROFIL GAUCHE|Thorax oblique OAD|Thorax décubitus latéral
