@@ -77,6 +77,14 @@ class Verdict:
         return f"{self.refusal.value} ({self.detail})" if self.detail else self.refusal.value
 
 
+def unsupported_class(sop_class_uid: str) -> str:
+    """The reason for which no instance of this SOP Class is analysed; empty for those that are."""
+    header = Dataset()
+    header.SOPClassUID = sop_class_uid
+    detail = _unsupported_class(header)
+    return Verdict(Refusal.UNSUPPORTED_CLASS, detail, says_chest=False).reason if detail else ""
+
+
 def judge(header: Dataset) -> Verdict:
     """The verdict on one instance. Malformed values count as absent; nothing raises."""
     says_chest = any(names_chest(text) for text in _body_part_texts(header))
