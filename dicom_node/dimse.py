@@ -1,17 +1,15 @@
-"""The node's Application Entity as an acceptor, and what it forgives a requestor (PS3.7, PS3.8).
+"""The node's Application Entity as an acceptor, and what it forgives whoever connects (PS3.8).
 
-pynetdicom ends an association for a title padded with NUL and for a UID of 65 characters. Here
-such a title is read as the blank it was meant as, and such a UID costs its one instance.
+pynetdicom lets a connection that asks for nothing wait for its whole time, one that stops within a
+PDU for ever, and ends an association for a title padded with NUL.
 """
 
-import re
+import logging
+import socket
+import struct
 import sys
 from collections.abc import Callable, Sequence
-from io import BytesIO
-from typing import Any
-from weakref import WeakKeyDictionary
 
-from pydicom import Dataset
 from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import UID
 from pynetdicom import AE, evt
@@ -27,16 +25,10 @@ from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import _STORAGE_CLASSES, Verification, register_uid
 from pynetdicom.transport import ThreadedAssociationServer
 
-from dicom_node.errors import TooLarge
+logger = logging.getLogger(__name__)
 
 #: Bytes. pynetdicom's 16 KiB costs a thread switch each; a 15 MB radiograph wants large PDUs.
 MAX_PDU_SIZE = 1024 * 1024
-#: Stands in a request for what is no UID, so that the request can be answered.
-NO_UID = "0"
-
-#: PS3.5 9.1, but for leading zeros, which too many devices write.
-_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
-_UID_LENGTH = 64
 #: A-ASSOCIATE-RQ, PS3.8 9.3.2: its type, and where the two titles lie.
 _ASSOCIATE_RQ = 0x01
 _TITLES = (slice(10, 26), slice(26, 42))
@@ -77,12 +69,9 @@ def serve(
     ae: AE, address: tuple[str, int], handlers: Sequence[Handler]
 ) -> ThreadedAssociationServer:
     """Accept connections in threads; raises OSError when the address is taken."""
-    own: list[Handler] = [
-        (evt.EVT_CONN_OPEN, _on_connected),
-        (evt.EVT_ACCEPTED, _on_accepted),
-        (evt.EVT_CONN_CLOSE, _on_closed),
-    ]
-    return ae.start_server(address, block=False, evt_handlers=[*own, *handlers])
+    logging.getLogger("pynetdicom.dul").addFilter(_is_news)
+    handlers = [*Connections().handlers, *handlers]
+    return ae.start_server(address, block=False, evt_handlers=handlers)
 
 
 def hang_up(ae: AE) -> None:
@@ -103,129 +92,67 @@ def storage_classes() -> frozenset[UID]:
     return frozenset(UID(uid) for uid in _STORAGE_CLASSES.values())
 
 
-def uid_fault(text: str) -> str:
-    """Why this cannot be a UID (PS3.5 9.1), leading zeros apart; "" where it can."""
-    if not text:
-        return "is empty"
-    if len(text) > _UID_LENGTH:
-        return f"has {len(text)} characters, {_UID_LENGTH} are allowed"
-    return "" if _UID.fullmatch(text) else f"is no UID: {text!r}"
+class Connections:
+    """What is done for each connection, whether or not an association comes of it."""
 
-
-def written(dataset: Dataset, keyword: str) -> str:
-    """A text as it was sent, before any library has an opinion of it; "" where it is absent."""
-    if keyword not in dataset:
-        return ""
-    value: Any = dataset.get_item(keyword).value
-    text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
-    return text.strip(" \0")
-
-
-class StoreRequests:
-    """C-STORE requests as they come in: mended, and bounded in size, before pynetdicom reads them.
-
-    What was wrong is kept until the request is served.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._dropped: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
-        self._said: WeakKeyDictionary[Association, dict[int, str]] = WeakKeyDictionary()
-        self._sizes: WeakKeyDictionary[Association, dict[int, int]] = WeakKeyDictionary()
+    def __init__(self) -> None:
+        self._idlers: set[str] = set()
 
     @property
     def handlers(self) -> list[Handler]:
-        return [(evt.EVT_PDU_RECV, self._on_pdu), (evt.EVT_DIMSE_RECV, self._on_message)]
+        return [
+            (evt.EVT_CONN_OPEN, self._on_connected),
+            (evt.EVT_ACCEPTED, self._on_accepted),
+            (evt.EVT_ABORTED, self._on_aborted),
+            (evt.EVT_CONN_CLOSE, self._on_closed),
+        ]
 
-    def sop_instance_uid(self, event: Event) -> str:
-        """The request's Affected SOP Instance UID, as the sender wrote it."""
-        request = event.request
-        said = self._said.get(event.assoc, {})
-        return said.pop(request.MessageID, str(request.AffectedSOPInstanceUID))
+    def _on_connected(self, event: Event) -> None:
+        association = event.assoc
+        for narrated, handler in _NARRATED:
+            association.unbind(narrated, handler)
+        _wait_at_most(association, association.acse_timeout)
+        decode = association.dul._decode_pdu
+        association.dul._decode_pdu = lambda pdu: decode(_with_readable_titles(pdu))
 
-    def content(self, event: Event) -> bytes:
-        """The request's data set as a Part 10 file; raises TooLarge."""
-        size = self._sizes.get(event.assoc, {}).pop(event.request.MessageID, None)
-        if size is not None:
-            raise TooLarge(
-                f"{_megabytes(size)} MB, max_instance_mb is {_megabytes(self._max_bytes)}"
-            )
-        content: bytes = event.encoded_dataset()
-        return content
+    def _on_accepted(self, event: Event) -> None:
+        _wait_at_most(event.assoc, event.assoc.network_timeout)
 
-    def _on_pdu(self, event: Event) -> None:
-        """Let go what has come of an instance once it is beyond the limit."""
-        message = event.assoc.dimse.message
-        if message is not None and isinstance(message.data_set, BytesIO):
-            self._drop_excess(event.assoc, message.data_set)
+    def _on_aborted(self, event: Event) -> None:
+        requestor = event.assoc.requestor
+        extra = {"from": requestor.ae_title.strip(), "host": requestor.address}
+        logger.warning("association aborted before its release", extra=extra)
 
-    def _on_message(self, event: Event) -> None:
-        command = event.message.command_set
-        if type(event.message).__name__ != "C_STORE_RQ":
+    def _on_closed(self, event: Event) -> None:
+        requestor = event.assoc.requestor
+        if requestor.primitive is not None:
             return
-        association, message_id = event.assoc, _message_id(command)
-        if event.message.data_set is not None:
-            self._drop_excess(association, event.message.data_set)
-        if dropped := self._dropped.pop(association, 0):
-            size = dropped + event.message.data_set.tell()
-            self._sizes.setdefault(association, {})[message_id] = size
-        said = written(command, "AffectedSOPInstanceUID")
-        if uid_fault(said):
-            self._said.setdefault(association, {})[message_id] = said
-            # Not by attribute: that would read the old value, and pydicom complain of it.
-            command.add_new("AffectedSOPInstanceUID", "UI", NO_UID)
-        if uid_fault(written(command, "AffectedSOPClassUID")):
-            sop_class = _negotiated(association, event.message.context_id)
-            command.add_new("AffectedSOPClassUID", "UI", sop_class)
-
-    def _drop_excess(self, association: Association, data_set: BytesIO) -> None:
-        if data_set.tell() > self._max_bytes:
-            self._dropped[association] = self._dropped.get(association, 0) + data_set.tell()
-            data_set.seek(0)
-            data_set.truncate()
-
-
-def _message_id(command: Dataset) -> int:
-    message_id = command.get("MessageID")
-    return message_id if isinstance(message_id, int) else 0
-
-
-def _negotiated(association: Association, context_id: int) -> UID:
-    """The SOP Class of a presentation context."""
-    return next(
-        (
-            one.abstract_syntax
-            for one in association.accepted_contexts
-            if one.context_id == context_id
-        ),
-        UID(NO_UID),
-    )
-
-
-def _megabytes(size: int) -> int:
-    return round(size / 1e6)
-
-
-def _on_connected(event: Event) -> None:
-    association = event.assoc
-    for narrated, handler in _NARRATED:
-        association.unbind(narrated, handler)
-    # An accepted socket waits for ever by itself: half a PDU and then nothing would keep a thread.
-    association.dul.socket.socket.settimeout(association.acse_timeout)
-    decode = association.dul._decode_pdu
-    association.dul._decode_pdu = lambda pdu: decode(_with_readable_titles(pdu))
-
-
-def _on_accepted(event: Event) -> None:
-    # None where the requestor has gone already.
-    if (connection := event.assoc.dul.socket.socket) is not None:
-        connection.settimeout(event.assoc.network_timeout)
-
-
-def _on_closed(event: Event) -> None:
-    """Wake the thread that waits for a request: pynetdicom lets it wait its whole time."""
-    if event.assoc.requestor.primitive is None:
+        # Wakes the thread that waits for a request: pynetdicom lets it wait its whole time.
         event.assoc.dul.to_user_queue.put(None)
+        # Once for each: a health check comes every second.
+        if requestor.address not in self._idlers:
+            self._idlers.add(requestor.address)
+            logger.info(
+                "a connection asked for no association; no more is said of this host's",
+                extra={"host": requestor.address},
+            )
+
+
+def _wait_at_most(association: Association, timeout_s: float) -> None:
+    """Let no read take longer: an accepted socket waits for ever, and half a PDU keeps its thread.
+
+    In the kernel, since Python's own time-out is another system call for every 4 KiB received.
+    """
+    # None where the requestor has gone already.
+    if (connection := association.dul.socket.socket) is not None:
+        seconds, microseconds = divmod(round(timeout_s * 1e6), 1_000_000)
+        limit = struct.pack("@ll", seconds, microseconds)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not what pynetdicom says, with a traceback, of bytes that are no PDU or end too early."""
+    return record.funcName != "_read_pdu_data"
 
 
 def _with_readable_titles(pdu: bytearray) -> bytearray:

@@ -17,7 +17,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_node.acceptance import Acceptance, Rejection, request_of
 from dicom_node.config import Config
-from dicom_node.dimse import Handler, StoreRequests, acceptor, hang_up, serve, uid_fault, written
+from dicom_node.dimse import Handler, acceptor, hang_up, serve
 from dicom_node.eligibility import ANALYSED_SOP_CLASSES, unsupported_class
 from dicom_node.errors import (
     OUT_OF_RESOURCES,
@@ -32,6 +32,7 @@ from dicom_node.errors import (
 from dicom_node.ledger import Ledger, StoredInstance
 from dicom_node.queueing import Kind, Queues
 from dicom_node.spool import Spool
+from dicom_node.store_requests import StoreRequests, uid_fault, written
 
 logger = logging.getLogger(__name__)
 
