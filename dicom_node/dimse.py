@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 #: Bytes. pynetdicom's 16 KiB costs a thread switch each; a 15 MB radiograph wants large PDUs.
 MAX_PDU_SIZE = 1024 * 1024
+#: Connections that may wait to be accepted.
+_BACKLOG = 128
 #: A-ASSOCIATE-RQ, PS3.8 9.3.2: its type, and where the two titles lie.
 _ASSOCIATE_RQ = 0x01
 _TITLES = (slice(10, 26), slice(26, 42))
@@ -71,7 +73,10 @@ def serve(
     """Accept connections in threads; raises OSError when the address is taken."""
     logging.getLogger("pynetdicom.dul").addFilter(_is_news)
     handlers = [*Connections().handlers, *handlers]
-    return ae.start_server(address, block=False, evt_handlers=handlers)
+    server = ae.start_server(address, block=False, evt_handlers=handlers)
+    # socketserver lets five wait: more at once, and TCP makes the others try again in a second.
+    server.socket.listen(_BACKLOG)
+    return server
 
 
 def hang_up(ae: AE) -> None:

@@ -55,9 +55,9 @@ OBLIQUE = _words(
     "SCHRAGAUFNAHME SCHRAEGAUFNAHME",
 )
 #: Lying on the side, whatever the language.
-_ON_THE_SIDE = _words("LLD RLD DECUB ZIJLIGGING", "SEITENLAGE", "SEITENLAGE")
+_ON_THE_SIDE = _words("LLD RLD ZIJLIGGING", "SEITENLAGE", "SEITENLAGE")
 #: In French, Spanish, Italian and Portuguese the word alone is lying down: on the back, mostly.
-_LYING = _words("", "DECUBIT")
+_LYING = _words("", "DECUB")
 _SIDE = _words(
     "L R LT RT LEFT RIGHT CHEST GAUCHE DROIT DROITE IZQ IZQUIERDO IZQUIERDA DERECHO DERECHA"
     " SINISTRO SINISTRA DESTRO DESTRA ESQUERDO ESQUERDA DIREITO DIREITA LINKS RECHTS",

@@ -20,10 +20,10 @@ class Kind(Enum):
 VIEWS = {
     Kind.FRONTAL: """PA|AP|pa|A.P.|P.A.|P-A|A/P|PA 85|AP PORT|AP_SUPINE|PAUpright|AP AXIAL|FRONTAL
         |POSTEROANTERIOR|ANTEROPOSTERIOR|POSTERO-ANTERIOR|AP ERECT|PA1|AP SEMI-ERECT|PA/LAT|SUPINE
-        |ERECT|PORTABLE|STEHEND|UNKNOWN|CHEST|W|Thorax p.a.|frontaal|FRENTE|de face""",
+        |ERECT|DECUB|PORTABLE|STEHEND|UNKNOWN|CHEST|W|Thorax p.a.|frontaal|FRENTE|de face""",
     Kind.LATERAL: """LL|RL|LLD|RLD|LLO|RLO|LAO|RAO|LPO|RPO|LAT|LATERAL|OBLIQUE|XTABLE LATERAL
         |LEFT LATERAL|RIGHT LATERAL|LLAT|RLAT|L LAT|R LAT|LT LAT|RT_LAT|LATERAL L|AP LLD|PA LLD
-        |AP RLD|PA RLD|SWIMMERS|LL.|LAT1|LATERAL DECUBITUS|DECUB|PA OBLIQUE|X-TABLE|CROSS TABLE
+        |AP RLD|PA RLD|SWIMMERS|LL.|LAT1|LATERAL DECUBITUS|L DECUB|PA OBLIQUE|X-TABLE|CROSS TABLE
         |seitlich|PROFIL|PERFIL|LATERO-LATERALE|OBL|LLateral|RLateral""",
 }
 
@@ -40,7 +40,8 @@ SERIES_TEXTS = {
         |Lungenaufnahme|Thorax Übersicht|Thorax pa/seitl.
         |Thorax de face|THORAX FACE|Poumons face|Thorax face et profil|Thorax AP décubitus dorsal
         |Thorax décubitus|Cliché pulmonaire|Thorax au lit
-        |Tórax PA|TORAX AP|Rx tórax frente|Tórax posteroanterior|TORAX AP DECUBITO SUPINO
+        |Tórax PA|TORAX AP|Rx tórax frente|Tórax posteroanterior|TORAX DECUB
+        |TORAX AP DECUBITO SUPINO
         |Tórax decúbito supino|Tórax PA y lateral|Torax frontal|Tele-tórax
         |Torace PA|Torace antero-posteriore|RX TORACE|Torace 2 proiezioni PA LL|Torace a letto
         |Torace supino|Torace in decubito supino
