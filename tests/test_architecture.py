@@ -12,8 +12,6 @@ PACKAGES = ("dicom_node", "inference", "sr_writer")
 DOORS = {
     "pynetdicom": ("dicom_node/dimse.py", "dicom_node/acceptance.py",
                    "dicom_node/store_requests.py", "dicom_node/listener.py",
-    "pynetdicom": ("dicom_node/dimse.py", "dicom_node/acceptance.py",
-                   "dicom_node/store_requests.py", "dicom_node/listener.py",
                    "dicom_node/delivery/", "dicom_node/demo/"),
     "kombu": ("dicom_node/queueing.py", "dicom_node/embedded_broker.py"),
     "sqlalchemy": ("dicom_node/ledger/", "dicom_node/migrations/"),
