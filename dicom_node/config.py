@@ -20,6 +20,8 @@ from dicom_node.toml_tables import Tables
 #: Kombu's embedded transport: nothing to install, one host. Any other URL is given to kombu.
 EMBEDDED_BROKER = "embedded"
 LOOPBACK = "127.0.0.1"
+#: In `also_called`: whatever the node is called.
+ANY_TITLE = "*"
 #: Secrets (URLs hold passwords) come from the environment and win over the file.
 LEDGER_URL_VARIABLE = "CXR_LEDGER_URL"
 BROKER_URL_VARIABLE = "CXR_BROKER_URL"
@@ -84,7 +86,12 @@ class Config:
     lung_model: str = ""  #: name or path of the lung network; default: the shipped one
     infection_model: str = ""
     device: str = "auto"  #: "auto" | "cpu" | "cuda"
+    #: Called AE titles taken besides `aet`. DCMTK and pynetdicom call whom nobody named ANY-SCP.
+    also_called: tuple[str, ...] = ("ANY-SCP",)
     max_associations: int = 20
+    association_timeout_s: float = 5.0  #: a connection that asks for no association is closed
+    network_timeout_s: float = 60.0  #: an association on which nothing comes is aborted
+    max_instance_mb: int = 512  #: one larger is refused, and never held in memory
     lease_s: float = 120.0  #: a job not finished this long after its claim is given to another
     sources: tuple[Path, ...] = field(default=())  #: the file this was read from, for messages
 
@@ -138,7 +145,9 @@ def load(
 
 def _config_values(tables: Tables, folder: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     node = tables.one("node", {"aet": str, "host": str, "port": int, "state": str,
-                               "max_associations": int, "no_destination": bool,
+                               "also_called": list, "max_associations": int,
+                               "association_timeout_s": float, "network_timeout_s": float,
+                               "max_instance_mb": int, "no_destination": bool,
                                "group_access": bool})  # fmt: skip
     ledger = tables.one("ledger", {"url": str})
     broker = tables.one("broker", {"url": str, "queue_prefix": str})
@@ -156,6 +165,7 @@ def _config_values(tables: Tables, folder: Path, environ: Mapping[str, str]) -> 
         tables.faults.append(f"[node] {not_a_port(0)}")
     values: dict[str, Any] = dict(node)
     values["state"] = folder / node.get("state", "")
+    values |= {"also_called": tuple(node["also_called"])} if "also_called" in node else {}
     if "folder" in spool:
         values["spool"] = folder / spool["folder"]
     values["ledger_url"] = environ.get(LEDGER_URL_VARIABLE) or ledger.get("url", "")
@@ -186,10 +196,17 @@ def _faults(config: Config) -> list[str]:
     # 0, any free port, is for those who can ask which: `load` and the command line refuse it.
     if not 0 <= config.port <= 65535:
         faults.append(not_a_port(config.port))
-    if config.max_associations < 1:
-        faults.append("max_associations must be at least 1")
-    if config.lease_s < 1:
-        faults.append("lease_s must be at least 1 second")
+    faults += [
+        f"also_called: {fault}"
+        for title in config.also_called
+        for fault in _aet_faults(title if isinstance(title, str) else "")
+    ]
+    for key in ("max_associations", "max_instance_mb"):
+        if getattr(config, key) < 1:
+            faults.append(f"{key} must be at least 1")
+    for key in ("association_timeout_s", "network_timeout_s", "lease_s"):
+        if getattr(config, key) < 1:
+            faults.append(f"{key} must be at least 1 second")
     if config.device not in ("auto", "cpu", "cuda"):
         faults.append(f"device {config.device!r} is not one of auto, cpu, cuda")
     if not _is_loopback(config.host) and not config.callers:

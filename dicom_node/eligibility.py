@@ -21,8 +21,21 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-#: SOP Classes the node accepts, PS3.4 B.5.
-ACCEPTED_SOP_CLASSES: tuple[UID, ...] = (
+from dicom_node.vocabulary import (
+    DECUBITUS_CODES,
+    FRONTAL_VIEW_CODES,
+    LATERAL_VIEW_CODES,
+    names_animal,
+    names_chest,
+    names_lateral,
+    names_other_part,
+    states_frontal,
+    states_lateral,
+    states_other_part,
+)
+
+#: SOP Classes the node analyses, PS3.4 B.5.
+ANALYSED_SOP_CLASSES: tuple[UID, ...] = (
     ComputedRadiographyImageStorage,
     DigitalXRayImageStorageForPresentation,
     DigitalXRayImageStorageForProcessing,
@@ -32,29 +45,6 @@ ACCEPTED_SOP_CLASSES: tuple[UID, ...] = (
 MAX_MEGAPIXELS = 100
 
 _MODALITIES = {"CR", "DX"}
-_CHEST = re.compile(r"CHEST|THORAX|LUNG|\bRIB|RIBCAGE|PULMO|TORAX|THORAC", re.I)
-#: Body parts (PS3.16 Annex L) and the words of protocols that exclude a chest radiograph.
-_NOT_CHEST = re.compile(
-    r"HIP|PELVI|TIBIA|FIBULA|FEMUR|KNEE|ANKLE|FOOT|FEET|TOE|HAND|WRIST|FINGER|THUMB|ELBOW|FOREARM"
-    r"|HUMERUS|SHOULDER|CLAVICLE|SCAPULA|SKULL|HEAD|NECK|JAW|MANDIBLE|SINUS|[CLTS]SPINE|SPINE"
-    r"|ABDOMEN|KUB|EXTREMITY|\bARM\b|\bLEG\b|BREAST|SACRUM|COCCYX|CALCANEUS|HEEL|WHOLEBODY",
-    re.I,
-)
-_FRONTAL_VIEWS = {"PA", "AP"}
-#: Defined terms of View Position (PS3.3 C.8.7.1.1.3) that are not frontal, and vendors' own.
-_LATERAL_VIEWS = {
-    *("LL", "RL", "LLD", "RLD", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO"),
-    *("LAT", "LATERAL", "OBLIQUE"),
-}
-_LATERAL = re.compile(r"\b(LAT|LATERAL|LATERALE|OBLIQUE|DECUBITUS)\b", re.I)
-_FRONTAL = re.compile(r"\b(PA|AP|FRONTAL|POSTEROANTERIOR|ANTEROPOSTERIOR)\b", re.I)
-_ANIMAL = re.compile(r"\b(CANINE|FELINE|EQUINE|BOVINE|CANIS|FELIS|VETERINARY)\b", re.I)
-#: The lateral, sagittal and oblique projections of PS3.16 CID 4010, SNOMED CT.
-_LATERAL_VIEW_CODES = {
-    *("399067008", "399173006", "399198007", "399352003", "399260004", "30730003"),
-    *("399182000", "399184004", "399236003", "399135007", "399356000", "399006002"),
-    *("399038007", "399312000", "399059000", "399160007", "260427002"),
-}
 
 
 class Refusal(Enum):
@@ -62,7 +52,7 @@ class Refusal(Enum):
 
     UNSUPPORTED_CLASS = "SOP Class is not CR, DX or Secondary Capture"
     NOT_RADIOGRAPHY = "Modality is neither CR nor DX"
-    NOT_CHEST = "Body Part Examined is not the chest"
+    NOT_CHEST = "not the chest"
     LATERAL = "not a frontal view"
     DERIVED = "derived from another image"
     MULTI_FRAME = "more than one frame"
@@ -87,9 +77,17 @@ class Verdict:
         return f"{self.refusal.value} ({self.detail})" if self.detail else self.refusal.value
 
 
+def unsupported_class(sop_class_uid: str) -> str:
+    """The reason for which no instance of this SOP Class is analysed; empty for those that are."""
+    header = Dataset()
+    header.SOPClassUID = sop_class_uid
+    detail = _unsupported_class(header)
+    return Verdict(Refusal.UNSUPPORTED_CLASS, detail, says_chest=False).reason if detail else ""
+
+
 def judge(header: Dataset) -> Verdict:
     """The verdict on one instance. Malformed values count as absent; nothing raises."""
-    says_chest = bool(_CHEST.search(" ".join(_body_part_texts(header))))
+    says_chest = any(names_chest(text) for text in _body_part_texts(header))
     for refusal, found in _RULES:
         if detail := found(header):
             return Verdict(refusal, detail, says_chest)
@@ -101,7 +99,7 @@ def judge(header: Dataset) -> Verdict:
 
 def _unsupported_class(header: Dataset) -> str:
     sop_class = _text(header, "SOPClassUID")
-    return "" if sop_class in ACCEPTED_SOP_CLASSES else f"SOP Class {UID(sop_class).name}"
+    return "" if sop_class in ANALYSED_SOP_CLASSES else f"SOP Class {UID(sop_class).name}"
 
 
 def _not_radiography(header: Dataset) -> str:
@@ -122,7 +120,7 @@ def _not_human(header: Dataset) -> str:
     if species and not re.search(r"HOMO SAPIENS|HUMAN", species, re.I):
         return f"Patient Species {species}"
     texts = (*_series_texts(header), *_study_texts(header))
-    return next((text for text in texts if _ANIMAL.search(text)), "")
+    return next((text for text in texts if names_animal(text)), "")
 
 
 def _derived(header: Dataset) -> str:
@@ -139,33 +137,54 @@ def _derived(header: Dataset) -> str:
 
 
 def _not_chest(header: Dataset) -> str:
-    body_part = _text(header, "BodyPartExamined")
-    texts = [body_part, *_codes_meaning(header, "AnatomicRegionSequence")]
-    stated = " ".join(text for text in texts if text)
-    if _CHEST.search(stated):
+    """What states a part of the body is believed before what mentions one.
+
+    A protocol THORAX ABDOMEN has images of both, and Body Part Examined says which this one is.
+    """
+    stated = [text for text in _stated_parts(header) if text]
+    if any(names_chest(text) for text in stated):
         return ""
-    if stated and _NOT_CHEST.search(stated.replace(" ", "")):
-        return f"Body Part Examined {stated}"
-    return ""
+    for text in stated:
+        if states_other_part(text):
+            return f"Body Part Examined {text}"
+    if any(names_chest(text) for text in _body_part_texts(header)):
+        return ""
+    return next((text for text in _series_texts(header) if names_other_part(text)), "")
 
 
 def _lateral(header: Dataset) -> str:
-    view = _text(header, "ViewPosition").upper()
-    if view in _FRONTAL_VIEWS:
-        return ""
-    if view in _LATERAL_VIEWS:
+    view = _text(header, "ViewPosition")
+    if states_lateral(view):
         return f"View Position {view}"
-    for item in _items(header, "ViewCodeSequence"):
-        if _text(item, "CodeValue") in _LATERAL_VIEW_CODES:
-            return f"View Code {_text(item, 'CodeMeaning')}"
+    if states_frontal(view):
+        return ""
+    for item in _decubitus_positions(header):
+        return f"Patient Orientation Modifier {_meaning(item)}"
+    codes = _items(header, "ViewCodeSequence")
+    for item in codes:
+        if _text(item, "CodeValue") in LATERAL_VIEW_CODES or states_lateral(_meaning(item)):
+            return f"View Code {_meaning(item)}"
     orientation = [part.upper() for part in _texts(header, "PatientOrientation")]
     # Rows or columns that run from front to back are seen from the side (PS3.3 C.7.6.1.1.1).
     if any(part[:1] in ("A", "P") for part in orientation):
         return "Patient Orientation " + "\\".join(orientation)
-    for text in _series_texts(header):
-        if _LATERAL.search(text) and not _FRONTAL.search(text):
-            return text
-    return ""
+    if any(_is_frontal(item) for item in codes):
+        return ""
+    return next((text for text in _series_texts(header) if names_lateral(text)), "")
+
+
+def _is_frontal(view_code: Dataset) -> bool:
+    return _text(view_code, "CodeValue") in FRONTAL_VIEW_CODES or states_frontal(
+        _meaning(view_code)
+    )
+
+
+def _decubitus_positions(header: Dataset) -> Iterator[Dataset]:
+    """PS3.3 C.8.11.5, DX Positioning: how the patient lay, where that is on the side."""
+    for position in _items(header, "PatientOrientationCodeSequence"):
+        for modifier in _items(position, "PatientOrientationModifierCodeSequence"):
+            if _text(modifier, "CodeValue") in DECUBITUS_CODES:
+                yield modifier
 
 
 def _too_large(header: Dataset) -> str:
@@ -187,9 +206,13 @@ _RULES: tuple[tuple[Refusal, Callable[[Dataset], str]], ...] = (
 )
 
 
-def _body_part_texts(header: Dataset) -> Iterator[str]:
+def _stated_parts(header: Dataset) -> Iterator[str]:
     yield _text(header, "BodyPartExamined")
     yield from _codes_meaning(header, "AnatomicRegionSequence")
+
+
+def _body_part_texts(header: Dataset) -> Iterator[str]:
+    yield from _stated_parts(header)
     yield from _series_texts(header)
     yield from _study_texts(header)
 
@@ -210,7 +233,11 @@ def _study_texts(header: Dataset) -> Iterator[str]:
 
 
 def _codes_meaning(header: Dataset, keyword: str) -> Iterator[str]:
-    return (_text(item, "CodeMeaning") for item in _items(header, keyword))
+    return (_meaning(item) for item in _items(header, keyword))
+
+
+def _meaning(code: Dataset) -> str:
+    return _text(code, "CodeMeaning")
 
 
 def _text(header: Dataset, keyword: str) -> str:

@@ -5,6 +5,8 @@
     │   └── ConfigError            every fault of a configuration, named
     ├── Permanent                  never retried: the job or delivery ends FAILED with the reason
     │   ├── NotDicom               0xC000  the bytes are no DICOM data set we can index
+    │   ├── InvalidUid             0x0117  the C-STORE request names no SOP Instance
+    │   ├── TooLarge               0xA700  an instance beyond max_instance_mb
     │   ├── ClassMismatch          0xA900  data set and C-STORE request name different instances
     │   ├── Undecodable                    the pixels cannot be read
     │   ├── InvalidResult                  the gate refused what we built
@@ -18,7 +20,8 @@
         └── ThreadEnded                    a thread of this part ended: the part does too
 
 An exception that is none of these is a bug. It counts as transient `UNKNOWN_TRIES` times, then
-ends the job with its traceback in the ledger: nothing vanishes. DIMSE statuses: PS3.4 B.2.3.
+ends the job with its traceback in the ledger: nothing vanishes. DIMSE statuses: PS3.4 B.2.3 and
+PS3.7 Annex C.
 """
 
 from typing import ClassVar
@@ -27,6 +30,7 @@ from typing import ClassVar
 UNKNOWN_TRIES = 3
 
 SUCCESS = 0x0000
+INVALID_SOP_INSTANCE = 0x0117
 OUT_OF_RESOURCES = 0xA700
 DATA_SET_DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
@@ -57,6 +61,18 @@ class Permanent(NodeError):
 
 class NotDicom(Permanent):
     """The bytes are no DICOM data set that names its instance, study and series."""
+
+
+class InvalidUid(Permanent):
+    """The request's SOP Instance UID is not formed like one (PS3.5 9.1, PS3.7 C.5.11)."""
+
+    dimse_status = INVALID_SOP_INSTANCE
+
+
+class TooLarge(Permanent):
+    """The instance is larger than this node is told to take."""
+
+    dimse_status = OUT_OF_RESOURCES
 
 
 class ClassMismatch(Permanent):

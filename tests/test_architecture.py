@@ -10,7 +10,9 @@ PACKAGES = ("dicom_node", "inference", "sr_writer")
 
 #: One library, one door: where each may be imported.
 DOORS = {
-    "pynetdicom": ("dicom_node/listener.py", "dicom_node/delivery/", "dicom_node/demo/"),
+    "pynetdicom": ("dicom_node/dimse.py", "dicom_node/acceptance.py",
+                   "dicom_node/store_requests.py", "dicom_node/listener.py",
+                   "dicom_node/delivery/", "dicom_node/demo/"),
     "kombu": ("dicom_node/queueing.py", "dicom_node/embedded_broker.py"),
     "sqlalchemy": ("dicom_node/ledger/", "dicom_node/migrations/"),
     "alembic": ("dicom_node/ledger/", "dicom_node/migrations/"),

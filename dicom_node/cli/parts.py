@@ -106,10 +106,16 @@ def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]
 
 
 def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
-    from dicom_node.listener import Listener
+    from dicom_node.listener import Installation, Listener
+    from inference.transfer_syntaxes import decodable
+    from sr_writer.identity import Equipment
 
     spool, ledger, queues = _open(config, stop)
-    listener = Listener(config, spool, ledger, queues, pipeline_of(config))
+    maker = Equipment()
+    installation = Installation(
+        pipeline_of(config), decodable(), maker.manufacturer, maker.model_name
+    )
+    listener = Listener(config, spool, ledger, queues, installation)
     listener.start()
     ready()
     stop.wait()

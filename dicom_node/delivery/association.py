@@ -19,7 +19,7 @@ from dicom_node.errors import DestinationUnavailable
 #: Seconds that a destination gets to take a connection, to answer a request for an association,
 #: and to take any more bytes while it is sent to.
 CONNECT_TIMEOUT_S = 10.0
-#: Bytes; see listener.MAX_PDU_SIZE.
+#: Bytes; see dimse.MAX_PDU_SIZE.
 MAX_PDU_SIZE = 1024 * 1024
 #: Seconds for asking the operating system once more why there is no connection.
 _PROBE_TIMEOUT_S = 2.0

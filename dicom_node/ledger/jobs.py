@@ -41,6 +41,12 @@ class Jobs(Database):
             record(connection, now, event, state, [(job.id, None)], detail=detail)
             return Acceptance(job.id, False, state, other_bytes=differs)
 
+    def passed_over(self, job_id: int, reason: str) -> None:
+        """End a job that no worker has to look at; nothing where one has already taken it."""
+        with self._write() as connection:
+            move_jobs(connection, self._clock(), JobState.RECEIVED, Event.PASSED_OVER,
+                      jobs.c.id == job_id, detail=reason, reason=reason)  # fmt: skip
+
     def claim_job(
         self, job_id: int, pipeline: str, owner: str, lease_s: float, steal: bool = False
     ) -> Job | None:

@@ -53,6 +53,7 @@ class Event(StrEnum):
     DIFFERENT = "duplicate received with other bytes"
     REPUBLISHED = "republished"
     ADOPTED = "taken over by another pipeline"
+    PASSED_OVER = "passed over as it came"
     CLAIMED = "claimed"
     STOLEN = "claimed from a worker that vanished"
     HANDED_OVER = "results handed over"
@@ -92,6 +93,7 @@ class IllegalTransition(NodeError):
 
 JOB_TRANSITIONS = {
     (JobState.RECEIVED, Event.ADOPTED): JobState.RECEIVED,
+    (JobState.RECEIVED, Event.PASSED_OVER): JobState.SKIPPED,
     (JobState.RECEIVED, Event.CLAIMED): JobState.ANALYZING,
     (JobState.ANALYZING, Event.STOLEN): JobState.ANALYZING,
     (JobState.ANALYZING, Event.HANDED_OVER): JobState.ANALYZING,

@@ -1,6 +1,7 @@
 """The configuration: what is accepted, and that every fault is named at once."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,10 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
         host = "10.1.2.3"
         port = 104
         state = "var"
+        also_called = ["OLDNODE"]
+        association_timeout_s = 2
+        network_timeout_s = 90.5
+        max_instance_mb = 64
         [ledger]
         url = "postgresql+psycopg://db/cxr"
         [broker]
@@ -71,6 +76,9 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     ]
     assert config.reports == Reports(failed=True, not_analysed=True)
     assert config.lease_s == 60.0
+    assert config.also_called == ("OLDNODE",)
+    assert (config.association_timeout_s, config.network_timeout_s) == (2.0, 90.5)
+    assert config.max_instance_mb == 64
     assert (config.lung_model, config.device) == ("fpn-resnet18", "cpu")
 
 
@@ -172,6 +180,23 @@ def test_an_ae_title_must_be_one(tmp_path: Path, aet: str, fault: str) -> None:
         Config(state=tmp_path, aet=aet)
 
 
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"also_called": ("A" * 17,)}, "also_called: AE title 'A+' is longer than 16"),
+        ({"also_called": (4242,)}, "also_called: an AE title may not be empty"),
+        ({"association_timeout_s": 0.5}, "association_timeout_s must be at least 1 second"),
+        ({"network_timeout_s": 0.0}, "network_timeout_s must be at least 1 second"),
+        ({"max_instance_mb": 0}, "max_instance_mb must be at least 1"),
+    ],
+)
+def test_limits_of_associations_must_be_possible(
+    tmp_path: Path, options: dict[str, Any], fault: str
+) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        Config(state=tmp_path, **options)
+
+
 def test_a_destination_named_twice_is_a_fault(tmp_path: Path) -> None:
     twice = Destination("pacs", "A", "h", 1), Destination("pacs", "B", "h", 2)
     with pytest.raises(ConfigError, match="named twice"):
@@ -200,6 +225,9 @@ def test_the_commented_file_says_the_defaults() -> None:
     (destination,) = config.destinations
     assert destination.profile == STANDARD
     assert config.reports == Reports()
+    for key in ("also_called", "max_associations", "association_timeout_s", "network_timeout_s",
+                "max_instance_mb"):  # fmt: skip
+        assert getattr(config, key) == getattr(Config(state=config.state), key)
 
 
 def test_a_changed_profile_makes_no_new_jobs(tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from pydicom.dataelem import RawDataElement
+from pydicom.sr._cid_dict import cid_concepts
+from pydicom.sr._concepts_dict import concepts
+from pydicom.sr._snomed_dict import mapping
 from pydicom.tag import Tag
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
@@ -16,6 +19,8 @@ from pydicom.uid import (
 )
 
 from dicom_node.eligibility import Refusal, judge
+from dicom_node.vocabulary import DECUBITUS_CODES, FRONTAL_VIEW_CODES, LATERAL_VIEW_CODES
+from tests.dicom_node.spellings import PARTS, SERIES_TEXTS, VIEWS, Kind, spelled
 
 
 def header(
@@ -29,10 +34,17 @@ def header(
     return dataset
 
 
-def coded(meaning: str, value: str = "0") -> Dataset:
+def coded(meaning: str, value: str = "0", scheme: str = "SCT") -> Dataset:
     item = Dataset()
-    item.CodeValue, item.CodeMeaning = value, meaning
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
     return item
+
+
+def kind_of(dataset: Dataset) -> Kind:
+    verdict = judge(dataset)
+    if verdict.refusal is None:
+        return Kind.FRONTAL if verdict.says_chest else Kind.UNKNOWN
+    return {Refusal.LATERAL: Kind.LATERAL, Refusal.NOT_CHEST: Kind.NOT_CHEST}[verdict.refusal]
 
 
 EXPECTED = {
@@ -93,6 +105,106 @@ def test_a_header_refuses_only_by_what_it_says(
     attributes: dict[str, object], refusal: Refusal | None
 ) -> None:
     assert judge(header(**attributes)).refusal is refusal
+
+
+def test_the_table_of_spellings_is_long_and_none_is_in_it_twice() -> None:
+    tables = [spelled(table) for table in (VIEWS, SERIES_TEXTS, PARTS)]
+    assert sum(map(len, tables)) > 300
+    for table in tables:
+        assert len({spelling for spelling, _ in table}) == len(table)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of what is no Code String
+@pytest.mark.parametrize(("view", "kind"), spelled(VIEWS))
+def test_a_view_position_is_understood_however_it_is_spelled(view: str, kind: Kind) -> None:
+    assert kind_of(header(BodyPartExamined="CHEST", ViewPosition=view)) is kind
+
+
+@pytest.mark.parametrize(("text", "kind"), spelled(SERIES_TEXTS))
+@pytest.mark.parametrize(
+    "keyword", ["SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription"]
+)
+def test_what_people_wrote_is_understood_in_seven_languages(
+    keyword: str, text: str, kind: Kind
+) -> None:
+    assert kind_of(header(**{keyword: text})) is kind
+    if kind in (Kind.FRONTAL, Kind.LATERAL):
+        assert kind_of(header(**{keyword: text, "BodyPartExamined": "CHEST"})) is kind
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of what is no Code String
+@pytest.mark.parametrize(("part", "kind"), spelled(PARTS))
+def test_a_body_part_is_understood_however_it_is_spelled(part: str, kind: Kind) -> None:
+    assert kind_of(header(BodyPartExamined=part)) is kind
+    assert kind_of(header(AnatomicRegionSequence=[coded(part)])) is kind
+
+
+@pytest.mark.parametrize("code", sorted(LATERAL_VIEW_CODES))
+@pytest.mark.parametrize("scheme", ["SCT", "SRT", "SNM3", "99SDM"])
+def test_a_coded_view_is_refused_by_its_code_alone(code: str, scheme: str) -> None:
+    dataset = header(BodyPartExamined="CHEST", ViewCodeSequence=[coded("?", code, scheme)])
+    assert kind_of(dataset) is Kind.LATERAL
+
+
+def test_the_codes_are_those_of_the_standard() -> None:
+    """PS3.16 CID 4010 and CID 20, as pydicom has them, with the SNOMED-RT each was once."""
+    rt_of = mapping["SCT"]
+
+    def codes(cid: int, *words: str) -> set[str]:
+        coded_so = {
+            code
+            for scheme, names in cid_concepts[cid].items()
+            for name in names
+            for code, (meaning, cids) in concepts[scheme][name].items()
+            if cid in cids and any(word in meaning.lower() for word in words)
+        }
+        return coded_so | {rt_of[code] for code in coded_so}
+
+    sides = "lateral", "sagittal", "oblique", "medial"
+    assert codes(4010, *sides) == LATERAL_VIEW_CODES
+    fronts = codes(4010, "antero-posterior", "postero-anterior", "frontal")
+    assert fronts - LATERAL_VIEW_CODES == FRONTAL_VIEW_CODES
+    assert codes(20, "lateral decubitus") == DECUBITUS_CODES
+
+
+def test_a_coded_frontal_view_is_believed_before_a_description_shared_by_both_views() -> None:
+    frontal = coded("antero-posterior", "R-10206", "SRT")
+    dataset = header(ViewCodeSequence=[frontal], SeriesDescription="Thorax seitlich")
+    assert judge(dataset).refusal is None
+
+
+def test_a_frontal_view_of_a_patient_on_the_side_is_refused() -> None:
+    position = coded("recumbent", "102538003")
+    position.PatientOrientationModifierCodeSequence = [coded("left lateral decubitus", "F-10319")]
+    dataset = header(PatientOrientationCodeSequence=[position])
+    assert judge(dataset).refusal is Refusal.LATERAL
+
+
+@pytest.mark.parametrize(
+    ("part", "protocol", "refusal"),
+    [
+        # One protocol, two images: Body Part Examined says which this one is.
+        ("ABDOMEN", "THORAX ABDOMEN", Refusal.NOT_CHEST),
+        ("CHEST", "THORAX ABDOMEN", None),
+        ("TSPINE", "Thorax/BWS", Refusal.NOT_CHEST),
+        ("THORACIC SPINE", "Chest", Refusal.NOT_CHEST),
+        ("CHEST", "ABDOMEN SUPINE", None),
+        ("", "Thorax und Abdomen", None),
+        ("", "Abdomen", Refusal.NOT_CHEST),
+        ("", "Thoracic spine", Refusal.NOT_CHEST),
+    ],
+)
+def test_what_states_the_body_part_wins_over_what_mentions_one(
+    part: str, protocol: str, refusal: Refusal | None
+) -> None:
+    dataset = header(BodyPartExamined=part, ProtocolName=protocol)
+    assert judge(dataset).refusal is refusal
+
+
+def test_what_a_study_was_for_refuses_no_image_of_it() -> None:
+    dataset = header(StudyDescription="Polytrauma: Becken, HWS, Thorax lat")
+    assert judge(dataset).refusal is None
+    assert judge(header(StudyDescription="Pelvis and hips")).refusal is None
 
 
 def test_another_sop_class_is_refused() -> None:

@@ -2,14 +2,13 @@
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.uid import (
-    CTImageStorage,
     DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
@@ -31,47 +30,12 @@ from dicom_node.ledger import JobState, Ledger
 from dicom_node.listener import Listener
 from dicom_node.queueing import Kind, Queues
 from dicom_node.spool import Spool
-
-PIPELINE = "a-pipeline"
+from tests.dicom_node.listening import INSTALLATION, PIPELINE, Running
 
 
 @pytest.fixture(scope="module")
 def radiograph() -> Dataset:
     return as_dicom(draw(PhantomKind.HEALTHY, rows=256, columns=208, seed=1))
-
-
-class Running:
-    """A listener with all that is behind it."""
-
-    def __init__(self, folder: Path, **options: object) -> None:
-        self.config = Config(state=folder, port=0, **options)  # type: ignore[arg-type]
-        self.spool = Spool(self.config.spool)
-        self.ledger = Ledger.open(self.config.ledger_url)
-        self.queues = Queues("filesystem://", self.config.queue_folder, prefetch=1)
-        self.listener = Listener(self.config, self.spool, self.ledger, self.queues, PIPELINE)
-        self.listener.start()
-
-    def send(self, *datasets: Dataset | Path, calling_aet: str = "MODALITY") -> list[int | None]:
-        sent = send(datasets, "127.0.0.1", self.listener.port, calling_aet=calling_aet)
-        return [one.status for one in sent]
-
-    def close(self) -> None:
-        self.listener.stop()
-        self.queues.close()
-        self.ledger.close()
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    started: list[Running] = []
-
-    def start(**options: object) -> Running:
-        started.append(Running(tmp_path, **options))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.close()
 
 
 def test_an_echo_is_answered(running: Callable[..., Running]) -> None:
@@ -198,7 +162,7 @@ def test_a_dead_broker_does_not_keep_the_listener_from_answering(
     config = Config(state=tmp_path, port=0)
     spool, ledger = Spool(config.spool), Ledger.open(config.ledger_url)
     queues = Queues("amqp://guest:guest@127.0.0.1:1//", None, prefetch=1)
-    listener = Listener(config, spool, ledger, queues, PIPELINE)
+    listener = Listener(config, spool, ledger, queues, INSTALLATION)
     listener.start()
     try:
         sent = send([radiograph], "127.0.0.1", listener.port)
@@ -221,17 +185,6 @@ def test_only_callers_on_the_allow_list_are_let_in(
         association = ae.associate("127.0.0.1", node.listener.port)
         assert association.is_rejected
         assert not association.is_established
-
-
-def test_a_class_that_is_not_radiography_is_not_accepted(running: Callable[..., Running]) -> None:
-    node = running()
-    ae = AE()
-    ae.add_requested_context(CTImageStorage)
-    ae.add_requested_context(DigitalXRayImageStorageForPresentation)
-    association = ae.associate("127.0.0.1", node.listener.port)
-    accepted = [context.abstract_syntax for context in association.accepted_contexts]
-    association.release()
-    assert accepted == [DigitalXRayImageStorageForPresentation]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,9 @@ No decoder here writes High-Throughput JPEG 2000, so one codestream is kept in t
 """
 
 import base64
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +36,7 @@ from pydicom.uid import (
 
 from inference.decode import read_radiograph
 from inference.decoders import PLUGINS
+from inference.transfer_syntaxes import decodable
 from tests.inference.instances import (
     compressed,
     instance,
@@ -132,3 +136,30 @@ def test_signed_pixels_keep_their_order_in_every_lossless_syntax() -> None:
         dataset = instance(signed, BitsStored=12, HighBit=11)
         dataset.compress(syntax, generate_instance_uid=False)
         np.testing.assert_array_equal(pixels_of(part10(dataset)), pixels_of(plain))
+
+
+def test_what_can_be_decoded_is_told_without_a_decoder_as_the_decoders_tell_it() -> None:
+    compressed = {
+        syntax
+        for syntax, plugins in PLUGINS.items()
+        if not set(plugins).isdisjoint(get_decoder(syntax).available_plugins)
+    }
+    # pydicom counts what reads it up to 8 bits only.
+    if find_spec("libjpeg") is None:
+        compressed.remove(JPEGExtended12Bit)
+    assert set(decodable()) == compressed | set(NATIVE)
+
+
+def test_an_installation_without_decoders_says_so() -> None:
+    """In a Python that finds none of them, as one without the libraries would."""
+    script = """
+import importlib.util, sys
+found = importlib.util.find_spec
+absent = ("gdcm", "libjpeg", "jpeg_ls", "openjpeg", "PIL")
+importlib.util.find_spec = lambda name, *rest: None if name in absent else found(name, *rest)
+from inference.transfer_syntaxes import decodable
+assert "torch" not in sys.modules
+print(*decodable())
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert set(run.stdout.split()) == {*NATIVE, RLELossless}

@@ -73,6 +73,22 @@ def test_another_pipeline_is_another_job_of_the_same_instance(ledger: Ledger) ->
     assert ledger.job(999) is None
 
 
+def test_what_no_worker_has_to_look_at_is_passed_over_with_its_reason(ledger: Ledger) -> None:
+    job_id = ledger.accept(instance(), PIPELINE).job_id
+    ledger.passed_over(job_id, "an ECG")
+    job = ledger.job(job_id)
+    assert job is not None
+    assert (job.state, job.reason, job.attempts) == (JobState.SKIPPED, "an ECG", 0)
+    assert happened(ledger, job_id) == ["received", "passed over as it came"]
+    assert ledger.count_waiting() == {}
+
+
+def test_what_a_worker_has_already_taken_is_not_passed_over(ledger: Ledger) -> None:
+    job = claimed(ledger, "w1")
+    ledger.passed_over(job.id, "an ECG")
+    assert state(ledger, job.id) == JobState.ANALYZING
+
+
 # The life of a job
 
 

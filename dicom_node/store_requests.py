@@ -1,0 +1,129 @@
+"""C-STORE requests before pynetdicom reads them: a bad one costs its instance, not the association.
+
+pynetdicom aborts for a UID of 65 characters, answers nothing where there is none, and holds in
+memory whatever comes.
+"""
+
+import re
+from io import BytesIO
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pydicom import Dataset
+from pydicom.uid import UID
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+
+from dicom_node.dimse import Handler
+from dicom_node.errors import TooLarge
+
+#: Stands in a request for what is no UID, so that the request can be answered.
+NO_UID = "0"
+
+#: PS3.5 9.1, but for leading zeros, which too many devices write.
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_UID_LENGTH = 64
+
+
+def uid_fault(text: str) -> str:
+    """Why this cannot be a UID (PS3.5 9.1), leading zeros apart; "" where it can."""
+    if not text:
+        return "is empty"
+    if len(text) > _UID_LENGTH:
+        return f"has {len(text)} characters, {_UID_LENGTH} are allowed"
+    return "" if _UID.fullmatch(text) else f"is no UID: {text!r}"
+
+
+def written(dataset: Dataset, keyword: str) -> str:
+    """A text as it was sent, before any library has an opinion of it; "" where it is absent."""
+    if keyword not in dataset:
+        return ""
+    value: Any = dataset.get_item(keyword).value
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
+    return text.strip(" \0")
+
+
+class StoreRequests:
+    """C-STORE requests as they come in: mended, and bounded in size, before pynetdicom reads them.
+
+    What was wrong is kept until the request is served.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._dropped: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
+        self._said: WeakKeyDictionary[Association, dict[int, str]] = WeakKeyDictionary()
+        self._sizes: WeakKeyDictionary[Association, dict[int, int]] = WeakKeyDictionary()
+
+    @property
+    def handlers(self) -> list[Handler]:
+        return [(evt.EVT_PDU_RECV, self._on_pdu), (evt.EVT_DIMSE_RECV, self._on_message)]
+
+    def sop_instance_uid(self, event: Event) -> str:
+        """The request's Affected SOP Instance UID, as the sender wrote it."""
+        request = event.request
+        said = self._said.get(event.assoc, {})
+        return said.pop(request.MessageID, str(request.AffectedSOPInstanceUID))
+
+    def content(self, event: Event) -> bytes:
+        """The request's data set as a Part 10 file; raises TooLarge."""
+        size = self._sizes.get(event.assoc, {}).pop(event.request.MessageID, None)
+        if size is not None:
+            raise TooLarge(
+                f"{_megabytes(size)} MB, max_instance_mb is {_megabytes(self._max_bytes)}"
+            )
+        content: bytes = event.encoded_dataset()
+        return content
+
+    def _on_pdu(self, event: Event) -> None:
+        """Let go what has come of an instance once it is beyond the limit."""
+        message = event.assoc.dimse.message
+        if message is not None and isinstance(message.data_set, BytesIO):
+            self._drop_excess(event.assoc, message.data_set)
+
+    def _on_message(self, event: Event) -> None:
+        command = event.message.command_set
+        if type(event.message).__name__ != "C_STORE_RQ":
+            return
+        association, message_id = event.assoc, _message_id(command)
+        if event.message.data_set is not None:
+            self._drop_excess(association, event.message.data_set)
+        if dropped := self._dropped.pop(association, 0):
+            size = dropped + event.message.data_set.tell()
+            self._sizes.setdefault(association, {})[message_id] = size
+        said = written(command, "AffectedSOPInstanceUID")
+        if uid_fault(said):
+            self._said.setdefault(association, {})[message_id] = said
+            # Not by attribute: that would read the old value, and pydicom complain of it.
+            command.add_new("AffectedSOPInstanceUID", "UI", NO_UID)
+        if uid_fault(written(command, "AffectedSOPClassUID")):
+            sop_class = _negotiated(association, event.message.context_id)
+            command.add_new("AffectedSOPClassUID", "UI", sop_class)
+
+    def _drop_excess(self, association: Association, data_set: BytesIO) -> None:
+        if data_set.tell() > self._max_bytes:
+            self._dropped[association] = self._dropped.get(association, 0) + data_set.tell()
+            data_set.seek(0)
+            data_set.truncate()
+
+
+def _message_id(command: Dataset) -> int:
+    message_id = command.get("MessageID")
+    return message_id if isinstance(message_id, int) else 0
+
+
+def _negotiated(association: Association, context_id: int) -> UID:
+    """The SOP Class of a presentation context."""
+    return next(
+        (
+            one.abstract_syntax
+            for one in association.accepted_contexts
+            if one.context_id == context_id
+        ),
+        UID(NO_UID),
+    )
+
+
+def _megabytes(size: int) -> int:
+    return round(size / 1e6)

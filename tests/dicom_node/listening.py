@@ -1,0 +1,39 @@
+"""A listener with all that is behind it, for tests to send to."""
+
+from pathlib import Path
+
+from pydicom import Dataset
+
+from dicom_node.config import Config
+from dicom_node.demo.modality import send
+from dicom_node.ledger import Ledger
+from dicom_node.listener import Installation, Listener
+from dicom_node.queueing import Queues
+from dicom_node.spool import Spool
+from inference.transfer_syntaxes import decodable
+from sr_writer.identity import Equipment
+
+PIPELINE = "a-pipeline"
+OURS = Equipment()
+INSTALLATION = Installation(PIPELINE, decodable(), OURS.manufacturer, OURS.model_name)
+
+
+class Running:
+    """A listener with all that is behind it."""
+
+    def __init__(self, folder: Path, **options: object) -> None:
+        self.config = Config(state=folder, port=0, **options)  # type: ignore[arg-type]
+        self.spool = Spool(self.config.spool)
+        self.ledger = Ledger.open(self.config.ledger_url)
+        self.queues = Queues("filesystem://", self.config.queue_folder, prefetch=1)
+        self.listener = Listener(self.config, self.spool, self.ledger, self.queues, INSTALLATION)
+        self.listener.start()
+
+    def send(self, *datasets: Dataset | Path, calling_aet: str = "MODALITY") -> list[int | None]:
+        sent = send(datasets, "127.0.0.1", self.listener.port, calling_aet=calling_aet)
+        return [one.status for one in sent]
+
+    def close(self) -> None:
+        self.listener.stop()
+        self.queues.close()
+        self.ledger.close()

@@ -1,0 +1,139 @@
+"""An association byte by byte (PS3.8 9.3), so that it can hold what no library would send."""
+
+import socket
+import struct
+from dataclasses import dataclass
+from io import BytesIO
+
+from pydicom import Dataset, dcmread
+from pydicom.uid import ExplicitVRLittleEndian
+
+#: PDU types, PS3.8 9.3.1.
+ACCEPTED, REJECTED, DATA, RELEASED, ABORTED = 0x02, 0x03, 0x04, 0x06, 0x07
+_CONTEXT_ID = 1
+_ANSWER_WITHIN_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pdu:
+    """One that was received."""
+
+    type: int
+    content: bytes
+
+
+class Wire:
+    """A TCP connection to a node."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), _ANSWER_WITHIN_S)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def send(self, content: bytes) -> None:
+        self._socket.sendall(content)
+
+    def is_closed_by_the_node(self) -> bool:
+        """Wait until it is, whatever comes before; False where it stays open."""
+        try:
+            while self._socket.recv(4096):
+                pass
+        except ConnectionResetError:
+            return True
+        except TimeoutError:
+            return False
+        return True
+
+    def receive(self) -> Pdu:
+        header = self._exactly(6)
+        kind, _, length = struct.unpack(">BBL", header)
+        return Pdu(kind, self._exactly(length))
+
+    def associate(
+        self, sop_class: str, called: bytes = b"CXRNODE", calling: bytes = b"WIRE"
+    ) -> Pdu:
+        """Titles are padded with blanks where they are shorter than 16 bytes."""
+        context = _item(0x20, bytes([_CONTEXT_ID, 0, 0, 0]) + _item(0x30, sop_class.encode())
+                        + _item(0x40, ExplicitVRLittleEndian.encode()))  # fmt: skip
+        user = _item(0x50, _item(0x51, struct.pack(">L", 1 << 20)) + _item(0x52, b"1.2.3.4"))
+        titles = called.ljust(16) + calling.ljust(16)
+        application = _item(0x10, b"1.2.840.10008.3.1.1.1")
+        body = struct.pack(">HH", 1, 0) + titles + bytes(32) + application + context + user
+        self.send(_pdu(0x01, body))
+        return self.receive()
+
+    def store(self, dataset: Dataset, said_uid: bytes) -> dict[int, bytes]:
+        """Elements of the answer's command, group 0000, by element number."""
+        encoded = _encoded(dataset)
+        command = _command(
+            {
+                0x0002: str(dataset.SOPClassUID).encode(),
+                0x0100: b"\1\0",  # C-STORE-RQ
+                0x0110: b"\1\0",
+                0x0700: b"\0\0",
+                0x0800: b"\1\0",
+                0x1000: said_uid,
+            }
+        )
+        self.send(_data(0x03, command) + _data(0x02, encoded))
+        answer = self.receive()
+        assert answer.type == DATA, answer
+        return _elements(answer.content[6:])
+
+    def release(self) -> Pdu:
+        self.send(_pdu(0x05, bytes(4)))
+        return self.receive()
+
+    def _exactly(self, count: int) -> bytes:
+        content = b""
+        while len(content) < count:
+            received = self._socket.recv(count - len(content))
+            if not received:
+                raise EOFError("the node closed the connection")
+            content += received
+        return content
+
+
+def status_of(answer: dict[int, bytes]) -> int:
+    (status,) = struct.unpack("<H", answer[0x0900])
+    return int(status)
+
+
+def _encoded(dataset: Dataset) -> bytes:
+    buffer = BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    meta = dcmread(BytesIO(buffer.getvalue()), stop_before_pixels=True).file_meta
+    return buffer.getvalue()[144 + meta.FileMetaInformationGroupLength :]
+
+
+def _item(kind: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", kind, 0, len(content)) + content
+
+
+def _pdu(kind: int, content: bytes) -> bytes:
+    return struct.pack(">BBL", kind, 0, len(content)) + content
+
+
+def _data(control: int, content: bytes) -> bytes:
+    """A P-DATA-TF of one presentation data value, PS3.8 9.3.5 and E.2."""
+    value = bytes([_CONTEXT_ID, control]) + content
+    return _pdu(DATA, struct.pack(">L", len(value)) + value)
+
+
+def _command(elements: dict[int, bytes]) -> bytes:
+    """PS3.7 6.3: group 0000 in Implicit VR Little Endian, led by its length."""
+    body = b"".join(
+        struct.pack("<HHL", 0, number, len(value) + len(value) % 2) + value + bytes(len(value) % 2)
+        for number, value in elements.items()
+    )
+    return struct.pack("<HHLL", 0, 0, 4, len(body)) + body
+
+
+def _elements(command: bytes) -> dict[int, bytes]:
+    found, at = {}, 0
+    while at < len(command):
+        _, number, length = struct.unpack_from("<HHL", command, at)
+        found[number] = command[at + 8 : at + 8 + length]
+        at += 8 + length
+    return found
