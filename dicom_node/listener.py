@@ -29,8 +29,9 @@ from dicom_node.errors import (
     Permanent,
     Transient,
 )
-from dicom_node.ledger import Ledger, StoredInstance
+from dicom_node.ledger import JobState, Ledger, StoredInstance
 from dicom_node.queueing import Kind, Queues
+from dicom_node.rejection import KEY_OBJECT_SELECTION
 from dicom_node.spool import Spool
 from dicom_node.store_requests import StoreRequests, uid_fault, written
 
@@ -139,12 +140,13 @@ class Listener:
         acceptance = self._ledger.accept(instance, pipeline)
         ids = {"job_id": acceptance.job_id, "sop_instance_uid": sop_instance_uid}
         if not acceptance.is_new:
-            # The first copy's bytes stay the job's: results must not depend on who sent last.
             what = "other bytes" if acceptance.other_bytes else "the same bytes"
-            logger.info("received again", extra=ids | {"with": what, "state": acceptance.state})
-            return
-        self._hand_on(acceptance.job_id, index.sop_class_uid)
-        logger.info("received", extra=ids | {"from": aet, "bytes": instance.size_bytes})
+            again = {"with": what, "state": acceptance.state, "reopened": acceptance.is_reopened}
+            logger.info("received again", extra=ids | again)
+        if acceptance.state is JobState.RECEIVED and (acceptance.is_new or acceptance.is_reopened):
+            self._hand_on(acceptance.job_id, index.sop_class_uid)
+        if acceptance.is_new:
+            logger.info("received", extra=ids | {"from": aet, "bytes": instance.size_bytes})
 
     def _store(self, content: bytes, index: Index, aet: str) -> StoredInstance:
         stored = self._spool.store_received(index.sop_instance_uid, content)
@@ -162,7 +164,8 @@ class Listener:
 
     def _hand_on(self, job_id: int, sop_class_uid: str) -> None:
         """To a worker, or straight to its end where the class alone says that nothing is to do."""
-        if sop_class_uid not in ANALYSED_SOP_CLASSES:
+        # A Key Object Selection may be a rejection note: the worker reads it.
+        if sop_class_uid not in (*ANALYSED_SOP_CLASSES, KEY_OBJECT_SELECTION):
             # A study's hundreds of CT slices must not stand before the next radiograph.
             self._ledger.passed_over(job_id, unsupported_class(sop_class_uid))
             return

@@ -69,6 +69,16 @@ ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
 
 # Key Object Selection (TID 2010).
 OF_INTEREST = Code("113000", "DCM", "Of Interest")
+#: Titles of rejection notes (IHE IOCM; PS3.16 CID 7010).
+REJECTION = {
+    code.value: code
+    for code in (
+        Code("113001", "DCM", "Rejected for Quality Reasons"),
+        Code("113037", "DCM", "Rejected for Patient Safety Reasons"),
+        Code("113038", "DCM", "Incorrect Modality Worklist Entry"),
+        Code("113039", "DCM", "Data Retention Policy Expired"),
+    )
+}
 KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")
 SOURCE = Code("260753009", "SCT", "Source")
 

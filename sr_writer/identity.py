@@ -70,6 +70,7 @@ _NOTICE_SUBJECT = {
     Decision.NOT_ANALYSED: "COVID-19: not analysed",
     Decision.FAILED: "COVID-19: analysis failed",
 }
+_WITHDRAWAL_SUBJECT = "COVID-19: results withdrawn"
 
 
 def derived_uid(*parts: str) -> str:
@@ -111,6 +112,28 @@ class Algorithm:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """An instance of ours that is out there."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Which issue of one radiograph's results: other bytes that matter make another one."""
+
+    number: int = 0
+    #: Reports that this issue's report takes the place of (PS3.3 C.17.2.3).
+    predecessors: tuple[Reference, ...] = ()
+
+
+FIRST_ISSUE = Issue()
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """All names of one radiograph's results."""
 
@@ -120,6 +143,9 @@ class Identity:
     created: datetime  #: becomes the content date and time; give a retry the same
     #: Of a notice, which says why there is no result: NOT_ANALYSED or FAILED.
     notice: Decision | None = None
+    issue: Issue = FIRST_ISSUE
+    #: Of a rejection note: what tells it from others of the same issue.
+    withdraws: tuple[str, ...] = ()
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,11 +162,17 @@ class Identity:
 
     def _derived(self, kind: str, name: str) -> str:
         """A notice is another instance than the result it stands for, which may still come."""
-        notice = (self.notice,) if self.notice else ()
-        return derived_uid(kind, self.source_sop_instance_uid, self.digest, *notice, name)
+        parts: list[str] = [self.notice] if self.notice else []
+        if self.issue.number:
+            parts.append(f"issue {self.issue.number}")
+        if self.withdraws:
+            parts += ["withdraws", *self.withdraws]
+        return derived_uid(kind, self.source_sop_instance_uid, self.digest, *parts, name)
 
     def series_description(self, role: Role) -> str:
         subject = _NOTICE_SUBJECT[self.notice] if self.notice else _SERIES_SUBJECT[role]
+        if self.withdraws:
+            subject = _WITHDRAWAL_SUBJECT
         versions = "/".join(dict.fromkeys(model.version for model in self.pipeline.models))
         room = _LONG_STRING - len(f"{subject} {_NOT_FOR_DIAGNOSIS}")
         return f"{subject} {versions[:room]}{_NOT_FOR_DIAGNOSIS}"
@@ -157,14 +189,17 @@ class Identity:
 
     @property
     def algorithms(self) -> tuple[Algorithm, ...]:
-        """Those that contributed: none to a notice."""
-        if self.notice:
+        """Those that contributed: none to a notice, nor to a rejection note."""
+        if self.notice or self.withdraws:
             return ()
         return tuple(self.algorithm(model.task) for model in self.pipeline.models)
 
 
-def identity_of(findings: Findings, equipment: Equipment, created: datetime) -> Identity:
-    return Identity(findings.source_sop_instance_uid, findings.pipeline, equipment, created)
+def identity_of(
+    findings: Findings, equipment: Equipment, created: datetime, issue: Issue = FIRST_ISSUE
+) -> Identity:
+    uid = findings.source_sop_instance_uid
+    return Identity(uid, findings.pipeline, equipment, created, issue=issue)
 
 
 def tracking_id(task: Task, laterality: Laterality) -> str:

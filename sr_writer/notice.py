@@ -17,7 +17,7 @@ from pydicom.uid import (
 from inference.pipeline import Pipeline
 from inference.results import Decision
 from sr_writer import codes
-from sr_writer.identity import Equipment, Identity, Role
+from sr_writer.identity import FIRST_ISSUE, Equipment, Identity, Issue, Role
 from sr_writer.output import Output, output_of
 from sr_writer.part10 import part10
 from sr_writer.source import read_source, stated_shape
@@ -45,6 +45,7 @@ def write_notice(
     equipment: Equipment,
     created: datetime,
     role: Role = Role.SR,
+    issue: Issue = FIRST_ISSUE,
 ) -> Output:
     """Why there is no result: `decision` is NOT_ANALYSED or FAILED, `reason` a sentence for people.
 
@@ -55,7 +56,9 @@ def write_notice(
         raise ValueError(f"{decision} is a result: it has a report, not a notice")
     shape = stated_shape(header)
     source = read_source(header, sop_instance_uid, shape or (1, 1), None)
-    identity = Identity(sop_instance_uid, pipeline, equipment, created, notice=decision)
+    identity = Identity(
+        sop_instance_uid, pipeline, equipment, created, notice=decision, issue=issue
+    )
     is_described = shape is not None and source.header.SOPClassUID in _RADIOGRAPHS
     root = measurement_report(
         identity,

@@ -6,6 +6,7 @@ part10   ► the bytes                           overlay            ► the pict
 verify   ► the last gate                       key_objects        ► a positive one, marked
                                                presentation_state ► outlines over the source
 notice   ► why there is no result              document           ► all of it on a page
+rejection_note ► results that are taken back
 """
 
 from collections.abc import Collection
@@ -18,7 +19,7 @@ from pydicom import Dataset
 
 from inference.results import Decision, Findings
 from sr_writer.display import is_grayscale
-from sr_writer.identity import Equipment, Role, identity_of
+from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role, identity_of
 from sr_writer.key_objects import build_key_objects
 from sr_writer.outlines import Outlines
 from sr_writer.output import Output, output_of
@@ -52,6 +53,7 @@ class Results:
         pixels: NDArray[np.float32],
         equipment: Equipment,
         created: datetime,
+        issue: Issue = FIRST_ISSUE,
     ) -> None:
         self._source = read_source(
             header, findings.source_sop_instance_uid, pixels.shape, findings.spacing_mm
@@ -59,7 +61,7 @@ class Results:
         self._header = header
         self._findings = findings
         self._pixels = pixels
-        self._identity = identity_of(findings, equipment, created)
+        self._identity = identity_of(findings, equipment, created, issue)
         self._outlines = Outlines(findings)
 
     def write(self, roles: Collection[Role]) -> tuple[Output, ...]:

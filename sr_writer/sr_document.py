@@ -24,7 +24,7 @@ from pydicom.sr.coding import Code
 
 from inference.results import Decision
 from sr_writer import codes
-from sr_writer.identity import RESEARCH_USE, Identity, Role
+from sr_writer.identity import RESEARCH_USE, Identity, Reference, Role
 from sr_writer.output import SOP_CLASS
 from sr_writer.provenance import stamp
 from sr_writer.source import Source
@@ -45,6 +45,8 @@ def sr_document(
     document.VerificationFlag = "UNVERIFIED"
     document.PreliminaryFlag = "PRELIMINARY"
     document.CurrentRequestedProcedureEvidenceSequence = [study]
+    if identity.issue.predecessors:
+        document.PredecessorDocumentsSequence = references(identity.issue.predecessors)
     document.update(root)
     stamp(document, role, identity, source)
     return document
@@ -67,6 +69,25 @@ def evidence(source: Source, segmentation: Identity | None = None) -> Dataset:
             )
         )
     return study
+
+
+def references(instances: Iterable[Reference]) -> list[Dataset]:
+    """These, each in its series and study (Hierarchical SOP Instance Reference, C.17-3)."""
+    studies: dict[str, Dataset] = {}
+    series: dict[tuple[str, str], Dataset] = {}
+    for one in instances:
+        item = _series(one.series_instance_uid, one.sop_class_uid, one.sop_instance_uid)
+        if one.study_instance_uid not in studies:
+            study = studies[one.study_instance_uid] = Dataset()
+            study.StudyInstanceUID = one.study_instance_uid
+            study.ReferencedSeriesSequence = []
+        key = one.study_instance_uid, one.series_instance_uid
+        if key in series:
+            series[key].ReferencedSOPSequence.extend(item.ReferencedSOPSequence)
+        else:
+            series[key] = item
+            studies[one.study_instance_uid].ReferencedSeriesSequence.append(item)
+    return list(studies.values())
 
 
 def measurement_report(

@@ -1,13 +1,11 @@
 """`cxr-node destinations`: what waits where, and what to do when a destination has gone."""
 
 import argparse
-import getpass
 import json
-import socket
 from contextlib import closing
 from dataclasses import asdict
 
-from dicom_node.cli.options import Commands, add_node, node_config
+from dicom_node.cli.options import Commands, add_node, node_config, who
 from dicom_node.config import Config
 from dicom_node.errors import UsageError
 from dicom_node.toml_tables import did_you_mean
@@ -113,12 +111,6 @@ def _assert_configured(config: Config, name: str) -> None:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     """Where they are not given (SUPPRESS) those before the action stand."""
     add_node(parser)
-    who = f"{_user()}@{socket.gethostname()}"
-    parser.add_argument("--by", default=who, metavar="WHO", help=f"for the ledger (default {who})")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+    parser.add_argument(
+        "--by", default=who(), metavar="WHO", help=f"for the ledger (default {who()})"
+    )

@@ -1,6 +1,8 @@
 """Options that several commands share, and what they come to."""
 
 import argparse
+import getpass
+import socket
 import sys
 from pathlib import Path
 from typing import TypeAlias
@@ -72,3 +74,12 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+
+
+def who() -> str:
+    """Who runs this command, for the ledger: user@host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

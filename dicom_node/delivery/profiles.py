@@ -45,6 +45,7 @@ class Profile:
     outputs: tuple[str, ...] = ("SEG", "SR", "SC")
     transfer_syntaxes: tuple[str, ...] = ("explicit", "implicit")  #: the best liked first
     next_best: bool = True  #: send what comes closest to an output that is not accepted
+    rejection_notes: bool = True  #: send notes (IHE IOCM) that take back superseded results
 
     def instead_of(self, role: str) -> str | None:
         """What to send in place of an output whose SOP Class is not accepted."""
@@ -112,7 +113,8 @@ def steps(profiles: Sequence[Profile]) -> tuple[Step, ...]:
 
 
 #: Keys of a profile in the configuration, and their types.
-KEYS = {"preset": str, "outputs": list, "sr": str, "transfer_syntaxes": list, "next_best": bool}
+KEYS = {"preset": str, "outputs": list, "sr": str, "transfer_syntaxes": list, "next_best": bool,
+        "rejection_notes": bool}  # fmt: skip
 
 
 def read_profile(keys: Mapping[str, Any]) -> Profile:

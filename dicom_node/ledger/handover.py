@@ -83,9 +83,10 @@ def insert_once(connection: Connection, table: Table, *unique: str) -> Insert:
 def _record(
     connection: Connection, now: datetime, job: Row[Any], built: Built, routes: Routes
 ) -> list[int]:
-    ids = {output.role: _output_id(connection, job.id, output) for output in built}
+    ids = {output.role: _output_id(connection, job, output) for output in built}
+    studies = {output.role: output.study_instance_uid for output in built}
     rows = [
-        _delivery(job, output_id, route, role, now)
+        _delivery(job, output_id, route, role, now, studies[role])
         for role, output_id in ids.items()
         for route in routes
         if role in route.roles or role in route.reserves
@@ -98,17 +99,17 @@ def _record(
     return list(ids.values())
 
 
-def _output_id(connection: Connection, job_id: int, output: BuiltOutput) -> int:
+def _output_id(connection: Connection, job: Row[Any], output: BuiltOutput) -> int:
     """Of the row made now, or by an earlier try of the same job."""
     columns = ("role", "sop_class_uid", "sop_instance_uid", "series_instance_uid",
                "transfer_syntax_uid", "path", "sha256", "size_bytes")  # fmt: skip
     values = {column: getattr(output, column) for column in columns}
     connection.execute(
         insert_once(connection, outputs, "job_id", "sop_instance_uid").values(
-            job_id=job_id, **values
+            job_id=job.id, issue=job.issue, **values
         )
     )
-    this = (outputs.c.job_id == job_id) & (outputs.c.sop_instance_uid == output.sop_instance_uid)
+    this = (outputs.c.job_id == job.id) & (outputs.c.sop_instance_uid == output.sop_instance_uid)
     # Another release may write the same instance in other bytes: those are now what is sent.
     connection.execute(
         update(outputs).where(this, outputs.c.sha256 != output.sha256).values(**values)
@@ -118,14 +119,14 @@ def _output_id(connection: Connection, job_id: int, output: BuiltOutput) -> int:
 
 
 def _delivery(
-    job: Row[Any], output_id: int, route: Route, role: str, now: datetime
+    job: Row[Any], output_id: int, route: Route, role: str, now: datetime, study: str
 ) -> dict[str, Any]:
     is_sent = role in route.roles
     return {
         "job_id": job.id,
         "output_id": output_id,
         "destination": route.destination,
-        "study_instance_uid": job.study_instance_uid,
+        "study_instance_uid": study or job.study_instance_uid,
         "state": DeliveryState.WAITING if is_sent else DeliveryState.RESERVE,
         "stands_in_for": None if is_sent else route.reserves[role],
         "attempts": 0,

@@ -12,6 +12,8 @@ from dicom_node.ledger.ending import FREE, end, lose_damaged
 from dicom_node.ledger.handover import insert_once
 from dicom_node.ledger.moves import Condition, move_jobs, record
 from dicom_node.ledger.records import Acceptance, Job, StoredInstance
+from dicom_node.ledger.rejecting import skip_if_rejected
+from dicom_node.ledger.reopening import accept_again
 from dicom_node.ledger.schema import jobs
 from dicom_node.ledger.states import Event, JobState
 
@@ -26,20 +28,11 @@ class Jobs(Database):
         now = self._clock()
         with self._write() as connection:
             job_id = _insert_job(connection, instance, pipeline, now)
-            if job_id is not None:
-                record(connection, now, Event.RECEIVED, JobState.RECEIVED, [(job_id, None)])
-                return Acceptance(job_id, True, JobState.RECEIVED, other_bytes=False)
-            job = connection.execute(
-                select(jobs.c.id, jobs.c.state, jobs.c.sha256).where(
-                    jobs.c.sop_instance_uid == instance.sop_instance_uid,
-                    jobs.c.pipeline == pipeline,
-                )
-            ).one()
-            state, differs = JobState(job.state), job.sha256 != instance.sha256
-            event = Event.DIFFERENT if differs else Event.DUPLICATE
-            detail = f"SHA-256 {instance.sha256}, spooled as {instance.path}" if differs else ""
-            record(connection, now, event, state, [(job.id, None)], detail=detail)
-            return Acceptance(job.id, False, state, other_bytes=differs)
+            if job_id is None:
+                return accept_again(connection, now, instance, pipeline)
+            record(connection, now, Event.RECEIVED, JobState.RECEIVED, [(job_id, None)])
+            state = skip_if_rejected(connection, now, job_id, instance)
+            return Acceptance(job_id, True, state, other_bytes=False)
 
     def passed_over(self, job_id: int, reason: str) -> None:
         """End a job that no worker has to look at; nothing where one has already taken it."""

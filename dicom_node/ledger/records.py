@@ -34,7 +34,8 @@ class Acceptance:
     job_id: int
     is_new: bool  #: False: the same instance came before and this is its job
     state: JobState
-    other_bytes: bool  #: the same UID came before with another SHA-256; the first one's stay
+    other_bytes: bool  #: the same UID came before with another SHA-256
+    is_reopened: bool = False  #: it waits for a worker again
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,44 @@ class Job:
     path: str  #: of the received instance, relative to the spool
     sha256: str
     size_bytes: int
+    issue: int  #: of the results: 0, then one more for other bytes that matter
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Bytes that a job was once about."""
+
+    issue: int
+    standing: bool  #: all results of them were built, and nothing has replaced these
+    reason: str | None  #: why there was no result
+    study_instance_uid: str
+    path: str  #: relative to the spool
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An output that a destination has."""
+
+    delivery_id: int
+    destination: str
+    role: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
+    path: str  #: relative to the spool
+    sha256: str
+    retracted_by: str | None  #: SOP Instance UID of the rejection note that has taken it back
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What there was of a job before its present issue."""
+
+    sources: tuple[Source, ...] = ()  #: what was made of, the oldest first
+    arrived: tuple[Arrived, ...] = ()  #: what destinations have of it
+    may_leave: bool = False  #: more of it may still get somewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +114,7 @@ class BuiltOutput:
     path: str  #: relative to the spool
     sha256: str
     size_bytes: int
+    study_instance_uid: str = ""  #: default: its job's
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +203,15 @@ class Substitution:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """Results that a newer issue replaced, or that were withdrawn, and why."""
+
+    sop_instance_uid: str  #: of the image that they were made from
+    at: datetime
+    what: str  #: a sentence for people
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The health of the node at a glance."""
 
@@ -174,3 +223,4 @@ class Summary:
     substitutions: tuple[Substitution, ...]  #: newest first
     skipped: tuple[Skipped, ...]  #: the most frequent reason first
     failures: tuple[Failure, ...]  #: newest first
+    changes: tuple[Change, ...] = ()  #: newest first

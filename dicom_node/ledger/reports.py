@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from dicom_node.ledger.database import Database
-from dicom_node.ledger.records import Entry, Failure, Skipped, Substitution, Summary
+from dicom_node.ledger.records import Change, Entry, Failure, Skipped, Substitution, Summary
 from dicom_node.ledger.schema import deliveries, events, jobs
 from dicom_node.ledger.states import DeliveryState, Event, JobState
 
@@ -14,6 +14,9 @@ from dicom_node.ledger.states import DeliveryState, Event, JobState
 LAST_FAILURES = 10
 #: How many reasons for skipping.
 SKIP_REASONS = 10
+#: How many replaced or withdrawn results.
+LAST_CHANGES = 10
+_CHANGES = (Event.SUPERSEDED, Event.REJECTED, Event.RETRACTED)
 #: What ends a job FAILED.
 _FAILING = (Event.FAILED, Event.GIVEN_UP, Event.NOT_ALL_DELIVERED)
 #: Of a traceback in an event's detail, the exception: the first line that is not indented.
@@ -43,6 +46,7 @@ class Reports(Database):
                 substitutions=_substitutions(connection),
                 skipped=_skipped(connection),
                 failures=_failures(connection),
+                changes=_changes(connection),
             )
 
 
@@ -141,3 +145,26 @@ def _how_it_failed(connection: Connection, job_id: int) -> tuple[str, str]:
     _, found, said = row.detail.rpartition(_TRACEBACK)
     raised = _RAISED.search(said) if found else None
     return row.event, raised[1] if raised else ""
+
+
+def _changes(connection: Connection) -> tuple[Change, ...]:
+    """One line for a job's deliveries that a note takes back together."""
+    query = (
+        select(jobs.c.sop_instance_uid, func.max(events.c.at).label("at"), events.c.event,
+               events.c.detail, func.count().label("outputs"))
+        .join(jobs, events.c.job_id == jobs.c.id)
+        .where(events.c.event.in_(_CHANGES))
+        .group_by(jobs.c.sop_instance_uid, events.c.job_id, events.c.event, events.c.detail)
+        .order_by(func.max(events.c.id).desc())
+        .limit(LAST_CHANGES)
+    )  # fmt: skip
+    return tuple(
+        Change(row.sop_instance_uid, row.at, _what(row.event, row.detail, row.outputs))
+        for row in connection.execute(query)
+    )
+
+
+def _what(event: str, detail: str, outputs: int) -> str:
+    if event == Event.RETRACTED:
+        return f"{outputs} outputs {event}: {detail}"
+    return f"{event}: {detail}"

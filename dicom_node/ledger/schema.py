@@ -1,9 +1,12 @@
-"""The four tables: jobs, outputs, deliveries, events. Migrations make them, not `create_all`."""
+"""The tables: jobs, outputs, deliveries, events, and what new evidence left behind: sources and
+rejections. Migrations make them, not `create_all`.
+"""
 
 from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -15,10 +18,11 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 #: The newest migration that this code knows.
-HEAD = "0002"
+HEAD = "0003"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -77,6 +81,8 @@ jobs = Table(
     Column("path", AnyText, nullable=False),
     Column("sha256", AnyText, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
+    # Of the results: other bytes of the same instance that matter make the next one.
+    Column("issue", Integer, nullable=False, server_default="0"),
     # A re-sent image is the same job; a new pipeline makes a new one.
     UniqueConstraint("sop_instance_uid", "pipeline", name="uq_jobs_instance_pipeline"),
     Index("ix_jobs_state_due", "state", "due_at"),
@@ -97,6 +103,7 @@ outputs = Table(
     Column("path", AnyText, nullable=False),
     Column("sha256", AnyText, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
+    Column("issue", Integer, nullable=False, server_default="0"),
     UniqueConstraint("job_id", "sop_instance_uid", name="uq_outputs_job_instance"),
     sqlite_autoincrement=True,
 )
@@ -138,5 +145,44 @@ events = Table(
     Column("owner", AnyText),
     Column("detail", AnyText, nullable=False),
     Index("ix_events_job", "job_id"),
+    sqlite_autoincrement=True,
+)
+
+# Bytes that a job was once about: something was handed over that was made of them, or they were
+# looked at and brought nothing new.
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("job_id", _ID, ForeignKey("jobs.id"), nullable=False),
+    Column("issue", Integer, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    # All results of them were built, and nothing has replaced these.
+    Column("standing", Boolean, nullable=False, server_default=false()),
+    Column("reason", AnyText),
+    Column("study_instance_uid", AnyText, nullable=False),
+    Column("series_instance_uid", AnyText, nullable=False),
+    Column("transfer_syntax_uid", AnyText, nullable=False),
+    Column("calling_aet", AnyText, nullable=False),
+    Column("path", AnyText, nullable=False),
+    Column("sha256", AnyText, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Index("ix_sources_job", "job_id"),
+    sqlite_autoincrement=True,
+)
+
+# Instances that a rejection note named, those that we have and those that may still come.
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("sop_instance_uid", AnyText, nullable=False),
+    Column("code", AnyText, nullable=False),
+    Column("reason", AnyText, nullable=False),
+    # Of the bytes that were rejected; NULL where none had come by then.
+    Column("sha256", AnyText),
+    Column("note_job_id", _ID, ForeignKey("jobs.id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    UniqueConstraint("sop_instance_uid", "note_job_id", name="uq_rejections_instance_note"),
     sqlite_autoincrement=True,
 )

@@ -17,7 +17,7 @@ class JobState(StrEnum):
     BUILT = "BUILT"
     #: Every destination has every result or what stands in for it.
     DELIVERED = "DELIVERED"
-    #: Not a frontal chest radiograph; the reason says why.
+    #: Not a frontal chest radiograph, or rejected; the reason says why.
     SKIPPED = "SKIPPED"
     #: Ended for good without a result at every destination; the reason says why.
     FAILED = "FAILED"
@@ -40,8 +40,11 @@ class DeliveryState(StrEnum):
     DAMAGED = "DAMAGED"
     #: Its file is not what was built, and cannot be built again.
     DEAD = "DEAD"
-    #: Never to leave: a person has forgotten its destination.
+    #: Never to leave: a newer issue has replaced it, its radiograph was rejected, or a person has
+    #: forgotten its destination.
     WITHDRAWN = "WITHDRAWN"
+    #: The destination stored it, and a rejection note that follows takes it back.
+    RETRACTED = "RETRACTED"
 
 
 class Event(StrEnum):
@@ -66,6 +69,12 @@ class Event(StrEnum):
     ALL_DELIVERED = "all delivered"
     NOT_ALL_DELIVERED = "not all delivered"
     REBUILD = "opened again, to build what is damaged"
+    REOPENED = "reopened"  #: by bytes that came after those it was about
+    REPEATED = "to be analysed again, as a person asked"
+    UNCHANGED = "nothing that matters changed"
+    SUPERSEDED = "earlier results superseded"
+    REJECTED = "rejected"
+    REJECTING = "rejects others"  #: it is a rejection note
 
     # Deliveries.
     TAKEN = "taken for sending"
@@ -81,6 +90,7 @@ class Event(StrEnum):
     REBUILT = "built again"
     LOST = "damaged, and not to be built again"
     WITHDRAWN = "withdrawn before it left"
+    RETRACTED = "withdrawn by a rejection note"
     MOVED = "moved to another destination"
 
     # Both.
@@ -110,6 +120,13 @@ JOB_TRANSITIONS = {
     (JobState.SKIPPED, Event.REBUILD): JobState.RECEIVED,
     (JobState.FAILED, Event.REBUILD): JobState.RECEIVED,
     (JobState.FAILED, Event.REQUEUED): JobState.BUILT,
+    **{(state, Event.REOPENED): JobState.RECEIVED for state in JobState},
+    (JobState.SKIPPED, Event.REPEATED): JobState.RECEIVED,
+    (JobState.FAILED, Event.REPEATED): JobState.RECEIVED,
+    (JobState.ANALYZING, Event.UNCHANGED): JobState.BUILT,
+    (JobState.ANALYZING, Event.SUPERSEDED): JobState.ANALYZING,
+    (JobState.ANALYZING, Event.REJECTING): JobState.ANALYZING,
+    **{(state, Event.REJECTED): JobState.SKIPPED for state in JobState},
 }
 
 DELIVERY_TRANSITIONS = {
@@ -134,6 +151,10 @@ DELIVERY_TRANSITIONS = {
     (DeliveryState.RESERVE, Event.MOVED): DeliveryState.RESERVE,
     (DeliveryState.WAITING, Event.MOVED): DeliveryState.WAITING,
     (DeliveryState.DAMAGED, Event.MOVED): DeliveryState.DAMAGED,
+    (DeliveryState.REFUSED, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
+    (DeliveryState.SUBSTITUTED, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
+    (DeliveryState.DEAD, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
+    (DeliveryState.DELIVERED, Event.RETRACTED): DeliveryState.RETRACTED,
 }
 
 

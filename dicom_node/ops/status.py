@@ -82,6 +82,12 @@ def _lines(
         yield f"  {others:>7}  other reasons"
     if not summary.skipped:
         yield "  none"
+    yield "replaced or withdrawn"
+    for change in summary.changes:
+        yield f"  {_at(change.at)} {change.sop_instance_uid}"
+        yield f"    {change.what}"
+    if not summary.changes:
+        yield "  none"
     yield "last failures"
     for failure in summary.failures:
         yield f"  {_at(failure.at)} {failure.sop_instance_uid}"

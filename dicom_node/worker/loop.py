@@ -23,33 +23,21 @@ from dicom_node.errors import (
     WorkerDied,
     is_retriable,
 )
-from dicom_node.ledger import BuiltOutput, Job, LeaseLost, Ledger, Route
+from dicom_node.ledger import Job, LeaseLost, Ledger, Route
 from dicom_node.queueing import Kind, Queues, Received
+from dicom_node.rejection import EXPIRED, KEY_OBJECT_SELECTION, Rejection, read_rejection
 from dicom_node.spool import Spool
 from dicom_node.worker.notices import Notices
-from dicom_node.worker.processing import process
+from dicom_node.worker.past import Past
+from dicom_node.worker.processing import process, read_dataset
+from dicom_node.worker.spooling import spool_output
 from inference.engines import Engine
 from inference.pipeline import Pipeline, Settings
-from inference.results import Findings
-from sr_writer.identity import Equipment, results_digest
+from inference.results import Decision, Findings
+from sr_writer.identity import Equipment, Issue, results_digest
 from sr_writer.results import Output
 
 logger = logging.getLogger(__name__)
-
-
-def spool_output(spool: Spool, output: Output) -> BuiltOutput:
-    """Keep one result; what the ledger is to know of it."""
-    stored = spool.store_output(output.sop_instance_uid, output.content)
-    return BuiltOutput(
-        role=output.role.value,
-        sop_class_uid=output.sop_class_uid,
-        sop_instance_uid=output.sop_instance_uid,
-        series_instance_uid=output.series_instance_uid,
-        transfer_syntax_uid=output.transfer_syntax_uid,
-        path=stored.path,
-        sha256=stored.sha256,
-        size_bytes=stored.size_bytes,
-    )
 
 
 class Worker:
@@ -85,6 +73,8 @@ class Worker:
         self._queues = queues
         self._owner = owner
         self._lease_s = lease_s
+        noted = [to.name for to in destinations if to.profile.rejection_notes]
+        self._past = Past(ledger, spool, pipeline, equipment, owner, noted, self._announce)
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`; the job in hand is finished first."""
@@ -113,7 +103,17 @@ class Worker:
         durations_ms: dict[str, float] = {}
         with _timed(durations_ms, "read"):
             content = self._read_received(job)
-        processed = process(content, self._engine, self._equipment, job.received_at, self._settings)
+        if rejection := _rejection(job, content):
+            self._reject(job, rejection)
+            return
+        if noted := self._past.nothing_new(job, content):
+            self._ledger.unchanged(job, self._owner, noted)
+            logger.info("found nothing new", extra=_ids(job) | {"reason": noted})
+            return
+        processed = process(
+            content, self._engine, self._equipment, job.received_at, self._settings,
+            partial(self._past.supersede, job, content),
+        )  # fmt: skip
         if processed.results is None or processed.analysis is None:
             self._skip(job, content, processed.verdict.reason)
             return
@@ -122,6 +122,8 @@ class Worker:
         for step in self._steps:
             is_last = step is self._steps[-1]
             commit = self._ledger.built if is_last else self._ledger.handed_over
+            if is_last:
+                self._past.withdraw(job, content)
             with _timed(durations_ms, step.name):
                 # The sender is at work on it while the next is built.
                 self._hand_over(job, processed.write(step.roles), commit)
@@ -129,11 +131,32 @@ class Worker:
         logger.info("analysed", extra=_ids(job) | _account(findings, durations_ms, total_ms))
 
     def _skip(self, job: Job, content: bytes, reason: str) -> None:
-        notices = self._try_to_write(
-            job, lambda: self._notices.not_analysed(content, reason, job.received_at)
-        )
+        notices: tuple[Output, ...] = ()
+        if not self._past.is_told(job, reason):
+            issue = self._past.supersede(job, content, Decision.NOT_ANALYSED)
+            write = partial(self._notices.not_analysed, content, reason, job.received_at, issue)
+            notices = self._try_to_write(job, write)
+            self._past.withdraw(job, content, Decision.NOT_ANALYSED)
         self._hand_over(job, notices, partial(self._ledger.skipped, reason=reason))
         logger.info("skipped", extra=_ids(job) | {"reason": reason})
+
+    def _reject(self, job: Job, rejection: Rejection) -> None:
+        """Stop what has not left of the images that a rejection note names, take back the rest."""
+        uids, reason = rejection.sop_instance_uids, rejection.reason
+        rejected, leaving = self._ledger.rejected(job, self._owner, uids, rejection.title, reason)
+        if leaving:
+            raise Transient(f"{leaving} results of what is rejected are just being sent")
+        if rejection.title != EXPIRED:
+            for image in filter(None, map(self._ledger.job, rejected)):
+                arrived = self._ledger.earlier(image.id, ()).arrived
+                said = "The image that these results were made from was rejected."
+                self._past.take_back(job, image, arrived, rejection.title, said)
+        known = f"{len(rejected)} of {len(uids)} instances it names were received"
+        if self._ledger.deliveries(job.id):
+            self._ledger.built(job.id, self._owner, [], [])
+        else:
+            self._ledger.skipped(job.id, self._owner, f"a rejection note ({known})")
+        logger.warning("obeyed a rejection note", extra=_ids(job) | {"reason": reason, "of": known})
 
     def _read_received(self, job: Job) -> bytes:
         try:
@@ -176,9 +199,9 @@ class Worker:
     def _fail(self, job: Job, error: Exception, reason: str) -> None:
         known = isinstance(error, NodeError)
         told = reason if known else f"an unexpected error ({type(error).__name__})"
-        notices = self._try_to_write(
-            job, lambda: self._notices.failed(self._read_received(job), told, job.received_at)
-        )
+        notices: tuple[Output, ...] = ()
+        if not self._past.is_told(job, reason):
+            notices = self._try_to_write(job, partial(self._failure_notices, job, told))
         trace = "".join(format_exception(error))
         self._hand_over(job, notices, partial(self._ledger.failed, reason=reason, detail=trace))
         exc_info = None if known else error
@@ -190,22 +213,37 @@ class Worker:
         retry_at = datetime.now(UTC) + timedelta(seconds=wait_s)
         self._ledger.released(job.id, self._owner, reason, retry_at)
 
+    def _failure_notices(self, job: Job, reason: str) -> tuple[Output, ...]:
+        content = self._read_received(job)
+        issue = Issue(job.issue)
+        # Results of the bytes before stay, unless they lie where this image never belonged.
+        if self._past.is_misplaced(job, content):
+            issue = self._past.supersede(job, content, Decision.FAILED)
+            self._past.withdraw(job, content, Decision.FAILED)
+        return self._notices.failed(content, reason, job.received_at, issue)
+
     def _try_to_write(
         self, job: Job, write: Callable[[], tuple[Output, ...]]
     ) -> tuple[Output, ...]:
         """Notices, or none: no fault of theirs may change how the job ends. Raises Transient."""
         try:
-            notices = write()
+            # What has already handed over a report cannot say as well that there is none.
+            own = self._past.own(job)
+            if any(sent.sop_instance_uid in own for sent in self._ledger.deliveries(job.id)):
+                return ()
+            return write()
         except Transient:
             raise
         except Exception as exc:
             logger.warning("could not write a notice", extra=_ids(job) | {"reason": repr(exc)})
             return ()
-        # What has already handed over a report cannot say as well that there is none. The notice
-        # itself may have been handed over, and damaged since.
-        told = {delivery.sop_instance_uid for delivery in self._ledger.deliveries(job.id)}
-        is_told = told and told.isdisjoint(notice.sop_instance_uid for notice in notices)
-        return () if is_told else notices
+
+
+def _rejection(job: Job, content: bytes) -> Rejection | None:
+    """What the job's instance rejects, if it is a rejection note."""
+    if job.sop_class_uid != KEY_OBJECT_SELECTION:
+        return None
+    return read_rejection(read_dataset(content))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dicom_node.eligibility import Refusal, judge
 from dicom_node.worker.processing import read_dataset
 from inference.pipeline import Pipeline
 from inference.results import Decision
-from sr_writer.identity import Equipment, Role
+from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role
 from sr_writer.notice import write_notice
 from sr_writer.results import Output
 
@@ -24,20 +24,24 @@ class Notices:
     pipeline: Pipeline
     equipment: Equipment
 
-    def failed(self, content: bytes, reason: str, created: datetime) -> tuple[Output, ...]:
+    def failed(
+        self, content: bytes, reason: str, created: datetime, issue: Issue = FIRST_ISSUE
+    ) -> tuple[Output, ...]:
         """That the analysis of a Part 10 file broke off."""
         if not self.wanted.failed:
             return ()
-        return self._write(content, Decision.FAILED, reason, created)
+        return self._write(content, Decision.FAILED, reason, created, issue)
 
-    def not_analysed(self, content: bytes, reason: str, created: datetime) -> tuple[Output, ...]:
+    def not_analysed(
+        self, content: bytes, reason: str, created: datetime, issue: Issue = FIRST_ISSUE
+    ) -> tuple[Output, ...]:
         """That it is no radiograph we may analyse."""
         if not self.wanted.not_analysed:
             return ()
-        return self._write(content, Decision.NOT_ANALYSED, reason, created)
+        return self._write(content, Decision.NOT_ANALYSED, reason, created, issue)
 
     def _write(
-        self, content: bytes, decision: Decision, reason: str, created: datetime
+        self, content: bytes, decision: Decision, reason: str, created: datetime, issue: Issue
     ) -> tuple[Output, ...]:
         header = read_dataset(content, header_only=True)
         refusal = judge(header).refusal
@@ -48,7 +52,7 @@ class Notices:
         uid = str(header.SOPInstanceUID)
         return tuple(
             write_notice(
-                header, uid, decision, reason, self.pipeline, self.equipment, created, role
+                header, uid, decision, reason, self.pipeline, self.equipment, created, role, issue
             )
             for role in (Role(name) for name in REPORTS if name in self.roles)
         )

@@ -1,6 +1,6 @@
 """One Part 10 file to its results, in memory: the join of the three packages."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -14,7 +14,7 @@ from inference.decode import UndecodableImage
 from inference.elements import value_of
 from inference.engines import Engine
 from inference.pipeline import STANDARD, Settings
-from sr_writer.identity import Equipment, Role
+from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role
 from sr_writer.results import Output, Results
 from sr_writer.verify import InvalidResult as InvalidDicomResult
 
@@ -44,10 +44,12 @@ def process(
     equipment: Equipment,
     created: datetime,
     settings: Settings = STANDARD,
+    issue: Callable[[], Issue] = lambda: FIRST_ISSUE,
 ) -> Processed:
     """Analyse one Part 10 file; raises Permanent where that cannot be done.
 
     `created` becomes the results' content date and time, so that a retry builds the same bytes.
+    `issue` is asked which issue of the results this is once there is something to write down.
     """
     dataset = read_dataset(content)
     uid = value_of(dataset, "SOPInstanceUID")
@@ -66,7 +68,9 @@ def process(
         refused = Verdict(Refusal.NO_LUNGS, findings.reason, says_chest=False)
         return Processed(uid, refused, analysis, None)
     try:
-        results = Results(radiograph.header, findings, radiograph.pixels, equipment, created)
+        results = Results(
+            radiograph.header, findings, radiograph.pixels, equipment, created, issue()
+        )
     except InvalidDicomResult as exc:
         raise InvalidResult(str(exc)) from exc
     return Processed(uid, verdict, analysis, results)

@@ -6,24 +6,25 @@ presentation state are compared with those counts, and every inherited attribute
 byte for byte. `instance` holds what is asked of any object, the other modules each one kind's own.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 
 from pydicom import Dataset, dcmread
 
 from inference.results import Findings
-from sr_writer.identity import Identity, Role
+from sr_writer.identity import Identity, Reference, Role
 from sr_writer.source import Source
 from sr_writer.verify.document import document_faults
 from sr_writer.verify.instance import instance_faults
 from sr_writer.verify.key_objects import key_object_faults
 from sr_writer.verify.overlay import overlay_faults
 from sr_writer.verify.presentation_state import presentation_state_faults
+from sr_writer.verify.rejection_note import rejection_note_faults
 from sr_writer.verify.report import notice_faults, report_faults
 from sr_writer.verify.segmentation import segmentation_faults
 
-__all__ = ["InvalidResult", "verify", "verify_notice"]
+__all__ = ["InvalidResult", "verify", "verify_notice", "verify_rejection_note"]
 
 _FAULTS = {
     Role.SEG: segmentation_faults,
@@ -58,6 +59,19 @@ def verify_notice(
     with _naming(role, identity):
         dataset = _valid_instance(role, content, source, identity)
         _refuse(notice_faults(dataset, source, identity, reason))
+
+
+def verify_rejection_note(
+    content: bytes,
+    source: Source,
+    identity: Identity,
+    title: str,
+    rejected: Sequence[Reference],
+) -> None:
+    """Raise InvalidResult unless the rejection note is valid and takes back just these."""
+    with _naming(Role.KO, identity):
+        dataset = _valid_instance(Role.KO, content, source, identity)
+        _refuse(rejection_note_faults(dataset, title, rejected))
 
 
 class _Faults(Exception):

@@ -6,6 +6,7 @@ from pydicom import Dataset
 from pydicom.sr.coding import Code
 
 from sr_writer import codes
+from sr_writer.identity import Identity
 from sr_writer.verify.instance import has_code, processing_equipment
 
 #: The content items that repeat the manufacturer, model name, version and device UID.
@@ -29,14 +30,24 @@ def equipment_faults(dataset: Dataset) -> Iterator[str]:
 
 def evidence_faults(dataset: Dataset, expected: set[str]) -> Iterator[str]:
     """Whether the evidence is exactly the instances that `expected` names."""
-    evidence = {
+    if _referenced(dataset.CurrentRequestedProcedureEvidenceSequence) != expected:
+        yield f"its evidence is not {' and '.join(sorted(expected))}"
+
+
+def predecessor_faults(dataset: Dataset, identity: Identity) -> Iterator[str]:
+    """Whether it takes the place of exactly the reports that it is to."""
+    expected = {one.sop_instance_uid for one in identity.issue.predecessors}
+    if _referenced(dataset.get("PredecessorDocumentsSequence") or ()) != expected:
+        yield f"its predecessors are not {' and '.join(sorted(expected)) or 'none'}"
+
+
+def _referenced(studies: Iterable[Dataset]) -> set[str]:
+    return {
         instance.ReferencedSOPInstanceUID
-        for study in dataset.CurrentRequestedProcedureEvidenceSequence
+        for study in studies
         for series in study.ReferencedSeriesSequence
         for instance in series.ReferencedSOPSequence
     }
-    if evidence != expected:
-        yield f"its evidence is not {' and '.join(sorted(expected))}"
 
 
 def items_below(dataset: Dataset) -> Iterator[Dataset]:

@@ -16,6 +16,7 @@ from sr_writer.verify.content import (
     is_named,
     items_below,
     numbers,
+    predecessor_faults,
     texts,
 )
 from sr_writer.verify.figures import recounted
@@ -39,6 +40,7 @@ def report_faults(
             yield f"group {name} has no closed region within the source image"
     yield from _figure_faults(groups, findings)
     yield from _explanation_faults(dataset, findings.decision, findings.reason)
+    yield from predecessor_faults(dataset, identity)
     yield from equipment_faults(dataset)
 
 
@@ -50,6 +52,7 @@ def notice_faults(
     if list(_groups(dataset)):
         yield "it has a measurement group"
     yield from _explanation_faults(dataset, identity.notice, reason)
+    yield from predecessor_faults(dataset, identity)
     yield from equipment_faults(dataset)
 
 

@@ -67,15 +67,19 @@ def test_a_delivery_changes_only_as_its_table_says(before: DeliveryState, event:
             delivery_after(before, event)
 
 
-def test_a_final_state_is_left_only_for_a_reason() -> None:
+def test_what_has_ended_begins_again_only_for_a_reason() -> None:
     final = {JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED}
     reasons = {event for before, event in JOB_TRANSITIONS if before in final}
-    assert reasons == {Event.REBUILD, Event.REQUEUED}
+    evidence, person = {Event.REOPENED, Event.REJECTED}, {Event.REPEATED, Event.REQUEUED}
+    assert reasons == {Event.REBUILD, *evidence, *person}
     missing = {DeliveryState.REFUSED, DeliveryState.DEAD}
     reasons = {event for before, event in DELIVERY_TRANSITIONS if before in missing}
-    assert reasons == {Event.REQUEUED}
+    assert reasons == {Event.REQUEUED, Event.WITHDRAWN}
     arrived = {DeliveryState.DELIVERED, DeliveryState.SUBSTITUTED}
-    assert not [before for before, _ in DELIVERY_TRANSITIONS if before in arrived]
+    reasons = {event for before, event in DELIVERY_TRANSITIONS if before in arrived}
+    assert reasons == {Event.RETRACTED, Event.WITHDRAWN}
+    taken_back = {DeliveryState.WITHDRAWN, DeliveryState.RETRACTED}
+    assert not [before for before, _ in DELIVERY_TRANSITIONS if before in taken_back]
 
 
 # Races
@@ -175,6 +179,11 @@ def test_a_first_ledger_is_migrated_and_goes_on_where_it_was(ledger_url: str) ->
         assert (delivery.role, delivery.stands_in_for) == ("SEG", None)
         ledger.delivered(delivery.id, "s1", 0x0000)
         assert state(ledger, 1) is JobState.DELIVERED
+        # New evidence opens what was delivered before the migration.
+        corrected = replace(instance(sha256="ff" * 32), sop_instance_uid="1.2")
+        assert ledger.accept(corrected, "p").is_reopened
+        (before,) = ledger.earlier(1, ()).sources
+        assert (before.issue, before.sha256) == (0, "c")
 
 
 #: A job that waits for its delivery, as the first version of the ledger wrote it.

@@ -54,16 +54,6 @@ def test_the_same_instance_again_is_the_same_job(ledger: Ledger) -> None:
     assert happened(ledger, first.job_id) == ["received", "duplicate received"]
 
 
-def test_other_bytes_under_the_same_uid_are_said_and_change_nothing(ledger: Ledger) -> None:
-    first = ledger.accept(instance(), PIPELINE)
-    again = ledger.accept(instance(sha256="ff" * 32, path="received/ff/x.dcm"), PIPELINE)
-    assert again == Acceptance(first.job_id, False, JobState.RECEIVED, other_bytes=True)
-    job = ledger.job(first.job_id)
-    assert job is not None
-    assert job.sha256 == "ab" * 32
-    assert "received/ff/x.dcm" in ledger.events(first.job_id)[-1].detail
-
-
 def test_another_pipeline_is_another_job_of_the_same_instance(ledger: Ledger) -> None:
     first = ledger.accept(instance(), PIPELINE)
     second = ledger.accept(instance(), "fpn-2")

@@ -1,0 +1,139 @@
+"""Issues of a job's results: what came before the present one, and how it gives way or stays."""
+
+from collections.abc import Collection
+from dataclasses import fields
+from datetime import datetime
+
+from sqlalchemy import Connection, Select, case, delete, insert, select, update
+
+from dicom_node.ledger.database import Database
+from dicom_node.ledger.ending import FREE, report, settle
+from dicom_node.ledger.moves import Condition, move_deliveries, move_jobs
+from dicom_node.ledger.records import Arrived, Earlier, Job, LeaseLost, Source
+from dicom_node.ledger.reopening import INSTANCE
+from dicom_node.ledger.schema import deliveries, jobs, outputs, sources
+from dicom_node.ledger.states import DeliveryState, Event, JobState
+
+#: The role of a rejection note of ours: it takes results back and is none.
+REJECTION_NOTE = "rejection note"
+
+_HAS_ARRIVED = (DeliveryState.DELIVERED, DeliveryState.RETRACTED)
+#: Of deliveries that have not arrived, and of which nobody is just trying one.
+_STOPPABLE = (DeliveryState.RESERVE, DeliveryState.WAITING, DeliveryState.REFUSED,
+              DeliveryState.SUBSTITUTED, DeliveryState.DAMAGED, DeliveryState.DEAD)  # fmt: skip
+_SOURCE = [sources.c[field.name] for field in fields(Source)]
+
+
+class Issues(Database):
+    """The part of the ledger for a worker whose job has a past.
+
+    `own` are the SOP Instance UIDs that the job's present issue gives its results: what else there
+    is of the job is earlier, a notice of failure too.
+    """
+
+    def earlier(self, job_id: int, own: Collection[str]) -> Earlier:
+        """What there was of a job before."""
+        # Bytes that were only noted have the issue that the job has.
+        here = select(jobs.c.issue).where(jobs.c.id == job_id).scalar_subquery()
+        query = select(*_SOURCE).where(sources.c.job_id == job_id, sources.c.issue != here)
+        with self._read() as connection:
+            had = tuple(
+                Source(**row._asdict()) for row in connection.execute(query.order_by(sources.c.id))
+            )
+            return Earlier(had, _arrived(connection, _not_own(job_id, own)),
+                           _may_leave(connection, _not_own(job_id, own)))  # fmt: skip
+
+    def superseded(self, job: Job, owner: str, own: Collection[str], why: str) -> int:
+        """Let nothing earlier leave that has not; how much is just leaving, hence not stopped.
+
+        Where there is any, the caller tries again: what a destination has is not known before.
+        """
+        now = self._clock()
+        earlier = deliveries.c.output_id.in_(_not_own(job.id, own))
+        with self._write() as connection:
+            report(connection, now, job.id, owner, Event.SUPERSEDED, why)
+            connection.execute(
+                update(sources).where(sources.c.job_id == job.id).values(standing=False)
+            )
+            return stop(connection, now, earlier, why)
+
+    def retracted(self, job_id: int, delivery_ids: Collection[int], note_uid: str) -> None:
+        """Rejection note `note_uid` has been handed over: it takes these back."""
+        now = self._clock()
+        with self._write() as connection:
+            move_deliveries(connection, now, DeliveryState.DELIVERED, Event.RETRACTED,
+                            deliveries.c.id.in_(delivery_ids), reason=note_uid,
+                            detail=f"{note_uid}, an output of job {job_id}")  # fmt: skip
+
+    def unchanged(self, job: Job, owner: str, detail: str) -> None:
+        """Note the job's bytes, and make it again about those whose results stand."""
+        now = self._clock()
+        with self._write() as connection:
+            last = select(*sources.c).where(sources.c.job_id == job.id, sources.c.standing)
+            before = connection.execute(last.order_by(sources.c.id.desc()).limit(1)).one()
+            kept = {name: getattr(before, name) for name in (*INSTANCE[1:], "received_at")}
+            noted = {name: getattr(job, name) for name in (*INSTANCE[1:], "received_at")}
+            moved = move_jobs(connection, now, JobState.ANALYZING, Event.UNCHANGED,
+                              jobs.c.id == job.id, jobs.c.owner == owner, by=owner, detail=detail,
+                              issue=before.issue, reason=None, **kept, **FREE)  # fmt: skip
+            if not moved:
+                raise LeaseLost(f"job {job.id} is no longer held by {owner}")
+            connection.execute(delete(sources).where(sources.c.id == before.id))
+            connection.execute(
+                insert(sources).values(job_id=job.id, issue=before.issue, standing=False, **noted)
+            )
+            _rebuild(connection, now, job.id)
+            settle(connection, now, job.id)
+
+
+def _rebuild(connection: Connection, now: datetime, job_id: int) -> None:
+    """Open the job again for what was found damaged while it was about other bytes."""
+    damaged = select(deliveries.c.id).where(
+        deliveries.c.job_id == job_id, deliveries.c.state == DeliveryState.DAMAGED
+    )
+    move_jobs(connection, now, JobState.BUILT, Event.REBUILD, jobs.c.id == job_id,
+              damaged.exists(), due_at=now, published_at=None, attempts=0, deaths=0)  # fmt: skip
+
+
+def stop(connection: Connection, now: datetime, which: Condition, why: str) -> int:
+    """Withdraw the deliveries that have not arrived; how many of them are just being sent."""
+    for state in _STOPPABLE:
+        move_deliveries(connection, now, state, Event.WITHDRAWN, which,
+                        deliveries.c.owner.is_(None), detail=why, reason=why)  # fmt: skip
+    leaving = select(deliveries.c.id).where(which, deliveries.c.state == DeliveryState.WAITING)
+    return len(connection.execute(leaving).all())
+
+
+def _not_own(job_id: int, own: Collection[str]) -> Select[tuple[int]]:
+    """Ids of the job's outputs but for `own` and rejection notes."""
+    return select(outputs.c.id).where(
+        outputs.c.job_id == job_id,
+        outputs.c.role != REJECTION_NOTE,
+        outputs.c.sop_instance_uid.not_in(own),
+    )
+
+
+def _arrived(connection: Connection, of: Select[tuple[int]]) -> tuple[Arrived, ...]:
+    is_retracted = deliveries.c.state == DeliveryState.RETRACTED
+    query = (
+        select(
+            deliveries.c.id.label("delivery_id"),
+            deliveries.c.destination,
+            deliveries.c.study_instance_uid,
+            case((is_retracted, deliveries.c.reason)).label("retracted_by"),
+            *(outputs.c[name] for name in
+              ("role", "sop_class_uid", "sop_instance_uid", "series_instance_uid", "path",
+               "sha256")),
+        )
+        .join(outputs, deliveries.c.output_id == outputs.c.id)
+        .where(deliveries.c.state.in_(_HAS_ARRIVED), outputs.c.id.in_(of))
+        .order_by(deliveries.c.id)
+    )  # fmt: skip
+    return tuple(Arrived(**row._asdict()) for row in connection.execute(query))
+
+
+def _may_leave(connection: Connection, of: Select[tuple[int]]) -> bool:
+    left = select(deliveries.c.id).where(
+        deliveries.c.state.in_(_STOPPABLE), deliveries.c.output_id.in_(of)
+    )
+    return connection.execute(left.limit(1)).first() is not None

@@ -1,0 +1,21 @@
+"""A built result into the spool, and what the ledger is to know of it."""
+
+from dicom_node.ledger import BuiltOutput
+from dicom_node.spool import Spool
+from sr_writer.results import Output
+
+
+def spool_output(spool: Spool, output: Output, role: str = "", study: str = "") -> BuiltOutput:
+    """Keep one result. `role` is another name than its own, `study` another than its job's."""
+    stored = spool.store_output(output.sop_instance_uid, output.content)
+    return BuiltOutput(
+        role=role or output.role.value,
+        sop_class_uid=output.sop_class_uid,
+        sop_instance_uid=output.sop_instance_uid,
+        series_instance_uid=output.series_instance_uid,
+        transfer_syntax_uid=output.transfer_syntax_uid,
+        path=stored.path,
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+        study_instance_uid=study,
+    )

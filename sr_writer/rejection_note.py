@@ -1,0 +1,91 @@
+"""The rejection note (IHE IOCM): a Key Object Selection that takes back results of ours.
+
+A document title of CID 7010 says why, and what it selects is no longer to be shown or used. It
+lies in the study of what it rejects, under the patient whom that names.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+from highdicom.sr import (
+    CompositeContentItem,
+    ContainerContentItem,
+    ContentSequence,
+    ImageContentItem,
+    RelationshipTypeValues,
+)
+from pydicom import Dataset
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+)
+
+from sr_writer import codes
+from sr_writer.identity import RESEARCH_USE, Identity, Reference, Role
+from sr_writer.output import Output, output_of
+from sr_writer.part10 import part10
+from sr_writer.provenance import stamp
+from sr_writer.source import EQUIPMENT, read_source
+from sr_writer.sr_document import device_observer, references, text_of
+from sr_writer.verify import verify_rejection_note
+
+#: Selected as COMPOSITE; what has pixels is an IMAGE (PS3.16 TID 2010).
+_NO_IMAGE = frozenset(
+    {
+        Comprehensive3DSRStorage,
+        ComprehensiveSRStorage,
+        EncapsulatedPDFStorage,
+        GrayscaleSoftcopyPresentationStateStorage,
+        KeyObjectSelectionDocumentStorage,
+    }
+)
+
+
+def write_rejection_note(
+    header: Dataset, rejected: Sequence[Reference], title: str, said: str, identity: Identity
+) -> Output:
+    """The note, with the patient and study of `header`; `said` is a sentence for people.
+
+    `rejected` are instances of that study, `title` is the code value of `codes.REJECTION` that
+    says why. The same input gives the same bytes. Raises InvalidResult.
+    """
+    header = deepcopy(header)
+    for keyword in EQUIPMENT:
+        # Not who acquired anything: `header` may be one of our own results.
+        if keyword in header:
+            del header[keyword]
+    source = read_source(header, identity.source_sop_instance_uid, (1, 1), None)
+    document = Dataset()
+    document.SOPClassUID = KeyObjectSelectionDocumentStorage
+    document.SOPInstanceUID = identity.sop_instance_uid(Role.KO)
+    document.Modality = "KO"
+    document.InstanceNumber = 1
+    document.ReferencedPerformedProcedureStepSequence = []
+    document.CurrentRequestedProcedureEvidenceSequence = references(rejected)
+    document.update(_content(rejected, title, said, identity))
+    stamp(document, Role.KO, identity, source)
+    content = part10(document, source)
+    verify_rejection_note(content, source, identity, title, rejected)
+    return output_of(Role.KO, content, str(source.header.StudyInstanceUID), identity)
+
+
+def _content(rejected: Sequence[Reference], title: str, said: str, identity: Identity) -> Dataset:
+    root = ContainerContentItem(codes.REJECTION[title], template_id="2010")
+    root.ContentSequence = ContentSequence()
+    root.ContentSequence.extend(device_observer(identity))
+    description = f"{said} {RESEARCH_USE}"
+    root.ContentSequence.append(text_of(codes.KEY_OBJECT_DESCRIPTION, description))
+    for one in rejected:
+        kind = CompositeContentItem if one.sop_class_uid in _NO_IMAGE else ImageContentItem
+        item = kind(
+            codes.SOURCE,
+            one.sop_class_uid,
+            one.sop_instance_uid,
+            relationship_type=RelationshipTypeValues.CONTAINS,
+        )
+        root.ContentSequence.append(item)
+    content: Dataset = root
+    return content

@@ -1,0 +1,109 @@
+"""`cxr-node requeue` on a ledger whose node is not running."""
+
+import getpass
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dicom_node.__main__ import main
+from dicom_node.cli.requeue import parse_time
+from dicom_node.config import Config
+from dicom_node.ledger import DeliveryState, JobState, Ledger
+from tests.dicom_node.ledger.records import built, claimed, happened, state
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """One job failed, one was skipped, of one a destination refused a part."""
+    with closing(Ledger.open(Config(state=tmp_path).ledger_url)) as ledger:
+        ledger.failed(claimed(ledger, number=1).id, "w1", "undecodable")
+        ledger.skipped(claimed(ledger, number=2).id, "w1", "a lateral view")
+        built(ledger, "PACS", roles="AB", number=3)
+        refused, sent = ledger.claim_deliveries("PACS", "s1", 60.0, 10)
+        ledger.refused(refused.id, "s1", 0xC000, "PACS refused A")
+        ledger.delivered(sent.id, "s1", 0x0000)
+        yield ledger
+
+
+def requeue(tmp_path: Path, *arguments: str) -> int:
+    return main(["requeue", "--state", str(tmp_path), *arguments])
+
+
+FAILED, SKIPPED, REFUSED = 1, 2, 3
+
+
+def test_a_dry_run_says_which_and_changes_nothing(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert requeue(tmp_path, "--outcome", "FAILED", "--dry-run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        f"{FAILED} 1.2.3.1 FAILED: analyse again (undecodable)",
+        f"{REFUSED} 1.2.3.3 FAILED: send again what was refused (PACS refused A)",
+        "would requeue 2 jobs",
+    ]
+    assert state(ledger, FAILED) is JobState.FAILED
+
+
+def test_what_failed_is_analysed_and_what_was_refused_sent_again(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert requeue(tmp_path, "--since", "1h") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "requeued 2 jobs and 1 deliveries"
+    assert state(ledger, FAILED) is state(ledger, SKIPPED) is JobState.RECEIVED
+    assert state(ledger, REFUSED) is JobState.BUILT
+    states = [delivery.state for delivery in ledger.deliveries(REFUSED)]
+    assert states == [DeliveryState.WAITING, DeliveryState.DELIVERED]
+    asked = ledger.events(FAILED)[-1]
+    assert asked.event == "to be analysed again, as a person asked"
+    assert asked.owner == f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "job_id"),
+    [
+        (("--job", "2"), SKIPPED),
+        (("--sop-instance-uid", "1.2.3.1"), FAILED),
+        (("--study", "1.2.9", "--outcome", "SKIPPED"), SKIPPED),
+    ],
+)
+def test_only_what_is_asked_for_begins_again(
+    ledger: Ledger, tmp_path: Path, asked: tuple[str, ...], job_id: int
+) -> None:
+    assert requeue(tmp_path, *asked) == 0
+    counts = ledger.summary().counts
+    assert (state(ledger, job_id), counts[JobState.RECEIVED]) == (JobState.RECEIVED, 1)
+
+
+def test_where_there_is_nothing_to_do_the_exit_code_says_so(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert requeue(tmp_path, "--job", "77") == 1
+    assert capsys.readouterr().out == "requeued 0 jobs and 0 deliveries\n"
+    assert requeue(tmp_path, "--since", "2999-01-01") == 1
+    assert happened(ledger, FAILED)[-1] == "failed"
+
+
+def test_to_ask_for_nothing_is_a_wrong_use(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert requeue(tmp_path) == 2
+    assert "say what to requeue" in capsys.readouterr().err
+    assert state(ledger, FAILED) is JobState.FAILED
+
+
+def test_a_folder_without_a_ledger_is_said_and_left_alone(tmp_path: Path) -> None:
+    assert requeue(tmp_path / "elsewhere", "--job", "1") == 1
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_time_is_a_moment_or_so_long_ago() -> None:
+    assert parse_time("2026-11-27T08:00:00+01:00") == datetime(2026, 11, 27, 7, tzinfo=UTC)
+    ago = datetime.now(UTC) - timedelta(minutes=90)
+    assert abs(parse_time("90m") - ago) < timedelta(minutes=1)
+    with pytest.raises(Exception, match="is no time"):
+        parse_time("yesterday")
