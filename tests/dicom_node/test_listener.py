@@ -89,7 +89,7 @@ def test_a_duplicate_is_the_same_job_and_answers_success(
     assert node.queues.depth(Kind.JOB, PIPELINE) == 1
 
 
-def test_the_same_uid_with_other_bytes_keeps_both_files_and_the_first_job(
+def test_the_same_uid_with_other_bytes_keeps_both_files_and_the_newest_are_the_jobs(
     running: Callable[..., Running], radiograph: Dataset
 ) -> None:
     node = running()
@@ -99,7 +99,9 @@ def test_the_same_uid_with_other_bytes_keeps_both_files_and_the_first_job(
     other.StudyDescription = "corrected later"
     assert node.send(other) == [SUCCESS]
     (job,) = node.ledger.find(radiograph.SOPInstanceUID)
-    assert job.sha256 == first.sha256
+    assert job.id == first.id
+    assert job.sha256 != first.sha256
+    assert hashlib.sha256(node.spool.read(job.path)).hexdigest() == job.sha256
     received = list((node.config.spool / "received").rglob("*.dcm"))
     assert len(received) == 2
 
