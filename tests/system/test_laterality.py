@@ -88,7 +88,11 @@ class Results:
 
     seg: Path
     sr: Path
-    laterality_assumed: bool
+    cautions: tuple[Caution, ...]
+
+    @property
+    def laterality_assumed(self) -> bool:
+        return Caution.LATERALITY_ASSUMED in self.cautions
 
     @property
     def infected_side(self) -> str:
@@ -112,8 +116,7 @@ def results(dataset: Dataset, engine: PytorchEngine, folder: Path) -> Results:
     for output in done.write((Role.SEG, Role.SR)):
         paths[output.role] = folder / f"{output.role}.dcm"
         paths[output.role].write_bytes(output.content)
-    assumed = Caution.LATERALITY_ASSUMED in done.analysis.findings.cautions
-    return Results(paths[Role.SEG], paths[Role.SR], assumed)
+    return Results(paths[Role.SEG], paths[Role.SR], done.analysis.findings.cautions)
 
 
 def lungs_in_seg(path: Path) -> dict[tuple[str, str], Mask]:
@@ -190,6 +193,23 @@ def test_an_empty_orientation_is_as_good_as_none(
     dataset = as_dicom(phantom(kind, 317), patient_orientation=None, PatientOrientation="")
     found = results(dataset, engine, tmp_path)
     assert (found.infected_side, found.laterality_assumed) == (SIDES[kind], True)
+
+
+@pytest.mark.parametrize("lies", [("R", "H"), ("F", "R"), ("H", "L")], ids="".join)
+@pytest.mark.parametrize("kind", SIDES)
+def test_a_chest_on_its_head_or_side_is_turned_where_the_header_does_not_say(
+    kind: Kind, lies: tuple[str, str], engine: PytorchEngine, tmp_path: Path
+) -> None:
+    ill = phantom(kind, 317)
+    dataset = as_dicom(ill, patient_orientation=lies)
+    del dataset.PatientOrientation
+    found = results(dataset, engine, tmp_path)
+    assert found.infected_side == SIDES[kind]
+    assert {Caution.ORIENTATION_CORRECTED, Caution.LATERALITY_ASSUMED} <= set(found.cautions)
+    left_lung, right_lung, *_ = true_masks_as_stored(ill, lies)
+    frames = lungs_in_seg(found.seg)
+    assert dice(frames[LUNG, LEFT], left_lung) > 0.8
+    assert dice(frames[LUNG, RIGHT], right_lung) > 0.8
 
 
 def test_a_header_that_lies_is_believed(engine: PytorchEngine, tmp_path: Path) -> None:
