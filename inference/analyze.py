@@ -15,6 +15,7 @@ from pydicom import Dataset
 from inference.decode import Radiograph, read_radiograph
 from inference.direction import segment_upright
 from inference.engines import Engine
+from inference.flat_rows import note_missing
 from inference.pipeline import STANDARD, Pipeline, Settings
 from inference.postprocess import clean, restore_masks
 from inference.quality import note_quality
@@ -49,6 +50,7 @@ def analyze(
         rows, columns = radiograph.pixels.shape
         cleaned = clean(view.maps, settings, view.doubt)
         masks = restore_masks(cleaned, radiograph.orientation, (rows, columns))
+        masks = note_missing(masks, radiograph)
     with clock.stage("quantify"):
         findings = quantify(masks, radiograph, pipeline, clock.durations_ms)
     return Analysis(findings, radiograph)

@@ -6,26 +6,32 @@ missing, and each assumption is a Caution.
 """
 
 import copy
-import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 
-from inference.decoders import MAX_PIXELS, UndecodableImage, decode
-from inference.elements import value_of
+from inference.decoders import decode
+from inference.elements import numbers_of, value_of
 from inference.grayscale import to_gray
 from inference.orientation import Orientation, parse
+from inference.part10 import read_part10
 from inference.patient_age import is_minor
+from inference.pixel_description import MAX_PIXELS, UndecodableImage
 from inference.results import Caution, SpacingSource
 
 __all__ = ["MAX_PIXELS", "Radiograph", "UndecodableImage", "read_radiograph"]
 
+#: Least share of the rows that count as flat where they hold one value together.
+MIN_FLAT = 0.01
+
+_SKIPPED = 50
 _PIXEL_DATA_GROUP = 0x7FE00000
 
 
@@ -40,6 +46,8 @@ class Radiograph:
     orientation: Orientation
     header: Dataset  #: the whole header without pixels; the reader's own copy
     cautions: tuple[Caution, ...]
+    #: (start, stop) of rows that all hold one value, but for those at the top
+    flat_rows: tuple[tuple[int, int], ...] = ()
 
 
 def read_radiograph(source: Path | bytes | Dataset) -> Radiograph:
@@ -54,17 +62,18 @@ def read_radiograph(source: Path | bytes | Dataset) -> Radiograph:
         uid = str(value_of(dataset, "SOPInstanceUID") or "")
         stored = decode(dataset)
         header = _without_pixels(dataset)
-        pixels = to_gray(stored, header)
+        gray = to_gray(stored, header)
         spacing_mm, spacing_source = _spacing(header)
         orientation = parse(value_of(header, "PatientOrientation"))
     return Radiograph(
         sop_instance_uid=uid,
-        pixels=pixels,
+        pixels=gray.pixels,
         spacing_mm=spacing_mm,
         spacing_source=spacing_source,
         orientation=orientation,
         header=header,
-        cautions=tuple(_cautions(header, spacing_source, orientation)),
+        flat_rows=_flat_rows(stored.values),
+        cautions=tuple(_cautions(header, spacing_source, orientation, gray.is_doubtful)),
     )
 
 
@@ -72,7 +81,7 @@ def _read(source: Path | bytes) -> Dataset:
     name = str(source) if isinstance(source, Path) else f"{len(source)} bytes"
     content = source.read_bytes() if isinstance(source, Path) else source
     try:
-        return dcmread(BytesIO(content))
+        return read_part10(content)
     except Exception as exc:
         # pydicom raises a dozen unrelated types, OSError too, on bytes that are no data set.
         raise UndecodableImage(f"{name}: not a readable DICOM file ({exc})") from exc
@@ -90,6 +99,24 @@ def _without_pixels(dataset: Dataset) -> Dataset:
     return header
 
 
+def _flat_rows(stored: NDArray[Any]) -> tuple[tuple[int, int], ...]:
+    """Of what is stored: in the picture a window makes much flat that is not.
+
+    What is lost on the way is lost after the rows that came first, so a flat top is a border; and
+    a row or two is a fault of the detector.
+    """
+    # Most rows are none by the look of a few pixels.
+    is_flat = (stored[:, ::_SKIPPED] == stored[:, :1]).reshape(len(stored), -1).all(axis=1)
+    is_flat[is_flat] = [bool((row == row[0]).all()) for row in stored[is_flat]]
+    values = [stored[row, 0].tobytes() if flat else None for row, flat in enumerate(is_flat)]
+    runs, stop = [], 0
+    for value, rows in groupby(values):
+        start, stop = stop, stop + len(list(rows))
+        if value is not None and start > 0 and stop - start >= MIN_FLAT * len(stored):
+            runs.append((start, stop))
+    return tuple(runs)
+
+
 def _spacing(header: Dataset) -> tuple[tuple[float, float] | None, SpacingSource]:
     """PS3.3 10.7: Pixel Spacing, else Imager Pixel Spacing; zero counts as absent."""
     for keyword, source in (
@@ -103,17 +130,20 @@ def _spacing(header: Dataset) -> tuple[tuple[float, float] | None, SpacingSource
 
 
 def _pair_of_lengths(header: Dataset, keyword: str) -> tuple[float, float] | None:
-    try:
-        row, column = (float(value) for value in value_of(header, keyword) or ())
-    except (TypeError, ValueError):
+    lengths = numbers_of(header, keyword)
+    if len(lengths) != 2 or min(lengths) <= 0:
         return None
-    usable = all(math.isfinite(length) and length > 0 for length in (row, column))
-    return (row, column) if usable else None
+    return lengths[0], lengths[1]
 
 
 def _cautions(
-    header: Dataset, spacing_source: SpacingSource, orientation: Orientation
+    header: Dataset,
+    spacing_source: SpacingSource,
+    orientation: Orientation,
+    gray_is_doubtful: bool,
 ) -> Iterator[Caution]:
+    if gray_is_doubtful:
+        yield Caution.GRAY_VALUES_DOUBTFUL
     if not orientation.known:
         yield Caution.LATERALITY_ASSUMED
     if spacing_source is SpacingSource.NONE:

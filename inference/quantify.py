@@ -8,6 +8,9 @@ from inference.decode import Radiograph
 from inference.pipeline import Pipeline
 from inference.postprocess import Masks
 from inference.results import (
+    FORBID_DECISION,
+    FORBID_NEGATIVE,
+    Caution,
     Decision,
     Findings,
     Laterality,
@@ -35,7 +38,8 @@ def quantify(
     left, right = (
         _measure(masks, side, radiograph.spacing_mm) for side in (Laterality.LEFT, Laterality.RIGHT)
     )
-    decision, reason = _decide(masks.fault, left, right)
+    cautions = radiograph.cautions + masks.cautions
+    decision, reason = _decide(masks.fault, left, right, cautions)
     return Findings(
         source_sop_instance_uid=radiograph.sop_instance_uid,
         decision=decision,
@@ -46,7 +50,7 @@ def quantify(
         infected_percent=_percent_of_both(left, right),
         spacing_mm=radiograph.spacing_mm,
         spacing_source=radiograph.spacing_source,
-        cautions=radiograph.cautions + masks.cautions,
+        cautions=cautions,
         pipeline=pipeline,
         durations_ms=durations_ms,
     )
@@ -83,11 +87,17 @@ def _measure(
 
 
 def _decide(
-    fault: str | None, left: LungMeasurement, right: LungMeasurement
+    fault: str | None,
+    left: LungMeasurement,
+    right: LungMeasurement,
+    cautions: tuple[Caution, ...],
 ) -> tuple[Decision, str]:
     lung = left.lung_pixels + right.lung_pixels
     if fault or not lung:
         return Decision.UNDETERMINED, fault or "No lungs were found."
+    for caution in cautions:
+        if caution in FORBID_DECISION:
+            return Decision.UNDETERMINED, caution.text
     infected = left.infected_pixels + right.infected_pixels
     if infected:
         return Decision.POSITIVE, f"{infected} of {lung} lung pixels are infected."
@@ -95,6 +105,10 @@ def _decide(
         # A lung that is white all over is not found: what it hides must not count as healthy.
         reason = f"Only one lung was found; none of its {lung} pixels is infected."
         return Decision.UNDETERMINED, reason
+    for caution in cautions:
+        if caution in FORBID_NEGATIVE:
+            reason = f"No infection is seen, but that is not certain. {caution.text}"
+            return Decision.UNDETERMINED, reason
     return Decision.NEGATIVE, f"None of {lung} lung pixels is infected."
 
 

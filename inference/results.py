@@ -102,8 +102,21 @@ class Caution(Enum):
         "faint",
         "The signs of infection are faint: images without infection may show as much.",
     )
+    GRAY_VALUES_DOUBTFUL = (
+        "gray_values_doubtful",
+        "The header contradicts the stored gray values: the picture may be another than was meant.",
+    )
+    PART_MISSING = (
+        "part_missing",
+        "A part of the image is missing: whole rows of it hold one and the same value.",
+    )
     UNDER_18 = ("under_18", "The patient is under 18: the networks were not made for children.")
 
+
+#: With any of these a negative would be more than can be known: it is undetermined instead.
+FORBID_NEGATIVE = frozenset({Caution.GRAY_VALUES_DOUBTFUL})
+#: With any of these nothing can be said, whatever the networks see.
+FORBID_DECISION = frozenset({Caution.PART_MISSING})
 
 #: Upper ends of extent grades 1, 2 and 3, in percent of the lung; grade 0 is nothing infected.
 EXTENT_LIMITS = (25.0, 50.0, 75.0)

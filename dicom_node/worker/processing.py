@@ -3,9 +3,8 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 
 from dicom_node.eligibility import Refusal, Verdict, judge
 from dicom_node.errors import InvalidResult, NotDicom, Undecodable
@@ -13,6 +12,7 @@ from inference.analyze import Analysis, analyze
 from inference.decode import UndecodableImage
 from inference.elements import value_of
 from inference.engines import Engine
+from inference.part10 import read_part10
 from inference.pipeline import STANDARD, Settings
 from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role
 from sr_writer.results import Output, Results
@@ -53,8 +53,10 @@ def process(
     """
     dataset = read_dataset(content)
     uid = value_of(dataset, "SOPInstanceUID")
+    if not len(dataset):
+        raise NotDicom("the file ends within its header: send it again")
     if not isinstance(uid, str):
-        raise NotDicom("the data set has no SOP Instance UID")
+        raise NotDicom("the data set has no SOP Instance UID: the sender must give it one")
     verdict = judge(dataset)
     if verdict.refusal is not None:
         return Processed(uid, verdict, None, None)
@@ -79,7 +81,7 @@ def process(
 def read_dataset(content: bytes, *, header_only: bool = False) -> Dataset:
     """The data set in a Part 10 file; raises NotDicom."""
     try:
-        return dcmread(BytesIO(content), stop_before_pixels=header_only)
+        return read_part10(content, header_only=header_only)
     except Exception as exc:
         # pydicom raises a dozen unrelated types on bytes that are no data set.
         raise NotDicom(f"no readable DICOM data set ({exc})") from exc

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import gdcm
@@ -83,6 +84,20 @@ def jpeg_lossless(syntax: UID, folder: Path) -> bytes:
     """`twelve_bit` as a Part 10 file, written by GDCM by way of files in `folder`."""
     plain, lossless = folder / "plain.dcm", folder / "lossless.dcm"
     plain.write_bytes(part10(twelve_bit()))
+    _write_lossless(plain, lossless, syntax)
+    return lossless.read_bytes()
+
+
+def jpeg_lossless_of(dataset: Dataset, syntax: UID) -> Dataset:
+    """The same compressed by GDCM."""
+    with TemporaryDirectory() as folder:
+        plain, lossless = Path(folder, "plain.dcm"), Path(folder, "lossless.dcm")
+        plain.write_bytes(part10(dataset))
+        _write_lossless(plain, lossless, syntax)
+        return pydicom.dcmread(io.BytesIO(lossless.read_bytes()))
+
+
+def _write_lossless(plain: Path, lossless: Path, syntax: UID) -> None:
     # The reader must own the image: one made in Python is destroyed while GDCM still refers to it,
     # which now and then aborts the process ("ReferenceCount > 0").
     reader = gdcm.ImageReader()
@@ -97,7 +112,6 @@ def jpeg_lossless(syntax: UID, folder: Path) -> bytes:
     writer.SetFile(reader.GetFile())
     writer.SetImage(change.GetOutput())
     assert writer.Write()
-    return lossless.read_bytes()
 
 
 def jpeg(syntax: UID) -> Dataset:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import DataElement
 
 from inference.decode import Radiograph, read_radiograph
 from inference.results import Caution, SpacingSource
@@ -95,3 +96,16 @@ def test_every_real_chest_radiograph_is_read(chest: Path) -> None:
     radiograph = read_radiograph(chest)
     assert radiograph.pixels.shape == (radiograph.header.Rows, radiograph.header.Columns)
     assert 0.2 < radiograph.pixels.mean() < 0.8
+
+
+def test_flat_rows_are_found_but_for_those_at_the_top() -> None:
+    pixels = smooth(200, 30)
+    pixels[:9], pixels[100:110], pixels[150], pixels[195:] = 0, 7, 7, 9
+    assert read_radiograph(instance(pixels)).flat_rows == ((100, 110), (195, 200))
+
+
+def test_frames_are_counted_as_is_writes_numbers() -> None:
+    for written in ("1", "01", "+1", "0"):
+        dataset = instance(smooth())
+        dataset.add(DataElement(0x00280008, "IS", written))
+        assert read_radiograph(dataset).pixels.shape == smooth().shape

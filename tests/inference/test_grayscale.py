@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydicom import DataElement
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_windowing
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRBigEndian
+from pydicom.uid import ExplicitVRBigEndian, JPEG2000Lossless, JPEGLSLossless
 
 from inference.decode import read_radiograph
+from inference.results import Caution
 from tests.inference.instances import instance, part10, smooth
 
 
@@ -176,3 +178,95 @@ def test_a_palette_becomes_luminance() -> None:
         header[f"{colour}PaletteColorLookupTableData"] = data
     pixels = (smooth() >> 4).astype(np.uint8)
     np.testing.assert_allclose(gray(pixels, **header), pixels / 255, atol=0.001)
+
+
+def is_doubtful(pixels: NDArray[Any], **header: Any) -> bool:
+    dataset = instance(pixels, **{"BitsStored": 12, "HighBit": 11} | header)
+    return Caution.GRAY_VALUES_DOUBTFUL in read_radiograph(dataset).cautions
+
+
+def shortened() -> Sequence:
+    sequence = table(list(range(4096)), 0, 16)
+    sequence[0].LUTData = sequence[0].LUTData[:4000]
+    return sequence
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"VOILUTSequence": shortened()},
+        {"ModalityLUTSequence": shortened()},
+        {"VOILUTSequence": table([16 * value for value in range(4096)], 0, 12)},
+        {"VOILUTSequence": Sequence([Dataset()])},
+        {"RescaleSlope": 0, "RescaleIntercept": 0},
+        {"BitsStored": 10, "HighBit": 9},
+    ],
+    ids=["VOI LUT cut", "Modality LUT cut", "deeper than said", "empty", "slope 0", "beyond"],
+)
+def test_a_header_that_contradicts_the_values_is_doubtful(header: dict[str, Any]) -> None:
+    assert is_doubtful(smooth(), **header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {},
+        {"WindowCenter": 2000, "WindowWidth": 3000, "RescaleSlope": -1, "RescaleIntercept": 4095},
+        {"VOILUTSequence": table(list(range(4096)), 0, 12)},
+        {"VOILUTSequence": table([value // 16 for value in range(4096)], 0, 8)},
+        {"RescaleSlope": None, "RescaleIntercept": None},
+    ],
+    ids=["nothing", "window", "VOI LUT", "8-bit VOI LUT", "empty slope"],
+)
+def test_an_ordinary_header_is_not_doubtful(header: dict[str, Any]) -> None:
+    assert not is_doubtful(smooth(), **header)
+
+
+def test_overlay_bits_sign_bits_and_padding_are_no_values_beyond_those_stored() -> None:
+    overlaid = smooth()
+    overlaid[10:20] |= np.uint16(0x8000)
+    assert is_doubtful(overlaid)
+    bits = instance(overlaid, BitsStored=12, HighBit=11)
+    bits.add_new(0x60000102, "US", 15)
+    assert Caution.GRAY_VALUES_DOUBTFUL not in read_radiograph(bits).cautions
+    signed = smooth().astype(np.int16) - 2000
+    assert not is_doubtful(signed)
+    assert not is_doubtful(signed & np.int16(0x0FFF))
+    padded = smooth()
+    padded[:, :10] = 65535
+    assert is_doubtful(padded)
+    assert not is_doubtful(padded, PixelPaddingValue=65535)
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
+def test_a_codestream_knows_better_than_bits_stored(syntax: str) -> None:
+    dataset = instance(smooth(), BitsStored=12, HighBit=11)
+    dataset.compress(syntax, generate_instance_uid=False)
+    dataset.BitsStored, dataset.HighBit = 10, 9
+    radiograph = read_radiograph(dataset)
+    np.testing.assert_array_equal(radiograph.pixels, twelve())
+    assert Caution.GRAY_VALUES_DOUBTFUL not in radiograph.cautions
+
+
+@pytest.mark.parametrize(("first", "limit"), [(-2000, None), (63536, None), (63536, 63600)])
+def test_padding_is_found_in_either_sign(first: int, limit: int | None) -> None:
+    pixels = smooth().astype(np.int16) - 2000
+    pixels[:, :10] = -2000 if limit is None else -1950
+    dataset = instance(pixels, BitsStored=12, HighBit=11, PhotometricInterpretation="MONOCHROME1")
+    vr = "SS" if first < 0 else "US"
+    dataset.add(DataElement(0x00280120, vr, first))
+    if limit is not None:
+        dataset.add(DataElement(0x00280121, vr, limit))
+    assert (read_radiograph(dataset).pixels[:, :10] == 0).all()
+
+
+def test_padding_of_the_whole_image_is_none() -> None:
+    pixels = smooth()
+    result = twelve(PixelPaddingValue=0, PixelPaddingRangeLimit=4095)
+    np.testing.assert_array_equal(result, twelve())
+    assert np.ptp(pixels) > 0
+
+
+def test_sixteen_bit_colour_of_twelve_bits_stored_is_not_dark() -> None:
+    colours = np.repeat(smooth()[..., None], 3, axis=2)
+    assert gray(colours, BitsStored=12, HighBit=11).max() > 0.95

@@ -1,5 +1,7 @@
 """The paper's section 3.3: percentages, areas, decision."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,8 @@ from inference.pipeline import Pipeline
 from inference.postprocess import Masks
 from inference.quantify import percent, quantify
 from inference.results import (
+    FORBID_DECISION,
+    FORBID_NEGATIVE,
     Caution,
     Decision,
     Findings,
@@ -149,3 +153,24 @@ def test_the_extent_grade_follows_the_quarters_of_the_lung(
     percent: float | None, grade: int | None
 ) -> None:
     assert extent_grade(percent) == grade
+
+
+def doubted(found: Masks, caution: Caution) -> Findings:
+    return findings(replace(found, cautions=(caution,)))
+
+
+@pytest.mark.parametrize("caution", FORBID_NEGATIVE)
+def test_what_cannot_be_trusted_is_never_surely_negative(caution: Caution) -> None:
+    found = doubted(masks(left=(400, 0), right=(600, 0)), caution)
+    assert found.decision is Decision.UNDETERMINED
+    assert caution.text in found.reason
+    seen = doubted(masks(left=(400, 100), right=(600, 0)), caution)
+    assert seen.decision is Decision.POSITIVE
+
+
+@pytest.mark.parametrize("caution", FORBID_DECISION)
+@pytest.mark.parametrize("infected", [0, 100])
+def test_of_a_part_of_an_image_nothing_is_decided(caution: Caution, infected: int) -> None:
+    found = doubted(masks(left=(400, infected), right=(600, 0)), caution)
+    assert found.decision is Decision.UNDETERMINED
+    assert found.reason == caution.text
