@@ -30,6 +30,9 @@ class ModelIdentity:
     name: str  #: architecture and encoder, e.g. "fpn-resnet18"
     version: str  #: of these weights, e.g. "2026.11"
     sha256: str  #: 64 lower-case hex digits of the weights file
+    #: How far off its infected percentage of both lungs is on images with infection: the mean
+    #: absolute error measured, in percentage points; None where the model card does not say.
+    percent_error_points: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

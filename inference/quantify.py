@@ -1,6 +1,6 @@
 """Masks to Findings: the percentages, the areas and the decision (paper, section 3.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from inference.decode import Radiograph
 from inference.pipeline import Pipeline
 from inference.postprocess import Masks
 from inference.results import (
+    Caution,
     Decision,
     Findings,
     Laterality,
@@ -35,7 +36,7 @@ def quantify(
     left, right = (
         _measure(masks, side, radiograph.spacing_mm) for side in (Laterality.LEFT, Laterality.RIGHT)
     )
-    decision, reason = _decide(masks.fault, left, right)
+    decision, reason = _decide(masks, left, right)
     return Findings(
         source_sop_instance_uid=radiograph.sop_instance_uid,
         decision=decision,
@@ -82,20 +83,28 @@ def _measure(
     )
 
 
-def _decide(
-    fault: str | None, left: LungMeasurement, right: LungMeasurement
-) -> tuple[Decision, str]:
-    lung = left.lung_pixels + right.lung_pixels
-    if fault or not lung:
-        return Decision.UNDETERMINED, fault or "No lungs were found."
-    infected = left.infected_pixels + right.infected_pixels
+def _decide(masks: Masks, left: LungMeasurement, right: LungMeasurement) -> tuple[Decision, str]:
+    """The decision, and for a reader why: where, never how many pixels."""
+    found = [lung for lung in (left, right) if lung.lung_pixels]
+    if masks.fault or not found:
+        return Decision.UNDETERMINED, masks.fault or "No lungs were found."
+    infected = [lung for lung in found if lung.infected_pixels]
     if infected:
-        return Decision.POSITIVE, f"{infected} of {lung} lung pixels are infected."
-    if not (left.lung_pixels and right.lung_pixels):
+        what = "Faint signs of infection" if Caution.FAINT in masks.cautions else "Infection"
+        return Decision.POSITIVE, f"{what} in {_named(infected)}{_missing(found)}."
+    if len(found) == 1:
         # A lung that is white all over is not found: what it hides must not count as healthy.
-        reason = f"Only one lung was found; none of its {lung} pixels is infected."
+        reason = "Only one lung was found, without infection; the other cannot be judged."
         return Decision.UNDETERMINED, reason
-    return Decision.NEGATIVE, f"None of {lung} lung pixels is infected."
+    return Decision.NEGATIVE, "Both lungs were found, without infection."
+
+
+def _named(lungs: Sequence[LungMeasurement]) -> str:
+    return "both lungs" if len(lungs) == 2 else f"the {lungs[0].laterality} lung"
+
+
+def _missing(found: Sequence[LungMeasurement]) -> str:
+    return "" if len(found) == 2 else "; the other lung was not found"
 
 
 def _segments(masks: Masks) -> tuple[Segment, ...]:

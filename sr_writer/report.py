@@ -2,8 +2,9 @@
 a Comprehensive SR for archives that do not know the 3D class.
 
 Every measurement group is TID 1410 with an image region: one without a region crashes OHIF 3.13.
-Each lung that was found has a group; so has the decision, whatever it is. Why, and with which
-cautions, stands in the Qualitative Evaluations container of TID 1500, which OHIF passes over.
+The conclusion and the notice come first. The decision has a group, whatever it is, and so has each
+lung that was found. The decision in codes, why, and with which cautions, stands in the Qualitative
+Evaluations container of TID 1500, which OHIF passes over.
 """
 
 import numpy as np
@@ -36,6 +37,8 @@ from sr_writer.sr_document import (
     measurement_report,
     sr_document,
 )
+from sr_writer.verdict import verdict_of
+from sr_writer.wording import conclusion
 
 
 def report_content(
@@ -44,17 +47,18 @@ def report_content(
     """The root of the content tree, the same for either class of report; not to be altered."""
     lungs = [side for side in Laterality if findings.segment(Task.LUNG, side).mask.any()]
     measurements = container_of(codes.IMAGING_MEASUREMENTS)
+    measurements.ContentSequence.extend(_decision_group(source, findings, identity))
     for side in lungs:
         outline = outlines.of(Task.LUNG, side)[0]
         group = _lung_group(findings.measurement(side), outline, source, identity)
         measurements.ContentSequence.extend(group)
-    measurements.ContentSequence.extend(_decision_group(source, findings, identity))
     cautions = [caution.text for caution in findings.cautions]
     return measurement_report(
         identity,
         codes.CHEST_RADIOGRAPHY,
+        conclusion(findings),
         [source.header],
-        [measurements, explanation(findings.decision, findings.reason, cautions)],
+        [measurements, explanation(verdict_of(findings), findings.reason, cautions)],
     )
 
 
@@ -139,7 +143,7 @@ def _decision_group(
         algorithm_id=_algorithm(Task.INFECTION, identity),
         measurements=measurements,
         qualitative_evaluations=[
-            QualitativeEvaluation(codes.COVID_19, codes.DECISION[findings.decision])
+            QualitativeEvaluation(codes.COVID_19, codes.DECISION[verdict_of(findings)])
         ],
     )
 
