@@ -134,8 +134,11 @@ def text_of(name: Code, text: str) -> TextContentItem:
 
 
 def ascii_text(text: str) -> str:
-    """Text that reads the same in whichever character set the source came in."""
-    return text.encode("ascii", "replace").decode("ascii")
+    """Text that reads the same in whichever character set the source came in.
+
+    Without blanks at its end, which nobody keeps (PS3.5 6.2).
+    """
+    return text.encode("ascii", "replace").decode("ascii").rstrip()
 
 
 def _series(series_uid: str, sop_class_uid: str, sop_instance_uid: str) -> Dataset:

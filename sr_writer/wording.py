@@ -38,15 +38,14 @@ def headline(findings: Findings) -> str:
 
 def detail(findings: Findings) -> str:
     """What is said below the headline: how much, or why nothing is."""
-    verdict = verdict_of(findings)
-    if verdict not in (Verdict.POSITIVE, Verdict.FAINT):
+    found = [lung for lung in (findings.left, findings.right) if lung.lung_pixels]
+    if verdict_of(findings) not in (Verdict.POSITIVE, Verdict.FAINT) or not found:
         return findings.reason
-    lungs = [lung for lung in (findings.left, findings.right) if lung.lung_pixels]
-    if len(lungs) == 2:
-        value, of = findings.infected_percent, "the lungs"
+    if len(found) == 2:
+        said = f"{percent(findings.infected_percent)} of the lungs"
     else:
-        value, of = lungs[0].infected_percent, f"the {lungs[0].laterality} lung, the only one found"
-    said = f"{percent(value)} of {of}"
+        [lung] = found
+        said = f"{percent(lung.infected_percent)} of the {lung.laterality} lung, the only one found"
     error = percent_error(findings)
     return f"{said[0].upper()}{said[1:]}{f' ({error})' if error else ''}."
 
