@@ -84,7 +84,7 @@ VERDICT = (
 
 # The report's own structure (TID 1500, 1410).
 REPORT_TITLE = Code("126000", "DCM", "Imaging Measurement Report")
-PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure Reported")
+PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure reported")
 CHEST_RADIOGRAPHY = Code("399208008", "SCT", "Plain chest X-ray")
 RADIOGRAPHY = Code("363680008", "SCT", "Radiographic imaging procedure")
 ENGLISH = Code("en-US", "RFC5646", "English (United States)")

@@ -11,6 +11,7 @@ import numpy as np
 from highdicom.sr import (
     AlgorithmIdentification,
     CodeContentItem,
+    ContainerContentItem,
     ContentSequence,
     FindingSite,
     GraphicTypeValues,
@@ -40,6 +41,8 @@ from sr_writer.sr_document import (
 from sr_writer.verdict import verdict_of
 from sr_writer.wording import conclusion
 
+_MODIFIER = RelationshipTypeValues.HAS_CONCEPT_MOD.value
+
 
 def report_content(
     source: Source, findings: Findings, identity: Identity, outlines: Outlines
@@ -47,11 +50,11 @@ def report_content(
     """The root of the content tree, the same for either class of report; not to be altered."""
     lungs = [side for side in Laterality if findings.segment(Task.LUNG, side).mask.any()]
     measurements = container_of(codes.IMAGING_MEASUREMENTS)
-    measurements.ContentSequence.extend(_decision_group(source, findings, identity))
+    measurements.ContentSequence.append(_ordered(_decision_group(source, findings, identity)))
     for side in lungs:
         outline = outlines.of(Task.LUNG, side)[0]
         group = _lung_group(findings.measurement(side), outline, source, identity)
-        measurements.ContentSequence.extend(group)
+        measurements.ContentSequence.append(_ordered(group))
     cautions = [caution.text for caution in findings.cautions]
     return measurement_report(
         identity,
@@ -80,6 +83,16 @@ def _private_scheme(identity: Identity) -> Dataset:
     scheme.CodingSchemeName = codes.PRIVATE_SCHEME_NAME
     scheme.CodingSchemeResponsibleOrganization = identity.equipment.manufacturer
     return scheme
+
+
+def _ordered(group: PlanarROIMeasurementsAndQualitativeEvaluations) -> ContainerContentItem:
+    """The group's container, its region where TID 1410 has it: highdicom puts it last."""
+    container: ContainerContentItem = group[0]
+    items = container.ContentSequence
+    region = next(n for n, item in enumerate(items) if item.ValueType == "SCOORD")
+    modifier = next(n for n, item in enumerate(items) if item.RelationshipType == _MODIFIER)
+    items.insert(modifier, items.pop(region))
+    return container
 
 
 def _lung_group(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from pydicom.sr.codedict import codes as dictionary
 
 from inference.results import Decision, Findings, Laterality, LungMeasurement
 from sr_writer import codes
@@ -167,6 +168,16 @@ def evaluations(verdict: Verdict) -> frozenset[tuple[str, str]]:
     container = child(read(output), codes.QUALITATIVE_EVALUATIONS)
     items = [item for name, _ in codes.VERDICT for item in children(container, name)]
     return frozenset(code(item.ConceptCodeSequence[0]) for item in items)
+
+
+def test_the_codes_of_the_processing_are_of_the_standards_context_groups() -> None:
+    for told, group in (
+        (codes.DETECTIONS_STATUS, dictionary.cid6042),
+        (codes.PROCESSING_SUMMARY, dictionary.cid6047),
+    ):
+        assert set(told) == set(Verdict)
+        listed = {(c.value, c.meaning) for c in (getattr(group, name) for name in group.dir())}
+        assert {(c.value, c.meaning) for c in told.values()} <= listed
 
 
 def test_machines_tell_every_verdict_by_its_codes() -> None:
