@@ -78,7 +78,8 @@ def test_the_page_says_the_figures(decision: Decision, tmp_path: Path) -> None:
     assert headline(found) in text
     said = (found.left.infected_percent, found.infected_percent, found.right.infected_percent)
     for value in said:
-        assert value is None or percent(value) in text
+        # poppler sets wide letters apart.
+        assert value is None or "".join(percent(value).split()) in "".join(text.split())
 
 
 @pytest.mark.parametrize("decision", [Decision.POSITIVE, Decision.NEGATIVE])
