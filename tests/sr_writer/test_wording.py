@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from pydicom.sr.codedict import codes as dictionary
 
+from inference.pipeline import Pipeline
 from inference.results import Decision, Findings, Laterality, LungMeasurement
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE
@@ -107,7 +108,7 @@ def test_how_far_off_a_percentage_may_be_is_the_model_cards(
     points: float | None, said: str | None
 ) -> None:
     model = replace(INFECTION_MODEL, percent_error_points=points)
-    found = replace(findings(), models=(LUNG_MODEL, model))
+    found = replace(findings(), pipeline=Pipeline((LUNG_MODEL, model)))
     assert percent_error(found) == said
     for told in (lines(page(found)), words(state(found)), [conclusion(found)]):
         assert (said or "points on average") in " ".join(told) or said is None
@@ -161,9 +162,9 @@ def evaluations(verdict: Verdict) -> frozenset[tuple[str, str]]:
     if verdict in FOUND:
         output = write(FOUND[verdict], roles=(Role.SR,))[Role.SR]
     else:
-        models = (LUNG_MODEL, INFECTION_MODEL)
+        pipeline = findings().pipeline
         output = write_notice(
-            header(), SOURCE_UID, NOTICES[verdict], "Why.", models, EQUIPMENT, CREATED
+            header(), SOURCE_UID, NOTICES[verdict], "Why.", pipeline, EQUIPMENT, CREATED
         )
     container = child(read(output), codes.QUALITATIVE_EVALUATIONS)
     items = [item for name, _ in codes.VERDICT for item in children(container, name)]
