@@ -1,6 +1,6 @@
 """Masks to Findings: the percentages, the areas and the decision (paper, section 3.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -90,26 +90,36 @@ def _decide(
     fault: str | None,
     left: LungMeasurement,
     right: LungMeasurement,
-    cautions: tuple[Caution, ...],
+    cautions: Sequence[Caution],
 ) -> tuple[Decision, str]:
-    lung = left.lung_pixels + right.lung_pixels
-    if fault or not lung:
+    """The decision, and for a reader why: where, never how many pixels."""
+    found = [lung for lung in (left, right) if lung.lung_pixels]
+    if fault or not found:
         return Decision.UNDETERMINED, fault or "No lungs were found."
     for caution in cautions:
         if caution in FORBID_DECISION:
             return Decision.UNDETERMINED, caution.text
-    infected = left.infected_pixels + right.infected_pixels
+    infected = [lung for lung in found if lung.infected_pixels]
     if infected:
-        return Decision.POSITIVE, f"{infected} of {lung} lung pixels are infected."
-    if not (left.lung_pixels and right.lung_pixels):
+        what = "Faint signs of infection" if Caution.FAINT in cautions else "Infection"
+        return Decision.POSITIVE, f"{what} in {_named(infected)}{_missing(found)}."
+    if len(found) == 1:
         # A lung that is white all over is not found: what it hides must not count as healthy.
-        reason = f"Only one lung was found; none of its {lung} pixels is infected."
+        reason = "Only one lung was found, without infection; the other cannot be judged."
         return Decision.UNDETERMINED, reason
     for caution in cautions:
         if caution in FORBID_NEGATIVE:
             reason = f"No infection is seen, but that is not certain. {caution.text}"
             return Decision.UNDETERMINED, reason
-    return Decision.NEGATIVE, f"None of {lung} lung pixels is infected."
+    return Decision.NEGATIVE, "Both lungs were found, without infection."
+
+
+def _named(lungs: Sequence[LungMeasurement]) -> str:
+    return "both lungs" if len(lungs) == 2 else f"the {lungs[0].laterality} lung"
+
+
+def _missing(found: Sequence[LungMeasurement]) -> str:
+    return "" if len(found) == 2 else "; the other lung was not found"
 
 
 def _segments(masks: Masks) -> tuple[Segment, ...]:

@@ -195,6 +195,17 @@ class Findings:
         """Infected lung pixels of both lungs, on the source grid: what the decision rests on."""
         return self.left.infected_pixels + self.right.infected_pixels
 
+    @property
+    def is_faint(self) -> bool:
+        """Whether the signs of infection are doubtful: there may well be none."""
+        return Caution.FAINT in self.cautions
+
+    @property
+    def percent_error_points(self) -> float | None:
+        """The infection network's `ModelIdentity.percent_error_points`."""
+        errors = (m.percent_error_points for m in self.models if m.task is Task.INFECTION)
+        return next(errors, None)
+
     def measurement(self, laterality: Laterality) -> LungMeasurement:
         return self.left if laterality is Laterality.LEFT else self.right
 

@@ -47,11 +47,15 @@ class ModelCard:
     size: int  #: side of the square the network takes, in pixels
     licence: str
     weights: Path  #: the .safetensors file
+    #: `ModelIdentity.percent_error_points`; None where the card does not say
+    percent_error_points: float | None
     details: Mapping[str, Any]  #: the whole card: data, recipe, figures, known failures
 
     @property
     def identity(self) -> ModelIdentity:
-        return ModelIdentity(self.task, self.network, self.version, self.sha256)
+        return ModelIdentity(
+            self.task, self.network, self.version, self.sha256, self.percent_error_points
+        )
 
 
 def available() -> tuple[ModelCard, ...]:
@@ -160,6 +164,7 @@ def _card(fields: Mapping[str, Any], source: Path, weights: Path) -> ModelCard:
             size=int(preprocessing.get("size", DEFAULT_SIZE)),
             licence=str(fields["licence"]),
             weights=weights,
+            percent_error_points=_percent_error(fields.get("percent_error_points")),
             details=fields,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
@@ -169,6 +174,16 @@ def _card(fields: Mapping[str, Any], source: Path, weights: Path) -> ModelCard:
     if preprocessing.get("normalisation", NORMALISATION) != NORMALISATION:
         raise WeightsError(f"{source}: only the normalisation {NORMALISATION!r} is known")
     return card
+
+
+def _percent_error(value: object) -> float | None:
+    """A measured error in percentage points; raises ValueError on what cannot be one."""
+    if value is None:
+        return None
+    error = float(str(value))
+    if not 0 <= error <= 100:
+        raise ValueError(f"percent_error_points is {value}")
+    return error
 
 
 def _read(path: Path) -> bytes:

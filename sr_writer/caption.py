@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from inference.results import Decision, Findings, Laterality, Task
+from inference.results import Findings, Laterality, LungMeasurement, Task
 from sr_writer.identity import RESEARCH_USE
 from sr_writer.painting import Painting, Sides
 from sr_writer.segmentation import COLORS
-from sr_writer.wording import HEADLINE, extent, percent
+from sr_writer.verdict import Verdict, verdict_of
+from sr_writer.wording import area, both_name, grade, headline, lung_name, percent, percent_error
 
 _Color = tuple[int, int, int]
 
@@ -17,10 +18,13 @@ _BACKGROUND: _Color = (16, 18, 22)
 _WHITE: _Color = (240, 240, 240)
 _GRAY: _Color = (165, 170, 178)
 _AMBER: _Color = (255, 200, 80)
-_HEADLINE_COLOR: Mapping[Decision, _Color] = {
-    Decision.POSITIVE: COLORS[Task.INFECTION, Laterality.LEFT],
+_LILAC: _Color = (196, 181, 253)
+_COLOR: Mapping[Verdict, _Color] = {
+    Verdict.POSITIVE: COLORS[Task.INFECTION, Laterality.LEFT],
+    Verdict.FAINT: _AMBER,
     # Not green: it may still be another pneumonia (paper, section 3.3).
-    Decision.NEGATIVE: _WHITE,
+    Verdict.NEGATIVE: _WHITE,
+    Verdict.UNDETERMINED: _LILAC,
 }
 #: Letter height of plain text in the strip, as a share of the picture's width.
 _TEXT_SIZE = 1 / 52
@@ -79,15 +83,16 @@ def _letters(painting: Painting) -> Iterator[_Line]:
 
 def _lines(findings: Findings, sides: Sides | None, width: int) -> Iterator[_Line]:
     size, margin = width * _TEXT_SIZE, 0.022
-    headline, color = HEADLINE[findings.decision], _HEADLINE_COLOR.get(findings.decision, _AMBER)
     gap = _Line((), size / 2)
     yield gap
-    yield _Line(((margin, headline, color),), 1.7 * size)
+    color = _COLOR[verdict_of(findings)]
+    yield _Line(((margin, headline(findings), color),), 1.7 * size)
     for text in _wrapped(findings.reason, size, width * (1 - 2 * margin)):
         yield _Line(((margin, text, _GRAY),), size)
     yield gap
-    yield from _figures(findings, sides, size)
-    yield gap
+    if sides is not None:
+        yield from _figures(findings, sides, size)
+        yield gap
     for caution in findings.cautions:
         for text in _wrapped(caution.text, size, width * (1 - 2 * margin)):
             yield _Line(((margin, text, _AMBER),), size)
@@ -98,19 +103,27 @@ def _lines(findings: Findings, sides: Sides | None, width: int) -> Iterator[_Lin
     yield _Line(((0.5, RESEARCH_USE, _BACKGROUND),), 1.5 * size, centred=True, band=_AMBER)
 
 
-def _figures(findings: Findings, sides: Sides | None, size: float) -> Iterator[_Line]:
-    """The percentages and extent grades, each lung's below the lung."""
-    left, right = sides or (Laterality.RIGHT, Laterality.LEFT)
-    places = ((0.2, findings.measurement(left)), (0.8, findings.measurement(right)))
-    figures = [(x, percent(lung.infected_percent), _WHITE) for x, lung in places]
-    figures.append((0.5, percent(findings.infected_percent), _WHITE))
-    yield _Line(tuple(figures), 2.2 * size, centred=True)
-    labels = [(x, f"{lung.laterality.value.capitalize()} lung, infected") for x, lung in places]
-    labels.append((0.5, "Both lungs, infected"))
-    yield _Line(tuple((x, label, _GRAY) for x, label in labels), size, centred=True)
-    if any(lung.extent_grade is not None for _, lung in places):
-        grades = [(x, extent(lung.extent_grade), _GRAY) for x, lung in places]
-        yield _Line(tuple(grades), size, centred=True)
+def _figures(findings: Findings, sides: Sides, size: float) -> Iterator[_Line]:
+    """How much is infected, each lung's below the lung, and what the figures mean."""
+    left, right = (findings.measurement(side) for side in sides)
+    columns = (
+        (0.19, percent(left.infected_percent), _notes(findings, left)),
+        (0.50, percent(findings.infected_percent), _notes_of_both(findings)),
+        (0.81, percent(right.infected_percent), _notes(findings, right)),
+    )
+    color = _COLOR[verdict_of(findings)]
+    yield _Line(tuple((x, figure, color) for x, figure, _ in columns), 2 * size, centred=True)
+    for row in range(max(len(notes) for *_, notes in columns)):
+        texts = [(x, notes[row], _GRAY) for x, _, notes in columns if row < len(notes)]
+        yield _Line(tuple(texts), size, centred=True)
+
+
+def _notes(findings: Findings, lung: LungMeasurement) -> list[str]:
+    return [note for note in (lung_name(lung), area(lung), *grade(findings, lung)) if note]
+
+
+def _notes_of_both(findings: Findings) -> list[str]:
+    return [note for note in (both_name(findings), percent_error(findings)) if note]
 
 
 def _font(size: float) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:

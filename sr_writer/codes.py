@@ -5,7 +5,8 @@ The meanings are the dictionary's own, word for word: a reader may compare them.
 
 from pydicom.sr.coding import Code
 
-from inference.results import Decision, Laterality
+from inference.results import Laterality
+from sr_writer.verdict import Verdict
 
 #: Our coding scheme, for what no standard scheme names. It is identified in every SR
 #: (0008,0110), so that a reader who meets it can tell whose it is.
@@ -37,18 +38,53 @@ LATERALITY = {
     Laterality.RIGHT: Code("24028007", "SCT", "Right"),
 }
 
-# The decision of the paper's section 3.3.
+# The decision of the paper's section 3.3; a doubtful one is no plain "Present".
+_UNDETERMINED = Code("373068000", "SCT", "Undetermined")
 DECISION = {
-    Decision.POSITIVE: Code("52101004", "SCT", "Present"),
-    Decision.NEGATIVE: Code("272519000", "SCT", "Absent"),
-    Decision.UNDETERMINED: Code("373068000", "SCT", "Undetermined"),
-    Decision.NOT_ANALYSED: Code("373068000", "SCT", "Undetermined"),
-    Decision.FAILED: Code("373068000", "SCT", "Undetermined"),
+    Verdict.POSITIVE: Code("52101004", "SCT", "Present"),
+    Verdict.FAINT: Code("415684004", "SCT", "Suspected"),
+    Verdict.NEGATIVE: Code("272519000", "SCT", "Absent"),
+    Verdict.UNDETERMINED: _UNDETERMINED,
+    Verdict.NOT_ANALYSED: _UNDETERMINED,
+    Verdict.FAILED: _UNDETERMINED,
 }
+
+# How the processing went, as the CAD templates say it (TID 4100, 4101): machines tell by these why
+# nothing could be determined.
+DETECTIONS = Code("111064", "DCM", "Summary of Detections")
+_SUCCEEDED = Code("111222", "DCM", "Succeeded")
+#: CID 6042. Lungs that are not plausible, or one alone, are half a success.
+DETECTIONS_STATUS = {
+    Verdict.POSITIVE: _SUCCEEDED,
+    Verdict.FAINT: _SUCCEEDED,
+    Verdict.NEGATIVE: _SUCCEEDED,
+    Verdict.UNDETERMINED: Code("111223", "DCM", "Partially Succeeded"),
+    Verdict.NOT_ANALYSED: Code("111225", "DCM", "Not Attempted"),
+    Verdict.FAILED: Code("111224", "DCM", "Failed"),
+}
+PROCESSING = Code("111017", "DCM", "CAD Processing and Findings Summary")
+_WITH_FINDINGS = Code("111242", "DCM", "All algorithms succeeded; with findings")
+_NONE_SUCCEEDED = Code("111245", "DCM", "No algorithms succeeded; without findings")
+#: CID 6047.
+PROCESSING_SUMMARY = {
+    Verdict.POSITIVE: _WITH_FINDINGS,
+    Verdict.FAINT: _WITH_FINDINGS,
+    Verdict.NEGATIVE: Code("111241", "DCM", "All algorithms succeeded; without findings"),
+    Verdict.UNDETERMINED: Code("111243", "DCM", "Not all algorithms succeeded; without findings"),
+    Verdict.NOT_ANALYSED: _NONE_SUCCEEDED,
+    Verdict.FAILED: _NONE_SUCCEEDED,
+}
+
+#: What a verdict is told by: concept name, and its value for each.
+VERDICT = (
+    (COVID_19, DECISION),
+    (PROCESSING, PROCESSING_SUMMARY),
+    (DETECTIONS, DETECTIONS_STATUS),
+)
 
 # The report's own structure (TID 1500, 1410).
 REPORT_TITLE = Code("126000", "DCM", "Imaging Measurement Report")
-PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure Reported")
+PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure reported")
 CHEST_RADIOGRAPHY = Code("399208008", "SCT", "Plain chest X-ray")
 RADIOGRAPHY = Code("363680008", "SCT", "Radiographic imaging procedure")
 ENGLISH = Code("en-US", "RFC5646", "English (United States)")
@@ -56,6 +92,7 @@ FINDING = Code("121071", "DCM", "Finding")
 IMAGING_MEASUREMENTS = Code("126010", "DCM", "Imaging Measurements")
 MEASUREMENT_GROUP = Code("125007", "DCM", "Measurement Group")
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
+CONCLUSION = Code("121077", "DCM", "Conclusion")
 SUMMARY = Code("121111", "DCM", "Summary")
 COMMENT = Code("121106", "DCM", "Comment")
 TRACKING_IDENTIFIER = Code("112039", "DCM", "Tracking Identifier")

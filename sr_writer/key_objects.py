@@ -1,6 +1,7 @@
 """The Key Object Selection (PS3.3 A.35.4, TID 2010): a positive radiograph is "Of Interest".
 
-A PACS puts what it selects on top of a list, so it is written for positive radiographs alone.
+A PACS puts what it selects on top of a list, so it is written for clearly positive radiographs
+alone: half of the faint ones have no infection.
 """
 
 from highdicom.sr import (
@@ -18,7 +19,13 @@ from sr_writer.output import SOP_CLASS
 from sr_writer.provenance import stamp
 from sr_writer.source import Source
 from sr_writer.sr_document import device_observer, evidence, text_of
-from sr_writer.wording import HEADLINE
+from sr_writer.verdict import Verdict, verdict_of
+from sr_writer.wording import conclusion
+
+
+def is_key(findings: Findings) -> bool:
+    """Whether there is a Key Object Selection of them."""
+    return verdict_of(findings) is Verdict.POSITIVE
 
 
 def build_key_objects(source: Source, findings: Findings, identity: Identity) -> Dataset:
@@ -40,7 +47,7 @@ def _content(source: Source, findings: Findings, identity: Identity) -> Dataset:
     root = ContainerContentItem(codes.OF_INTEREST, template_id="2010")
     root.ContentSequence = ContentSequence()
     root.ContentSequence.extend(device_observer(identity))
-    said = f"{HEADLINE[findings.decision]}. {findings.reason} {RESEARCH_USE}"
+    said = f"{conclusion(findings)} {findings.reason} {RESEARCH_USE}"
     root.ContentSequence.append(text_of(codes.KEY_OBJECT_DESCRIPTION, said))
     for sop_class_uid, sop_instance_uid in (
         (header.SOPClassUID, header.SOPInstanceUID),
@@ -54,5 +61,9 @@ def _content(source: Source, findings: Findings, identity: Identity) -> Dataset:
                 relationship_type=RelationshipTypeValues.CONTAINS,
             )
         )
+    for item in root.ContentSequence:
+        if item.ValueType == "IMAGE":
+            # highdicom wants a purpose of reference; TID 2010 has none for what is selected.
+            del item.ConceptNameCodeSequence
     content: Dataset = root
     return content

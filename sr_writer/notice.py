@@ -22,8 +22,9 @@ from sr_writer.output import Output, output_of
 from sr_writer.part10 import part10
 from sr_writer.source import read_source, stated_shape
 from sr_writer.sr_document import evidence, explanation, measurement_report, sr_document
+from sr_writer.verdict import Verdict
 from sr_writer.verify import verify_notice
-from sr_writer.wording import HEADLINE
+from sr_writer.wording import concluded
 
 #: What the image library can describe from rows and columns alone (TID 1602).
 _RADIOGRAPHS = frozenset(
@@ -60,11 +61,13 @@ def write_notice(
         sop_instance_uid, pipeline, equipment, created, notice=decision, issue=issue
     )
     is_described = shape is not None and source.header.SOPClassUID in _RADIOGRAPHS
+    verdict = Verdict(decision)
     root = measurement_report(
         identity,
         codes.RADIOGRAPHY,
+        concluded(verdict, reason),
         [source.header] if is_described else [],
-        [explanation(decision, reason, [HEADLINE[decision]])],
+        [explanation(verdict, reason, [])],
     )
     document = sr_document(role, source, identity, root, evidence(source))
     content = part10(document, source)

@@ -15,12 +15,13 @@ from reportlab.lib.utils import ImageReader, simpleSplit
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
-from inference.results import Decision, Findings, Laterality, LungMeasurement, Task
+from inference.results import Findings, Laterality, Task
 from sr_writer.identity import RESEARCH_USE, Identity
 from sr_writer.painting import Painting
 from sr_writer.patient import Patient
 from sr_writer.segmentation import COLORS
-from sr_writer.wording import HEADLINE, extent, percent
+from sr_writer.verdict import Verdict, verdict_of
+from sr_writer.wording import area, both_name, grade, headline, lung_name, percent, percent_error
 
 _WIDTH: float = A4[0]  #: points, 1/72 inch
 _HEIGHT: float = A4[1]
@@ -35,14 +36,16 @@ _BLACK = HexColor(0x000000)
 _AMBER = HexColor(0xFFC850)
 _AMBER_TINT = HexColor(0xFFF6DF)
 _AMBER_INK = HexColor(0x7A5200)
-_DECISION_INK = {
-    Decision.POSITIVE: HexColor(0xC2410C),
+_VERDICT_INK = {
+    Verdict.POSITIVE: HexColor(0xC2410C),
+    Verdict.FAINT: HexColor(0x9A6700),
     # Not green: it may still be another pneumonia (paper, section 3.3).
-    Decision.NEGATIVE: _INK,
+    Verdict.NEGATIVE: _INK,
+    Verdict.UNDETERMINED: HexColor(0x5B4B8A),
 }
 
 #: Height of the row of figures below the radiograph.
-_FIGURES_HEIGHT = 66.0
+_FIGURES_HEIGHT = 88.0
 _LEGEND_HEIGHT = 20.0
 _NOTICE_HEIGHT = 24.0
 _JPEG_QUALITY = 85
@@ -135,8 +138,8 @@ def _draw_patient(pen: _Pen, patient: Patient) -> float:
 
 
 def _draw_decision(pen: _Pen, y: float, findings: Findings) -> float:
-    color = _DECISION_INK.get(findings.decision, _AMBER_INK)
-    pen.write(HEADLINE[findings.decision], _MARGIN, y + 31, 22, color, font=_BOLD)
+    color = _VERDICT_INK[verdict_of(findings)]
+    pen.write(headline(findings), _MARGIN, y + 31, 22, color, font=_BOLD)
     lines = _lines_of([findings.reason], 9.5, _INNER)
     pen.paragraphs(lines, _MARGIN, y + 38, 9.5, _MUTED)
     return y + 38 + len(lines) * _leading(9.5) + 10
@@ -154,8 +157,7 @@ def _draw_models(pen: _Pen, bottom: float, findings: Findings, identity: Identit
     equipment = identity.equipment
     models = "; ".join(f"{m.task} {m.name} {m.version}" for m in findings.models)
     text = f"{equipment.model_name} {equipment.software_version}. Models: {models}."
-    grade = "Extent grade of a lung, this node's own: 0 none, 1 below 25 %, 2 below 50 %, "
-    lines = _lines_of([text, f"{grade}3 up to 75 %, 4 above."], 7.5, _INNER)
+    lines = _lines_of([text], 7.5, _INNER)
     y = bottom - len(lines) * _leading(7.5) - 9
     pen.paragraphs(lines, _MARGIN, y, 7.5, _MUTED)
     return y
@@ -184,13 +186,13 @@ def _draw_radiograph(
     width, shown = scale * image.width, scale * image.height
     pen.fill(_MARGIN, top - 1, _INNER, shown + 2, _BLACK)
     pen.canvas.drawImage(_jpeg(painting), (_WIDTH - width) / 2, _HEIGHT - top - shown, width, shown)
-    left, right = painting.sides or (Laterality.RIGHT, Laterality.LEFT)
-    if painting.sides is not None:
-        for side, x in ((left, _MARGIN + 14), (right, _WIDTH - _MARGIN - 14)):
-            letter = side.value[0].upper()
-            pen.write(letter, x, top + 24, 16, HexColor(0xFFFFFF), font=_BOLD, align="centre")
+    if painting.sides is None:
+        return
+    for side, x in zip(painting.sides, (_MARGIN + 14, _WIDTH - _MARGIN - 14), strict=True):
+        letter = side.value[0].upper()
+        pen.write(letter, x, top + 24, 16, HexColor(0xFFFFFF), font=_BOLD, align="centre")
     _draw_legend(pen, top + shown)
-    _draw_figures(pen, top + shown + _LEGEND_HEIGHT, findings, (left, right))
+    _draw_figures(pen, top + shown + _LEGEND_HEIGHT, findings, painting.sides)
 
 
 def _jpeg(painting: Painting) -> ImageReader:
@@ -217,23 +219,20 @@ def _draw_legend(pen: _Pen, y: float) -> None:
 def _draw_figures(
     pen: _Pen, y: float, findings: Findings, sides: tuple[Laterality, Laterality]
 ) -> None:
-    """Share infected of each lung, on its own side, and of both between them."""
+    """How much is infected of each lung, on its own side, and of both between them."""
     left, right = (findings.measurement(side) for side in sides)
-    third = _INNER / 3
     columns = (
-        (_name(left), left.infected_percent, extent(left.extent_grade)),
-        ("Both lungs", findings.infected_percent, "infected share of lung area"),
-        (_name(right), right.infected_percent, extent(right.extent_grade)),
+        (lung_name(left), left.infected_percent, (area(left), *grade(findings, left))),
+        (both_name(findings), findings.infected_percent, (percent_error(findings),)),
+        (lung_name(right), right.infected_percent, (area(right), *grade(findings, right))),
     )
-    for number, (name, share, note) in enumerate(columns):
-        x = _MARGIN + (number + 0.5) * third
+    ink = _VERDICT_INK[verdict_of(findings)]
+    for number, (name, value, notes) in enumerate(columns):
+        x = _MARGIN + (number + 0.5) * _INNER / 3
         pen.write(name, x, y + 13, 9, _MUTED, align="centre")
-        pen.write(percent(share), x, y + 38, 24, font=_BOLD, align="centre")
-        pen.write(note, x, y + 52, 8.5, _MUTED, align="centre")
-
-
-def _name(lung: LungMeasurement) -> str:
-    return f"{lung.laterality.value.capitalize()} lung"
+        pen.write(percent(value), x, y + 38, 22, ink, font=_BOLD, align="centre")
+        for row, note in enumerate(note for note in notes if note):
+            pen.write(note, x, y + 53 + row * _leading(8.5), 8.5, _MUTED, align="centre")
 
 
 def _lines_of(texts: Iterable[str], size: float, width: float) -> list[str]:

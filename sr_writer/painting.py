@@ -49,8 +49,9 @@ def paint(pixels: NDArray[np.float32], findings: Findings) -> Painting:
         (segment.task, segment.laterality): _shrink(segment.mask, size)
         for segment in findings.segments
     }
-    tints = [((Task.INFECTION, side), _INFECTION_OPACITY) for side in Laterality]
-    layers = [_Layer(masks[key], COLORS[key], opacity) for key, opacity in tints]
+    # Faint signs are outlined, a place to look at; only what is sure enough is filled.
+    filled = [] if findings.is_faint else [(Task.INFECTION, side) for side in Laterality]
+    layers = [_Layer(masks[key], COLORS[key], _INFECTION_OPACITY) for key in filled]
     layers += [_Layer(_edge(mask), COLORS[key], 1.0) for key, mask in masks.items()]
     lungs = {side: masks[Task.LUNG, side] for side in Laterality}
     return Painting(_painted(np.asarray(small), layers), _sides_across(lungs))

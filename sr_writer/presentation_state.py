@@ -10,7 +10,7 @@ import numpy as np
 from highdicom.color import CIELabColor
 from pydicom import Dataset
 
-from inference.results import Decision, Findings, Laterality, Task
+from inference.results import Findings, Laterality, Task
 from sr_writer.display import grayscale_pipeline
 from sr_writer.identity import RESEARCH_USE, Identity, Role
 from sr_writer.outlines import Outlines, Polyline, bounds
@@ -19,7 +19,7 @@ from sr_writer.provenance import stamp
 from sr_writer.segmentation import COLORS
 from sr_writer.source import Source
 from sr_writer.sr_document import ascii_text
-from sr_writer.wording import HEADLINE, extent, percent
+from sr_writer.wording import detail, grade, headline, percent
 
 #: Graphic Layer (0070,0002) of each kind of outline, and of all words.
 LAYERS = {
@@ -61,18 +61,13 @@ def build_presentation_state(
 def lung_text(findings: Findings, side: Laterality) -> str:
     """What is said of one lung, beside it."""
     lung = findings.measurement(side)
-    return f"{side.value.capitalize()} lung {percent(lung.infected_percent)}, " + extent(
-        lung.extent_grade
-    )
+    said = f"{side.value.capitalize()} lung: {percent(lung.infected_percent)}"
+    return ", ".join((said, *grade(findings, lung)))
 
 
 def decision_text(findings: Findings) -> str:
-    """What is said of the radiograph: decision, both lungs, and what it must not be used for."""
-    said = [HEADLINE[findings.decision]]
-    if findings.decision in (Decision.POSITIVE, Decision.NEGATIVE):
-        said.append(f"Both lungs {percent(findings.infected_percent)}")
-    else:
-        said.append(ascii_text(findings.reason))
+    """What is said of the radiograph: decision, how much, and what it must not be used for."""
+    said = [headline(findings), ascii_text(detail(findings))]
     # The notice last, and never cut off.
     room = _SHORT_TEXT - len(RESEARCH_USE) - 2
     return "\r\n".join(said)[:room] + "\r\n" + RESEARCH_USE

@@ -2,14 +2,16 @@
 a Comprehensive SR for archives that do not know the 3D class.
 
 Every measurement group is TID 1410 with an image region: one without a region crashes OHIF 3.13.
-Each lung that was found has a group; so has the decision, whatever it is. Why, and with which
-cautions, stands in the Qualitative Evaluations container of TID 1500, which OHIF passes over.
+The conclusion and the notice come first. The decision has a group, whatever it is, and so has each
+lung that was found. The decision in codes, why, and with which cautions, stands in the Qualitative
+Evaluations container of TID 1500, which OHIF passes over.
 """
 
 import numpy as np
 from highdicom.sr import (
     AlgorithmIdentification,
     CodeContentItem,
+    ContainerContentItem,
     ContentSequence,
     FindingSite,
     GraphicTypeValues,
@@ -36,6 +38,10 @@ from sr_writer.sr_document import (
     measurement_report,
     sr_document,
 )
+from sr_writer.verdict import verdict_of
+from sr_writer.wording import conclusion
+
+_MODIFIER = RelationshipTypeValues.HAS_CONCEPT_MOD.value
 
 
 def report_content(
@@ -44,17 +50,18 @@ def report_content(
     """The root of the content tree, the same for either class of report; not to be altered."""
     lungs = [side for side in Laterality if findings.segment(Task.LUNG, side).mask.any()]
     measurements = container_of(codes.IMAGING_MEASUREMENTS)
+    measurements.ContentSequence.append(_ordered(_decision_group(source, findings, identity)))
     for side in lungs:
         outline = outlines.of(Task.LUNG, side)[0]
         group = _lung_group(findings.measurement(side), outline, source, identity)
-        measurements.ContentSequence.extend(group)
-    measurements.ContentSequence.extend(_decision_group(source, findings, identity))
+        measurements.ContentSequence.append(_ordered(group))
     cautions = [caution.text for caution in findings.cautions]
     return measurement_report(
         identity,
         codes.CHEST_RADIOGRAPHY,
+        conclusion(findings),
         [source.header],
-        [measurements, explanation(findings.decision, findings.reason, cautions)],
+        [measurements, explanation(verdict_of(findings), findings.reason, cautions)],
     )
 
 
@@ -76,6 +83,16 @@ def _private_scheme(identity: Identity) -> Dataset:
     scheme.CodingSchemeName = codes.PRIVATE_SCHEME_NAME
     scheme.CodingSchemeResponsibleOrganization = identity.equipment.manufacturer
     return scheme
+
+
+def _ordered(group: PlanarROIMeasurementsAndQualitativeEvaluations) -> ContainerContentItem:
+    """The group's container, its region where TID 1410 has it: highdicom puts it last."""
+    container: ContainerContentItem = group[0]
+    items = container.ContentSequence
+    region = next(n for n, item in enumerate(items) if item.ValueType == "SCOORD")
+    modifier = next(n for n, item in enumerate(items) if item.RelationshipType == _MODIFIER)
+    items.insert(modifier, items.pop(region))
+    return container
 
 
 def _lung_group(
@@ -139,7 +156,7 @@ def _decision_group(
         algorithm_id=_algorithm(Task.INFECTION, identity),
         measurements=measurements,
         qualitative_evaluations=[
-            QualitativeEvaluation(codes.COVID_19, codes.DECISION[findings.decision])
+            QualitativeEvaluation(codes.COVID_19, codes.DECISION[verdict_of(findings)])
         ],
     )
 

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from inference.results import Decision, Findings
+from inference.results import Findings
 from sr_writer.display import is_grayscale
 from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role, identity_of
-from sr_writer.key_objects import build_key_objects
+from sr_writer.key_objects import build_key_objects, is_key
 from sr_writer.outlines import Outlines
 from sr_writer.output import Output, output_of
 from sr_writer.overlay import build_overlay
@@ -67,7 +67,7 @@ class Results:
     def write(self, roles: Collection[Role]) -> tuple[Output, ...]:
         """Just these, verified, in the order of Role; raises InvalidResult.
 
-        A Key Object Selection of a radiograph that is not positive is left out, and so is a
+        A Key Object Selection of a radiograph that is not clearly positive is left out, and so is a
         presentation state of one that came in colours.
         """
         wanted = [role for role in Role if role in roles and self._exists(role)]
@@ -81,7 +81,7 @@ class Results:
     def _exists(self, role: Role) -> bool:
         if role is Role.PR:
             return is_grayscale(self._header)
-        return role is not Role.KO or self._findings.decision is Decision.POSITIVE
+        return role is not Role.KO or is_key(self._findings)
 
     def _build(self, role: Role) -> Dataset:
         source, findings, identity = self._source, self._findings, self._identity

@@ -22,12 +22,12 @@ from pydicom import Dataset
 from pydicom.sr.codedict import codes as dictionary
 from pydicom.sr.coding import Code
 
-from inference.results import Decision
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE, Identity, Reference, Role
 from sr_writer.output import SOP_CLASS
 from sr_writer.provenance import stamp
 from sr_writer.source import Source
+from sr_writer.verdict import Verdict
 
 
 def sr_document(
@@ -91,9 +91,17 @@ def references(instances: Iterable[Reference]) -> list[Dataset]:
 
 
 def measurement_report(
-    identity: Identity, procedure: Code, images: Sequence[Dataset], content: Iterable[ContentItem]
+    identity: Identity,
+    procedure: Code,
+    conclusion: str,
+    images: Sequence[Dataset],
+    content: Iterable[ContentItem],
 ) -> Dataset:
-    """The root of TID 1500: language, observer, procedure, image library, then `content`."""
+    """The root of TID 1500: language, observer, procedure, image library, then `content`.
+
+    Before all that it contains stand the conclusion and the notice, which are the template's no
+    more than its order is: an extensible one takes them where they make sense (PS3.16 6.2.5).
+    """
     root = ContainerContentItem(codes.REPORT_TITLE, template_id="1500")
     root.ContentSequence = ContentSequence()
     root.ContentSequence.extend(LanguageOfContentItemAndDescendants(codes.ENGLISH))
@@ -101,6 +109,8 @@ def measurement_report(
     root.ContentSequence.append(
         CodeContentItem(codes.PROCEDURE_REPORTED, procedure, RelationshipTypeValues.HAS_CONCEPT_MOD)
     )
+    root.ContentSequence.append(text_of(codes.CONCLUSION, conclusion))
+    root.ContentSequence.append(text_of(codes.COMMENT, RESEARCH_USE))
     if images:
         root.ContentSequence.extend(ImageLibrary(images))
     root.ContentSequence.extend(content)
@@ -121,14 +131,14 @@ def device_observer(identity: Identity) -> ObserverContext:
     return ObserverContext(dictionary.DCM.Device, device)
 
 
-def explanation(decision: Decision, reason: str, comments: Iterable[str]) -> ContainerContentItem:
-    """Why this decision, and what to read it with (TID 1500, Qualitative Evaluations)."""
+def explanation(verdict: Verdict, reason: str, comments: Iterable[str]) -> ContainerContentItem:
+    """The verdict in codes, why, and what to read it with (TID 1500, Qualitative Evaluations)."""
     container = container_of(codes.QUALITATIVE_EVALUATIONS)
-    container.ContentSequence.append(
-        CodeContentItem(codes.COVID_19, codes.DECISION[decision], RelationshipTypeValues.CONTAINS)
-    )
+    for name, values in codes.VERDICT:
+        item = CodeContentItem(name, values[verdict], RelationshipTypeValues.CONTAINS)
+        container.ContentSequence.append(item)
     container.ContentSequence.append(text_of(codes.SUMMARY, reason))
-    for comment in (*comments, RESEARCH_USE):
+    for comment in comments:
         container.ContentSequence.append(text_of(codes.COMMENT, comment))
     return container
 
@@ -145,8 +155,11 @@ def text_of(name: Code, text: str) -> TextContentItem:
 
 
 def ascii_text(text: str) -> str:
-    """Text that reads the same in whichever character set the source came in."""
-    return text.encode("ascii", "replace").decode("ascii")
+    """Text that reads the same in whichever character set the source came in.
+
+    Without blanks at its end, which nobody keeps (PS3.5 6.2).
+    """
+    return text.encode("ascii", "replace").decode("ascii").rstrip()
 
 
 def _series(series_uid: str, sop_class_uid: str, sop_instance_uid: str) -> Dataset:

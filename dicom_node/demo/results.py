@@ -13,8 +13,13 @@ from pydicom import Dataset, dcmread
 
 #: Our private concept (PS3.16 has none for it), see the conformance notes of the report.
 INFECTED_PERCENT = "INFPERC"
-#: SCT Present, Absent, Undetermined.
-_DECISIONS = {"52101004": "positive", "272519000": "negative", "373068000": "undetermined"}
+#: SCT Present, Suspected, Absent, Undetermined.
+_DECISIONS = {
+    "52101004": "positive",
+    "415684004": "faint",
+    "272519000": "negative",
+    "373068000": "undetermined",
+}
 #: Percentages are written with two digits.
 TOLERANCE = 0.011
 
@@ -41,7 +46,7 @@ class Percentages:
 class Report:
     """What a Structured Report says."""
 
-    decision: str  #: "positive", "negative" or "undetermined"
+    decision: str  #: "positive", "faint", "negative" or "undetermined"
     percentages: Percentages
 
 

@@ -70,4 +70,6 @@ def texts(items: Iterable[Dataset], name: Code) -> list[str]:
 
 
 def is_named(item: Dataset, name: Code) -> bool:
-    return has_code(item.ConceptNameCodeSequence[0], name)
+    """Whether the item has that concept name; some need none (PS3.3 C.17.3)."""
+    names = item.get("ConceptNameCodeSequence")
+    return bool(names) and has_code(names[0], name)

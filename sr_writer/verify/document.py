@@ -10,7 +10,7 @@ from sr_writer.identity import RESEARCH_USE, Identity
 from sr_writer.source import Source
 from sr_writer.verify.figures import recounted
 from sr_writer.verify.instance import source_faults
-from sr_writer.wording import HEADLINE, percent
+from sr_writer.wording import headline, percent
 
 _PAGE = re.compile(rb"/Type /Page\b")
 
@@ -31,7 +31,7 @@ def document_faults(
     yield from source_faults(dataset.SourceInstanceSequence, source)
     counted = recounted(findings)
     shares = [lung.infected_percent for lung in (counted.left, counted.right)]
-    figures = [percent(share) for share in (*shares, counted.infected_percent)]
-    for words in (HEADLINE[findings.decision], RESEARCH_USE, *figures):
+    figures = [percent(v) for v in (*shares, counted.infected_percent) if v is not None]
+    for words in (headline(findings), RESEARCH_USE, *figures):
         if f"({words})".encode("latin-1") not in content:
             yield f"its page does not say {words}"

@@ -5,11 +5,18 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from pydicom import Dataset
 
-from inference.results import Decision, Findings, Task
+from inference.results import Findings, Task
 from sr_writer import codes
-from sr_writer.identity import DECISION_TRACKING_ID, Identity, Role, tracking_id
+from sr_writer.identity import (
+    DECISION_TRACKING_ID,
+    RESEARCH_USE,
+    Identity,
+    Role,
+    tracking_id,
+)
 from sr_writer.source import Source
 from sr_writer.sr_document import ascii_text
+from sr_writer.verdict import Verdict, verdict_of
 from sr_writer.verify.content import (
     equipment_faults,
     evidence_faults,
@@ -21,6 +28,7 @@ from sr_writer.verify.content import (
 )
 from sr_writer.verify.figures import recounted
 from sr_writer.verify.instance import has_code
+from sr_writer.wording import concluded, detail
 
 #: Half a unit of the second decimal, to which the report rounds.
 _ROUNDING = 0.005 + 1e-9
@@ -39,7 +47,9 @@ def report_faults(
         if not any(_is_region(item, source.header) for item in items):
             yield f"group {name} has no closed region within the source image"
     yield from _figure_faults(groups, findings)
-    yield from _explanation_faults(dataset, findings.decision, findings.reason)
+    verdict = verdict_of(findings)
+    yield from _opening_faults(dataset, concluded(verdict, detail(recounted(findings))))
+    yield from _explanation_faults(dataset, verdict, findings.reason)
     yield from predecessor_faults(dataset, identity)
     yield from equipment_faults(dataset)
 
@@ -51,7 +61,12 @@ def notice_faults(
     yield from evidence_faults(dataset, {source.header.SOPInstanceUID})
     if list(_groups(dataset)):
         yield "it has a measurement group"
-    yield from _explanation_faults(dataset, identity.notice, reason)
+    if identity.notice is None:
+        yield "it is no notice"
+        return
+    verdict = Verdict(identity.notice)
+    yield from _opening_faults(dataset, concluded(verdict, reason))
+    yield from _explanation_faults(dataset, verdict, reason)
     yield from predecessor_faults(dataset, identity)
     yield from equipment_faults(dataset)
 
@@ -75,15 +90,24 @@ def _figure_faults(groups: Mapping[str, list[Dataset]], findings: Findings) -> I
             yield f"group {name} says {written} percent where the SEG's pixels say {expected}"
 
 
-def _explanation_faults(dataset: Dataset, decision: Decision | None, reason: str) -> Iterator[str]:
-    """Whether the Qualitative Evaluations say this decision and why."""
+def _opening_faults(dataset: Dataset, conclusion: str) -> Iterator[str]:
+    """Whether the first that the report contains are the conclusion and the notice."""
+    contained = [item for item in dataset.ContentSequence if item.RelationshipType == "CONTAINS"]
+    opening = [item.get("TextValue") for item in contained[:2]]
+    if opening != [ascii_text(conclusion), RESEARCH_USE]:
+        yield f"it opens with {opening} where it should conclude: {conclusion}"
+
+
+def _explanation_faults(dataset: Dataset, verdict: Verdict, reason: str) -> Iterator[str]:
+    """Whether the Qualitative Evaluations say this verdict and why."""
     [container] = [
         item for item in dataset.ContentSequence if is_named(item, codes.QUALITATIVE_EVALUATIONS)
     ]
     items = list(container.ContentSequence)
-    said = [item.ConceptCodeSequence[0] for item in items if is_named(item, codes.COVID_19)]
-    if decision is None or not (len(said) == 1 and has_code(said[0], codes.DECISION[decision])):
-        yield f"it does not say that the decision is {decision}"
+    for name, values in codes.VERDICT:
+        said = [item.ConceptCodeSequence[0] for item in items if is_named(item, name)]
+        if not (len(said) == 1 and has_code(said[0], values[verdict])):
+            yield f"it does not say, by {name.meaning}, that the decision is {verdict}"
     if texts(items, codes.SUMMARY) != [ascii_text(reason)]:
         yield "it does not say why"
 

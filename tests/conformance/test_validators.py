@@ -38,7 +38,8 @@ def program(name: str) -> str:
     beside = Path(sys.executable).parent / name
     path = shutil.which(name) or (str(beside) if beside.is_file() else None)
     if path is None:
-        reason = f"{name} is not installed (dicom3tools, dcmtk, poppler-utils; dcmqi is in dev)"
+        packages = "dicom3tools, dcmtk, poppler-utils, pixelmed-apps; dcmqi is in dev"
+        reason = f"{name} is not installed ({packages})"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     return path
 

@@ -79,6 +79,7 @@ def test_without_spacing_there_is_no_area() -> None:
 def test_one_infected_lung_pixel_is_positive() -> None:
     found = findings(masks(left=(400, 0), right=(600, 1)))
     assert found.decision is Decision.POSITIVE
+    assert found.reason == "Infection in the right lung."
     assert found.infected_percent == pytest.approx(0.1)
 
 
@@ -120,6 +121,22 @@ def test_one_lung_without_infection_is_no_reason_to_call_both_healthy() -> None:
     assert found.decision is Decision.UNDETERMINED
     assert "Only one lung was found" in found.reason
     assert (found.right.infected_percent, found.infected_percent) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "cautions", "reason"),
+    [
+        ((400, 9), (600, 9), (), "Infection in both lungs."),
+        ((400, 9), (600, 0), (), "Infection in the left lung."),
+        ((400, 9), (600, 0), (Caution.FAINT,), "Faint signs of infection in the left lung."),
+        ((0, 0), (600, 9), (), "Infection in the right lung; the other lung was not found."),
+        ((400, 0), (600, 0), (), "Both lungs were found, without infection."),
+    ],
+)
+def test_the_reason_says_where_and_counts_no_pixels(
+    left: tuple[int, int], right: tuple[int, int], cautions: tuple[Caution, ...], reason: str
+) -> None:
+    assert findings(replace(masks(left, right), cautions=cautions)).reason == reason
 
 
 def test_the_four_segments_come_in_the_order_of_their_numbers() -> None:

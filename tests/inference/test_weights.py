@@ -53,6 +53,25 @@ def test_each_task_has_a_default_that_is_what_its_card_says(task: Task) -> None:
     assert find(task, card.network) == card
 
 
+def test_the_error_of_the_percentage_is_the_one_measured() -> None:
+    """What stands beside every percentage is the card's own figure, not a copy gone stale."""
+    card = default(Task.INFECTION)
+    [measured] = [
+        figure["value"]
+        for figure in card.details["figures"]
+        if "infected percentage" in figure["measure"] and "absolute error" in figure["measure"]
+    ]
+    assert card.identity.percent_error_points == measured
+    assert default(Task.LUNG).identity.percent_error_points is None
+
+
+@pytest.mark.parametrize("error", ["much", -1, 101, float("nan"), [15]])
+def test_an_error_that_is_none_is_no_card(own: Path, error: object) -> None:
+    change_card(own, percent_error_points=error)
+    with pytest.raises(WeightsError, match="is not a model card"):
+        find(Task.LUNG, str(own))
+
+
 def test_every_shipped_card_says_what_a_user_must_know() -> None:
     assert {card.task for card in available()} == set(Task)
     for card in available():

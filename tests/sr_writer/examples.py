@@ -37,7 +37,9 @@ SOURCE_UID = "1.2.840.99999.1.7"
 CREATED = datetime(2026, 11, 25, 2, 3, 4, 567000, tzinfo=UTC)
 EQUIPMENT = Equipment()
 LUNG_MODEL = ModelIdentity(Task.LUNG, "fpn-resnet18", "2026.11", "a" * 64)
-INFECTION_MODEL = ModelIdentity(Task.INFECTION, "unet-densenet121", "2026.12", "b" * 64)
+INFECTION_MODEL = ModelIdentity(
+    Task.INFECTION, "unet-densenet121", "2026.12", "b" * 64, percent_error_points=12.3
+)
 SOP_CLASS = {
     "CR": ComputedRadiographyImageStorage,
     "DX": DigitalXRayImageStorageForPresentation,
@@ -93,6 +95,12 @@ def findings(
         pipeline=Pipeline((LUNG_MODEL, INFECTION_MODEL)),
         durations_ms={},
     )
+
+
+def faint(found: Findings | None = None) -> Findings:
+    """The same, its signs so faint that they are doubtful."""
+    found = found or findings()
+    return replace(found, cautions=(*found.cautions, Caution.FAINT))
 
 
 def _masks(

@@ -18,7 +18,9 @@ def code(item: Dataset) -> tuple[str, str]:
 
 
 def is_named(item: Dataset, name: Code) -> bool:
-    return code(item.ConceptNameCodeSequence[0]) == (name.value, name.scheme_designator)
+    """What is selected by a key object has no name."""
+    names = item.get("ConceptNameCodeSequence")
+    return bool(names) and code(names[0]) == (name.value, name.scheme_designator)
 
 
 def everything(dataset: Dataset) -> Iterator[Dataset]:

@@ -26,7 +26,7 @@ from tests.sr_writer.examples import (
     header,
     source_of,
 )
-from tests.sr_writer.reading import child, children, code, everything, is_named, read
+from tests.sr_writer.reading import child, code, everything, is_named, read
 from tests.sr_writer.test_source import received
 
 PIPELINE = Pipeline((LUNG_MODEL, INFECTION_MODEL))
@@ -54,9 +54,9 @@ def test_it_says_that_there_is_no_result_and_why(decision: Decision, role: Role)
     container = child(report, codes.QUALITATIVE_EVALUATIONS)
     assert code(child(container, codes.COVID_19).ConceptCodeSequence[0])[0] == "373068000"
     assert child(container, codes.SUMMARY).TextValue == REASON
-    comments = [item.TextValue for item in children(container, codes.COMMENT)]
     words = {Decision.NOT_ANALYSED: "Not analysed", Decision.FAILED: "Analysis failed"}
-    assert comments == [words[decision], RESEARCH_USE]
+    assert child(report, codes.CONCLUSION).TextValue == f"{words[decision]}. {REASON}"
+    assert child(report, codes.COMMENT).TextValue == RESEARCH_USE
     assert words[decision].split()[1] in report.SeriesDescription
     assert report.SeriesDescription.endswith("not for diagnosis")
 

@@ -12,6 +12,7 @@ from inference.results import Caution, Decision, Findings, Laterality, Task
 from sr_writer.outlines import trace
 from sr_writer.presentation_state import LAYERS
 from sr_writer.results import Role
+from sr_writer.wording import detail, headline, percent
 from tests.sr_writer.examples import SHAPE, SOURCE_UID, findings, header, write
 from tests.sr_writer.reading import read
 
@@ -87,10 +88,10 @@ def test_it_says_percentages_decision_and_use() -> None:
     said = "\n".join(words(state()))
     for side in Laterality:
         measured = findings().measurement(side)
-        assert f"{side.value.capitalize()} lung {measured.infected_percent:.1f} %" in said
+        assert f"{side.value.capitalize()} lung: {percent(measured.infected_percent)}," in said
         assert f"extent grade {measured.extent_grade} of 4" in said
-    assert "COVID-19 infection seen" in said
-    assert f"Both lungs {findings().infected_percent:.1f} %" in said
+    assert headline(findings()) in said
+    assert detail(findings()) in said
     assert "Research use only - not for diagnosis" in said
 
 

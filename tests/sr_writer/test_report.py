@@ -8,10 +8,11 @@ from pydicom import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
-from inference.results import Caution, Decision, Laterality, Task
+from inference.results import Caution, Decision, Findings, Laterality, Task
 from sr_writer import codes
 from sr_writer.outlines import bounds
 from sr_writer.results import Role
+from sr_writer.wording import conclusion
 from tests.sr_writer.examples import (
     EQUIPMENT,
     INFECTION_MODEL,
@@ -20,6 +21,7 @@ from tests.sr_writer.examples import (
     SOURCE_UID,
     all_results,
     bare_header,
+    faint,
     findings,
     header,
     usual_results,
@@ -178,17 +180,30 @@ def test_the_comprehensive_sr_says_the_same_in_another_class_and_series() -> Non
 
 
 @pytest.mark.parametrize(
-    ("decision", "said"),
+    ("found", "said"),
     [
-        (Decision.POSITIVE, "52101004"),
-        (Decision.NEGATIVE, "272519000"),
-        (Decision.UNDETERMINED, "373068000"),
+        (findings(Decision.POSITIVE), "52101004"),
+        (faint(), "415684004"),
+        (findings(Decision.NEGATIVE), "272519000"),
+        (findings(Decision.UNDETERMINED), "373068000"),
     ],
+    ids=["positive", "faint", "negative", "undetermined"],
 )
-def test_the_decision_is_said_in_code(decision: Decision, said: str) -> None:
-    group = groups(read(write(findings(decision))[Role.SR]))["COVID-19"]
+def test_the_decision_is_said_in_code_and_in_words(found: Findings, said: str) -> None:
+    report = read(write(found)[Role.SR])
+    group = groups(report)["COVID-19"]
     assert code(child(group, codes.FINDING).ConceptCodeSequence[0]) == ("840539006", "SCT")
     assert code(child(group, codes.COVID_19).ConceptCodeSequence[0]) == (said, "SCT")
+    assert child(report, codes.CONCLUSION).TextValue == conclusion(found)
+
+
+@pytest.mark.parametrize("found", [*map(findings, DECISIONS), faint()])
+def test_the_conclusion_the_notice_and_the_decisions_group_come_first(found: Findings) -> None:
+    report = read(write(found)[Role.SR])
+    contained = [item for item in report.ContentSequence if item.RelationshipType == "CONTAINS"]
+    assert is_named(contained[0], codes.CONCLUSION)
+    assert contained[1].TextValue == "Research use only - not for diagnosis"
+    assert next(iter(groups(report))) == "COVID-19"
 
 
 def test_the_decision_group_has_both_lungs_percentage_and_the_pixels(report: Dataset) -> None:
@@ -223,14 +238,15 @@ def test_one_lung_alone_has_a_group_and_the_missing_one_none() -> None:
 
 
 @pytest.mark.parametrize("decision", DECISIONS)
-def test_the_reason_the_cautions_and_the_notice_stand_in_the_report(decision: Decision) -> None:
+def test_the_reason_and_the_cautions_stand_in_the_qualitative_evaluations(
+    decision: Decision,
+) -> None:
     cautions = (Caution.LATERALITY_ASSUMED, Caution.SPACING_AT_DETECTOR)
     found = replace(findings(decision), cautions=cautions)
     container = child(read(write(found)[Role.SR]), codes.QUALITATIVE_EVALUATIONS)
     assert child(container, codes.SUMMARY).TextValue == found.reason
     comments = [item.TextValue for item in children(container, codes.COMMENT)]
-    assert comments[:-1] == [caution.text for caution in cautions]
-    assert comments[-1] == "Research use only - not for diagnosis"
+    assert comments == [caution.text for caution in cautions]
 
 
 def test_a_group_is_tracked_as_its_segment_is() -> None:

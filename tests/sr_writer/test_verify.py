@@ -121,6 +121,24 @@ def decide_otherwise(dataset: Dataset) -> None:
     container.ContentSequence[0].ConceptCodeSequence[0].CodeValue = "272519000"
 
 
+def say_that_it_succeeded_in_part(dataset: Dataset) -> None:
+    first(dataset, "DETECTIONS").ConceptCodeSequence[0].CodeValue = "111223"
+
+
+def conclude_otherwise(dataset: Dataset) -> None:
+    first(dataset, "CONCLUSION").TextValue = "COVID-19 infection seen. About 90 % of the lungs."
+
+
+def leave_the_notice_out(dataset: Dataset) -> None:
+    dataset.ContentSequence = [i for i in dataset.ContentSequence if not is_named(i, codes.COMMENT)]
+
+
+def conclude_last(dataset: Dataset) -> None:
+    items = list(dataset.ContentSequence)
+    items.append(items.pop(next(n for n, i in enumerate(items) if is_named(i, codes.CONCLUSION))))
+    dataset.ContentSequence = items
+
+
 def select_one_object_less(dataset: Dataset) -> None:
     del dataset.ContentSequence[-1]
 
@@ -165,11 +183,13 @@ def leave_a_layer_undescribed(dataset: Dataset) -> None:
 
 def write_another_percentage(dataset: Dataset) -> None:
     text = dataset.GraphicAnnotationSequence[-1].TextObjectSequence[0]
-    text.UnformattedTextValue = text.UnformattedTextValue.replace("11.", "12.")
+    text.UnformattedTextValue = text.UnformattedTextValue.replace("10 %", "15 %")
 
 
 def print_another_percentage(dataset: Dataset) -> None:
-    dataset.EncapsulatedDocument = dataset.EncapsulatedDocument.replace(b"(11.", b"(12.")
+    dataset.EncapsulatedDocument = dataset.EncapsulatedDocument.replace(
+        b"(about 10 %", b"(about 15 %"
+    )
 
 
 def print_no_notice(dataset: Dataset) -> None:
@@ -224,7 +244,11 @@ SR = [
     (name_another_segmentation, "its evidence is not"),
     (say_another_grade, "grade [4.0] where"),
     (leave_the_reason_out, "does not say why"),
-    (decide_otherwise, "does not say that the decision is positive"),
+    (decide_otherwise, "that the decision is positive"),
+    (say_that_it_succeeded_in_part, "by Summary of Detections, that the decision is positive"),
+    (conclude_otherwise, "should conclude: COVID-19 infection seen. About 20 %"),
+    (leave_the_notice_out, "should conclude"),
+    (conclude_last, "should conclude"),
     (without("CodingSchemeIdentificationSequence"), "private coding scheme"),
     (set_to(CompletionFlag=""), "CompletionFlag has no value"),
 ]
@@ -251,7 +275,7 @@ PR = [
     (set_to(PresentationLUTShape=""), "PresentationLUTShape has no value"),
 ]
 DOC = [
-    (print_another_percentage, "page does not say 11."),
+    (print_another_percentage, "page does not say about 10 %"),
     (print_no_notice, "page does not say Research use only"),
     (print_half_a_page, "not whole"),
     (print_two_pages, "not one page"),
