@@ -16,6 +16,7 @@ from dicom_node.demo.results import Percentages
 THUMBNAIL = 520
 _HEADLINES = {
     "positive": "COVID-19 infection seen",
+    "faint": "Faint signs of COVID-19, doubtful",
     "negative": "No COVID-19 infection seen",
     "undetermined": "Undetermined",
 }
@@ -38,14 +39,16 @@ img { display: block; width: 100%; height: 24rem; object-fit: contain; }
 .said { padding: .9rem 1rem 1rem; display: flex; flex-direction: column; gap: .5rem; }
 .decision { font-weight: 600; border-radius: .3rem; padding: .15rem .55rem; align-self: start;
             border: 1px solid; }
-.positive { color: #c2410c; } .negative { color: #15803d; } .undetermined { color: #a16207; }
+.positive { color: #c2410c; } .negative { color: #15803d; }
+.faint, .undetermined { color: #a16207; }
 .skipped { color: #64748b; } .fault { color: #b91c1c; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { font-weight: 400; text-align: left; } td { text-align: right; }
 th, td { border-top: 1px solid var(--soft); padding: .15rem 0; }
 footer { margin-top: 2rem; font-size: .9rem; opacity: .8; }
 @media (prefers-color-scheme: dark) { .positive { color: #fb923c; } .negative { color: #4ade80; }
-  .undetermined { color: #facc15; } .skipped { color: #94a3b8; } .fault { color: #f87171; } }
+  .faint, .undetermined { color: #facc15; }
+  .skipped { color: #94a3b8; } .fault { color: #f87171; } }
 """
 
 
@@ -126,8 +129,15 @@ def _figures(percentages: Percentages | None) -> Iterator[str]:
     )
     yield "<table>"
     for what, value in rows:
-        yield f"<tr><th>{what}</th><td>{'-' if value is None else f'{value:.1f} %'}</td></tr>"
+        yield f"<tr><th>{what}</th><td>{_percent(value)}</td></tr>"
     yield "</table>"
+
+
+def _percent(value: float | None) -> str:
+    """No finer than the method is; the report has the exact value."""
+    if value is None:
+        return "-"
+    return "&lt; 1 %" if 0 < value < 1 else f"{'about ' if value else ''}{value:.0f} %"
 
 
 def _link(path: Path, out: Path) -> str:

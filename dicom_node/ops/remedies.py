@@ -10,8 +10,8 @@ _BY_ERROR = {
     " log; after an update or with more memory, {requeue}",
 }
 _LOST = "check the disk that holds the spool; then {requeue}"
-#: In the reason of what was built again and was damaged again.
-_DAMAGED_AGAIN = "building it again"
+#: In the reason of what is damaged on disk and could not be built again.
+_DAMAGED = ("building it again", "could not be built again")
 _REFUSED = (
     "ask why the destination refuses it, or give it another preset under [[destination]]; then"
     " {requeue}"
@@ -23,7 +23,7 @@ def remedy(failure: Failure) -> str:
     """One sentence that can work."""
     requeue = f"cxr-node requeue --sop-instance-uid {failure.sop_instance_uid}"
     if failure.event == Event.NOT_ALL_DELIVERED:
-        lost = _DAMAGED_AGAIN in failure.reason
+        lost = any(words in failure.reason for words in _DAMAGED)
         return (_LOST if lost else _REFUSED).format(requeue=requeue)
     name = "WorkerDied" if failure.event == Event.GIVEN_UP else failure.error
     return _BY_ERROR.get(name, _UNEXPECTED).format(requeue=requeue)

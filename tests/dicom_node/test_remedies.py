@@ -17,6 +17,7 @@ from dicom_node.ops.remedies import remedy
         ("failed", "KeyError", "unexpected", "report it with the traceback"),
         ("given up after its workers vanished", "", "died 4 times", "out of memory"),
         ("not all delivered", "", "0x0110", "ask why the destination refuses it"),
+        ("not all delivered", "", "damaged and could not be built again: x", "check the disk"),
         ("not all delivered", "", "building it again 3 times did not help", "check the disk"),
     ],
 )
