@@ -53,7 +53,7 @@ def test_whose_image_it_is_and_where_it_lies_matters(
     [
         ({"SeriesInstanceUID": "1.2.3"}, ("SeriesInstanceUID",)),
         ({"WindowWidth": 300}, ("pixels",)),
-        ({"PhotometricInterpretation": "MONOCHROME1"}, ("pixels",)),
+        ({"PresentationLUTShape": "INVERSE"}, ("pixels",)),
         ({"ImagerPixelSpacing": [0.1, 0.1]}, ("spacing",)),
         ({"PatientOrientation": ["R", "F"]}, ("orientation",)),
         ({"ViewPosition": "LL"}, ("eligibility",)),
