@@ -31,8 +31,8 @@ from inference.results import Caution
 #: chests that lie on their side (Train: up to 0.964), and hardly ever upright ones.
 HANDICAP = 0.04
 #: As sure as this is neither turned nor inverted. Train: on their heads up to 0.956, on their sides
-#: 0.931, inverted 0.893; of those upright 4.3 % are less sure and cost three runs more, every tenth of
-#: them seven.
+#: 0.931, inverted 0.893; of those upright 4.3 % are less sure and cost three runs more, every tenth
+#: of them seven.
 IN_NO_DOUBT = 0.96
 #: The surest of the four directions has the right polarity if it is as sure as this.
 POLARITY_IN_NO_DOUBT = 0.93
