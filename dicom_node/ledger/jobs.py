@@ -112,16 +112,24 @@ class Jobs(Database):
     def adopt(self, pipeline: str) -> list[int]:
         """Let `pipeline` do all that waits for another one; the ids of these jobs.
 
-        For a host on which no other will ever run again, after an upgrade: an image that `pipeline`
-        has as well is left out.
+        For a host on which no other will ever run again, after an upgrade. An image that `pipeline`
+        has as well, or that waits twice, is done once: the other job ends SKIPPED.
         """
         now = self._clock()
+        of_another = jobs.c.pipeline != pipeline
         already = select(jobs.c.sop_instance_uid).where(jobs.c.pipeline == pipeline)
+        newest = (
+            select(func.max(jobs.c.id))
+            .where(jobs.c.state == JobState.RECEIVED, of_another)
+            .group_by(jobs.c.sop_instance_uid)
+        )
         with self._write() as connection:
-            adopted = move_jobs(connection, now, JobState.RECEIVED, Event.ADOPTED,
-                                jobs.c.pipeline != pipeline,
-                                jobs.c.sop_instance_uid.not_in(already),
+            adopted = move_jobs(connection, now, JobState.RECEIVED, Event.ADOPTED, of_another,
+                                jobs.c.sop_instance_uid.not_in(already), jobs.c.id.in_(newest),
                                 pipeline=pipeline, published_at=None)  # fmt: skip
+            reason = "left to another pipeline, which has this image as well"
+            move_jobs(connection, now, JobState.RECEIVED, Event.LEFT, of_another,
+                      detail=reason, reason=reason)  # fmt: skip
         return sorted(row.id for row in adopted)
 
     def job(self, job_id: int) -> Job | None:

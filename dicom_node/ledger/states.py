@@ -56,6 +56,7 @@ class Event(StrEnum):
     DIFFERENT = "duplicate received with other bytes"
     REPUBLISHED = "republished"
     ADOPTED = "taken over by another pipeline"
+    LEFT = "left to another pipeline"
     PASSED_OVER = "passed over as it came"
     CLAIMED = "claimed"
     STOLEN = "claimed from a worker that vanished"
@@ -103,6 +104,7 @@ class IllegalTransition(NodeError):
 
 JOB_TRANSITIONS = {
     (JobState.RECEIVED, Event.ADOPTED): JobState.RECEIVED,
+    (JobState.RECEIVED, Event.LEFT): JobState.SKIPPED,
     (JobState.RECEIVED, Event.PASSED_OVER): JobState.SKIPPED,
     (JobState.RECEIVED, Event.CLAIMED): JobState.ANALYZING,
     (JobState.ANALYZING, Event.STOLEN): JobState.ANALYZING,

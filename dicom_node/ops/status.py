@@ -110,7 +110,8 @@ def _document(summary: Summary, running: Running | None, known: Collection[str] 
     document["node"] = None if running is None else dataclasses.asdict(running)
     document["destinations"] = known
     document["failures"] = [
-        dataclasses.asdict(failure) | {"remedy": remedy(failure)} for failure in summary.failures
+        dataclasses.asdict(failure) | {"state": JobState.FAILED, "remedy": remedy(failure)}
+        for failure in summary.failures
     ]
     return json.dumps(document, default=_json, indent=2)
 

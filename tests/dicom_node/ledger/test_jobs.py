@@ -330,7 +330,24 @@ def test_a_pipeline_takes_over_what_waits_for_another_but_not_the_same_image_twi
     pipelines = {job_id: _pipeline(ledger, job_id) for job_id in (waiting, twice, held)}
     assert pipelines == {waiting: PIPELINE, twice: "old", held: "old"}
     assert ledger.events(waiting)[-1].event == "taken over by another pipeline"
+    states = [_state(ledger, job_id) for job_id in (waiting, twice, held)]
+    assert states == [JobState.RECEIVED, JobState.SKIPPED, JobState.ANALYZING]
     assert ledger.claim_job(waiting, PIPELINE, "w2", LEASE_S) is not None
+
+
+def test_an_image_that_waits_for_two_pipelines_of_before_is_taken_over_once(
+    ledger: Ledger,
+) -> None:
+    older = ledger.accept(instance(1), "older").job_id
+    old = ledger.accept(instance(1), "old").job_id
+    assert ledger.adopt(PIPELINE) == [old]
+    assert _state(ledger, older) is JobState.SKIPPED
+
+
+def _state(ledger: Ledger, job_id: int) -> JobState:
+    job = ledger.job(job_id)
+    assert job is not None
+    return job.state
 
 
 def _pipeline(ledger: Ledger, job_id: int) -> str:
