@@ -12,7 +12,7 @@ from enum import StrEnum
 
 #: Of what no setting says: the code between the networks and the findings. A change of it that
 #: changes a result takes the next number.
-REVISION = "3"
+REVISION = "4"
 
 
 class Task(StrEnum):
