@@ -33,10 +33,18 @@ def grayscale_pipeline(header: Dataset, findings: Findings) -> Dataset:
     if voi is not None:
         pipeline.SoftcopyVOILUTSequence = [voi]
     # Shown as it was analysed: what the pixels contradict is not repeated.
-    inverse = _text(header, "PhotometricInterpretation") == "MONOCHROME1"
+    inverse = _is_inverse(header)
     inverse ^= Caution.POLARITY_CORRECTED in findings.cautions
     pipeline.PresentationLUTShape = "INVERSE" if inverse else "IDENTITY"
     return pipeline
+
+
+def _is_inverse(header: Dataset) -> bool:
+    """As the analysis reads it: the shape counts, where there is one (PS3.3 C.8.11.3.1.2)."""
+    shape = _text(header, "PresentationLUTShape")
+    if shape in ("INVERSE", "IDENTITY"):
+        return shape == "INVERSE"
+    return _text(header, "PhotometricInterpretation") == "MONOCHROME1"
 
 
 def _modality(header: Dataset) -> Dataset:
@@ -78,7 +86,9 @@ def _first_table(header: Dataset, keyword: str) -> Dataset | None:
         entries, first, bits = (int(number) for number in received.LUTDescriptor)
         data = received.LUTData
         if isinstance(data, bytes):
-            data = np.frombuffer(data, "<u2")
+            # Entries of 8 bits may be packed, two to a word (PS3.3 C.11.1.1.1).
+            is_packed = bits == 8 and len(data) in (entries, entries + entries % 2)
+            data = np.frombuffer(data, "u1")[:entries] if is_packed else np.frombuffer(data, "<u2")
         table = np.asarray(data, np.int64)
     except Exception:
         # Whatever a sequence that is none holds.

@@ -169,6 +169,23 @@ def lut(descriptor: list[int], data: list[int] | bytes) -> list[Dataset]:
     return [item]
 
 
+@pytest.mark.parametrize(
+    ("photometric", "shape"), [("MONOCHROME1", "IDENTITY"), ("MONOCHROME2", "INVERSE")]
+)
+def test_where_shape_and_photometric_interpretation_disagree_it_is_shown_as_it_was_analysed(
+    photometric: str, shape: str
+) -> None:
+    dataset = header(PhotometricInterpretation=photometric, PresentationLUTShape=shape)
+    assert state(dataset=dataset).PresentationLUTShape == shape
+
+
+def test_a_table_of_packed_bytes_is_kept() -> None:
+    dataset = header(VOILUTSequence=lut([4, 0, 8], bytes([0, 10, 20, 255])))
+    table = state(dataset=dataset).SoftcopyVOILUTSequence[0].VOILUTSequence[0]
+    assert list(table.LUTDescriptor) == [4, 0, 8]
+    assert np.frombuffer(table.LUTData, "<u2").tolist() == [0, 10, 20, 255]
+
+
 def test_the_first_window_and_the_rescale_are_kept() -> None:
     dataset = header(
         WindowCenter=["2048", "100"],
