@@ -23,6 +23,9 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from dicom_node.demo.page import Words
     from dicom_node.demo.round_trip import demo
+    from sr_writer.wording import HEADLINE, percent
 
-    return demo(arguments.out, arguments.folder)
+    headlines = {verdict.value: text for verdict, text in HEADLINE.items()}
+    return demo(arguments.out, arguments.folder, Words(headlines, percent))

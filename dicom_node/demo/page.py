@@ -2,7 +2,8 @@
 
 import base64
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -14,12 +15,6 @@ from dicom_node.demo.results import Percentages
 
 #: Longest side of the pictures on the page, in pixels; the link leads to the whole one.
 THUMBNAIL = 520
-_HEADLINES = {
-    "positive": "COVID-19 infection seen",
-    "faint": "Faint signs of COVID-19, doubtful",
-    "negative": "No COVID-19 infection seen",
-    "undetermined": "Undetermined",
-}
 _STYLE = """
 :root { color-scheme: light dark; --line: #8883; --soft: #8882; }
 * { box-sizing: border-box; }
@@ -39,27 +34,36 @@ img { display: block; width: 100%; height: 24rem; object-fit: contain; }
 .said { padding: .9rem 1rem 1rem; display: flex; flex-direction: column; gap: .5rem; }
 .decision { font-weight: 600; border-radius: .3rem; padding: .15rem .55rem; align-self: start;
             border: 1px solid; }
-.positive { color: #c2410c; } .negative { color: #15803d; }
+/* Negative is not green: it may still be another pneumonia. */
+.positive { color: #c2410c; }
 .faint, .undetermined { color: #a16207; }
 .skipped { color: #64748b; } .fault { color: #b91c1c; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { font-weight: 400; text-align: left; } td { text-align: right; }
 th, td { border-top: 1px solid var(--soft); padding: .15rem 0; }
 footer { margin-top: 2rem; font-size: .9rem; opacity: .8; }
-@media (prefers-color-scheme: dark) { .positive { color: #fb923c; } .negative { color: #4ade80; }
+@media (prefers-color-scheme: dark) { .positive { color: #fb923c; }
   .faint, .undetermined { color: #facc15; }
   .skipped { color: #94a3b8; } .fault { color: #f87171; } }
 """
 
 
-def write_page(outcomes: Sequence[Outcome], out: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How a result is told to people, so that the page tells it as the report does."""
+
+    headlines: Mapping[str, str]  #: by the decision
+    percent: Callable[[float | None], str]
+
+
+def write_page(outcomes: Sequence[Outcome], out: Path, words: Words) -> Path:
     """Write `out`/index.html; where it is."""
     path = out / "index.html"
-    path.write_text("\n".join(_document(outcomes, out)) + "\n", "utf-8")
+    path.write_text("\n".join(_document(outcomes, out, words)) + "\n", "utf-8")
     return path
 
 
-def _document(outcomes: Sequence[Outcome], out: Path) -> Iterator[str]:
+def _document(outcomes: Sequence[Outcome], out: Path, words: Words) -> Iterator[str]:
     yield '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>CXR node: what came back</title><style>{_STYLE}</style></head>\n<body>"
@@ -68,7 +72,7 @@ def _document(outcomes: Sequence[Outcome], out: Path) -> Iterator[str]:
     yield '<p class="warning"><strong>Research use only. Not for diagnosis.</strong></p>'
     yield '<div class="cases">'
     for outcome in outcomes:
-        yield from _card(outcome, out)
+        yield from _card(outcome, out, words)
     yield "</div>"
     yield (
         "<footer>Decision and figures are read from the Structured Report as the PACS stored it,"
@@ -88,7 +92,7 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def _card(outcome: Outcome, out: Path) -> Iterator[str]:
+def _card(outcome: Outcome, out: Path, words: Words) -> Iterator[str]:
     name = escape(outcome.name)
     yield "<article>"
     if outcome.picture is None:
@@ -98,7 +102,7 @@ def _card(outcome: Outcome, out: Path) -> Iterator[str]:
         image = f'<img src="{_thumbnail(outcome.picture)}" alt="Overlay of {name}">'
         yield f'<a href="{whole}">{image}</a>'
     yield f'<div class="said"><h2>{name}</h2>'
-    yield from _result(outcome)
+    yield from _result(outcome, words)
     links = [("overlay", outcome.picture), ("SEG", outcome.segmentation), ("SR", outcome.report)]
     said = [f'<a href="{_link(path, out)}">{what}</a>' for what, path in links if path]
     if said:
@@ -106,20 +110,20 @@ def _card(outcome: Outcome, out: Path) -> Iterator[str]:
     yield "</div></article>"
 
 
-def _result(outcome: Outcome) -> Iterator[str]:
+def _result(outcome: Outcome, words: Words) -> Iterator[str]:
     if outcome.fault:
         yield f'<div class="decision fault">Not as it should be</div><p>{escape(outcome.fault)}</p>'
     if outcome.skipped:
         yield f'<div class="decision skipped">Skipped</div><p>{escape(outcome.skipped)}</p>'
     if outcome.decision:
-        headline = _HEADLINES.get(outcome.decision, outcome.decision)
+        headline = words.headlines.get(outcome.decision, outcome.decision)
         yield f'<div class="decision {escape(outcome.decision)}">{escape(headline)}</div>'
-        yield from _figures(outcome.percentages)
+        yield from _figures(outcome.percentages, words)
     if outcome.seconds is not None:
         yield f"<p>report back after {outcome.seconds:.2f} s</p>"
 
 
-def _figures(percentages: Percentages | None) -> Iterator[str]:
+def _figures(percentages: Percentages | None, words: Words) -> Iterator[str]:
     if percentages is None:
         return
     rows = (
@@ -129,15 +133,8 @@ def _figures(percentages: Percentages | None) -> Iterator[str]:
     )
     yield "<table>"
     for what, value in rows:
-        yield f"<tr><th>{what}</th><td>{_percent(value)}</td></tr>"
+        yield f"<tr><th>{what}</th><td>{escape(words.percent(value))}</td></tr>"
     yield "</table>"
-
-
-def _percent(value: float | None) -> str:
-    """No finer than the method is; the report has the exact value."""
-    if value is None:
-        return "-"
-    return "&lt; 1 %" if 0 < value < 1 else f"{'about ' if value else ''}{value:.0f} %"
 
 
 def _link(path: Path, out: Path) -> str:

@@ -16,7 +16,7 @@ from dicom_node.demo.modality import Sent, send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.outcome import Outcome
 from dicom_node.demo.pacs import Arrival, Pacs
-from dicom_node.demo.page import write_page
+from dicom_node.demo.page import Words, write_page
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.demo.results import count_segmentation, read_report
@@ -48,7 +48,7 @@ class Case:
     sop_instance_uid: str
 
 
-def demo(out: Path, folder: Path | None) -> int:
+def demo(out: Path, folder: Path | None, words: Words) -> int:
     """Run the demo; 0 only if every result came back and SEG and SR agree."""
     out.mkdir(parents=True, exist_ok=True)
     cases = _drawn() if folder is None else _found(folder)
@@ -65,7 +65,7 @@ def demo(out: Path, folder: Path | None) -> int:
         finally:
             ledger.close()
     code = _show(outcomes)
-    print(f"\nAll of it on one page: {write_page(outcomes, out)}")
+    print(f"\nAll of it on one page: {write_page(outcomes, out, words)}")
     return code
 
 
