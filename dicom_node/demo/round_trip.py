@@ -51,7 +51,7 @@ class Case:
 def demo(out: Path, folder: Path | None, words: Words) -> int:
     """Run the demo; 0 only if every result came back and SEG and SR agree."""
     out.mkdir(parents=True, exist_ok=True)
-    cases = _drawn() if folder is None else _found(folder)
+    cases = _drawn(out / "radiographs") if folder is None else _found(folder)
     _tell("starting a node and a small PACS (the node loads its two networks) ...")
     with (
         tempfile.TemporaryDirectory(prefix="cxr-demo-") as state,
@@ -69,13 +69,17 @@ def demo(out: Path, folder: Path | None, words: Words) -> int:
     return code
 
 
-def _drawn() -> list[Case]:
+def _drawn(folder: Path) -> list[Case]:
+    """Kept in `folder`, for whoever wants to send them elsewhere."""
     _tell("drawing radiographs ...")
+    folder.mkdir(exist_ok=True)
     rows, columns = DRAWN_SHAPE
     cases = []
     for name, kind, seed in CASES:
         dataset = as_dicom(draw(kind, rows=rows, columns=columns, seed=seed))
-        cases.append(Case(name, dataset, str(dataset.SOPInstanceUID)))
+        path = folder / f"{kind.value}.dcm"
+        dataset.save_as(path, enforce_file_format=True)
+        cases.append(Case(name, path, str(dataset.SOPInstanceUID)))
     return cases
 
 

@@ -74,6 +74,19 @@ def was_built(connection: Connection, job: Row[Any]) -> bool:
     return last in _BUILT
 
 
+def issue_to_repeat(connection: Connection, job: Row[Any]) -> int:
+    """The issue of a job that a person lets begin again.
+
+    What a rejection note has taken back stays so: its results come again as a new issue.
+    """
+    rejected = was_rejected(connection, job.sop_instance_uid, job.sha256)
+    if not rejected or not _has_outputs(connection, job):
+        return int(job.issue)
+    issue = _next_issue(connection, job)
+    _keep_source(connection, job, standing=False)
+    return issue
+
+
 def _is_evidence(connection: Connection, job: Row[Any], instance: StoredInstance) -> bool:
     """Whether the job is to begin anew with what has come."""
     if was_rejected(connection, instance.sop_instance_uid, instance.sha256):
@@ -94,7 +107,7 @@ def _begin_with(
     """Make the job about other bytes: of a new issue, where anything has been made of the last."""
     issue = job.issue
     if _has_outputs(connection, job):
-        _keep_source(connection, job)
+        _keep_source(connection, job, was_built(connection, job))
         issue = _next_issue(connection, job)
     values = {name: getattr(instance, name) for name in INSTANCE}
     detail = (
@@ -112,9 +125,8 @@ def _has_outputs(connection: Connection, job: Row[Any]) -> bool:
     return connection.execute(made.limit(1)).first() is not None
 
 
-def _keep_source(connection: Connection, job: Row[Any]) -> None:
+def _keep_source(connection: Connection, job: Row[Any], standing: bool) -> None:
     values = {name: getattr(job, name) for name in _KEPT}
-    standing = was_built(connection, job)
     connection.execute(
         insert(sources).values(job_id=job.id, issue=job.issue, standing=standing, **values)
     )

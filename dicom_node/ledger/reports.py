@@ -167,4 +167,5 @@ def _changes(connection: Connection) -> tuple[Change, ...]:
 def _what(event: str, detail: str, outputs: int) -> str:
     if event == Event.RETRACTED:
         return f"{outputs} outputs {event}: {detail}"
-    return f"{event}: {detail}"
+    # The reason of a rejection begins with the word itself.
+    return detail if detail.startswith(f"{event}:") else f"{event}: {detail}"

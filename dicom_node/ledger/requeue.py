@@ -3,12 +3,13 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import exists, false, func, or_, select
+from sqlalchemy import Connection, Row, exists, false, func, or_, select
 
 from dicom_node.ledger.database import Database
 from dicom_node.ledger.moves import Condition, move_jobs
-from dicom_node.ledger.reopening import ANEW, was_built, was_rejected
+from dicom_node.ledger.reopening import ANEW, issue_to_repeat, was_built, was_rejected
 from dicom_node.ledger.schema import deliveries, jobs
 from dicom_node.ledger.states import DeliveryState, Event, JobState
 
@@ -51,12 +52,10 @@ class Requeue(Database):
         query = select(*jobs.c).where(*_conditions(selection)).order_by(jobs.c.id)
         with self._read() as connection:
             return [
-                Candidate(row.id, row.sop_instance_uid, JobState(row.state), row.reason or "",
-                          was_built(connection, row))
-                for row in connection.execute(query)
-                if selection.is_by_name
-                or not was_rejected(connection, row.sop_instance_uid, row.sha256)
-            ]  # fmt: skip
+                candidate
+                for row in connection.execute(query).all()
+                if (candidate := _candidate(connection, row, selection.is_by_name))
+            ]
 
     def repeat(self, job_ids: Collection[int], pipeline: str, by: str) -> list[int]:
         """Let these be analysed anew, by `pipeline`; those of them that can be.
@@ -69,14 +68,25 @@ class Requeue(Database):
         may = jobs.c.id.in_(newest.group_by(jobs.c.sop_instance_uid)) & or_(
             jobs.c.pipeline == pipeline, jobs.c.sop_instance_uid.not_in(already)
         )
+        ended = jobs.c.state.in_([JobState.FAILED, JobState.SKIPPED])
+        query = select(*jobs.c).where(may, ended).order_by(jobs.c.id)
         with self._write() as connection:
-            return [
-                row.id
-                for state in (JobState.FAILED, JobState.SKIPPED)
+            repeated: list[Row[Any]] = []
+            for job in connection.execute(query.with_for_update(key_share=True)).all():
                 # Recovery hands their ids to the broker.
-                for row in move_jobs(connection, now, state, Event.REPEATED, may, by=by,
-                                     due_at=now, published_at=None, pipeline=pipeline, **ANEW)
-            ]  # fmt: skip
+                repeated += move_jobs(connection, now, JobState(job.state), Event.REPEATED,
+                                      jobs.c.id == job.id, by=by, due_at=now, published_at=None,
+                                      issue=issue_to_repeat(connection, job), pipeline=pipeline,
+                                      **ANEW)  # fmt: skip
+            return [row.id for row in repeated]
+
+
+def _candidate(connection: Connection, job: Row[Any], is_named: bool) -> Candidate | None:
+    rejected = was_rejected(connection, job.sop_instance_uid, job.sha256)
+    if rejected and not is_named:
+        return None
+    is_built = not rejected and was_built(connection, job)
+    return Candidate(job.id, job.sop_instance_uid, JobState(job.state), job.reason or "", is_built)
 
 
 def _conditions(selection: Selection) -> list[Condition]:

@@ -40,7 +40,7 @@ def only_one(config: Config) -> Iterator[None]:
             who = f" (pid {other.pid}, port {other.port})" if other else ""
             raise UsageError(
                 f"another cxr-node up{who} runs on {config.state}: stop it, or choose another"
-                " --state"
+                " state folder"
             ) from None
         told = Running(
             pid=os.getpid(),

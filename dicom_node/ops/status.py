@@ -31,7 +31,7 @@ def open_existing(config: Config) -> Ledger:
     """The node's ledger; NodeError where it has none, which is not the moment to make one."""
     url = config.ledger_url
     if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
-        raise NodeError(f"{config.state}: no ledger here; has the node run with this --state?")
+        raise NodeError(f"{config.state}: no ledger here; has the node run with this state folder?")
     return Ledger.open(url)
 
 
@@ -101,7 +101,7 @@ def _running(running: Running | None) -> str:
     if running is None:
         return "nothing is known of an `up` on this state folder"
     where = f"{running.aet} on {running.host}:{running.port}"
-    state = "running" if running.is_alive else "not running; the last was"
+    state = "running" if running.is_alive else "not running; last seen as"
     return f"{state}, pid {running.pid}, {where}, since {running.since}"
 
 

@@ -18,7 +18,7 @@ from dicom_node.config import Reports
 from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.demo.phantom import Kind
 from dicom_node.demo.results import Percentages, count_segmentation
-from dicom_node.ledger import REJECTION_NOTE, JobState, LeaseLost, Route
+from dicom_node.ledger import REJECTION_NOTE, JobState, LeaseLost, Route, Selection
 from dicom_node.ledger.schema import jobs
 from dicom_node.rejection import TITLES, read_rejection
 from dicom_node.worker import process, spool_output
@@ -427,6 +427,25 @@ def test_a_rejected_image_that_waits_is_never_analysed(bench: Bench) -> None:
     assert bench.work(job_id, STANDARD).state is JobState.SKIPPED
     bench.accept(file_bytes(other_pixels()))
     assert bench.work(job_id, STANDARD).state is JobState.BUILT
+
+
+def test_a_person_brings_a_rejected_image_back_as_a_new_issue(bench: Bench) -> None:
+    """What the note took back stays taken back: the same instances cannot come again."""
+    image = radiograph()
+    job_id = bench.accept(file_bytes(image))
+    bench.work(job_id, STANDARD)
+    first = deliver(bench)
+    bench.work(bench.accept(file_bytes(rejection_note("113037", image))), STANDARD)
+    deliver(bench)
+    (candidate,) = bench.ledger.candidates(Selection(job_ids=[job_id]))
+    assert not candidate.is_built
+    assert bench.ledger.repeat([job_id], bench.pipeline, "somebody@host") == [job_id]
+    assert bench.work(job_id, STANDARD).state is JobState.BUILT
+    second = deliver(bench)
+    assert set(second) == {"SEG", "SR", "SC"}
+    uids = [{one.SOPInstanceUID for one in results.values()} for results in (first, second)]
+    assert uids[0].isdisjoint(uids[1])
+    assert first["SR"].SOPInstanceUID in predecessors(second["SR"])
 
 
 def test_what_has_left_of_an_image_whose_time_is_up_stays(bench: Bench) -> None:

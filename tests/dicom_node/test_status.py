@@ -101,7 +101,7 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(
     config: Config, ledger: Ledger
 ) -> None:
     for number in range(40):
-        ledger.skipped(claimed(ledger, number=number).id, "w1", f"reason {number}: " + 5000 * "x")
+        ledger.skipped(claimed(ledger, number=number).id, "w1", f"reason {number}: " + 50_000 * "x")
     for options in (["status"], ["status", "--json"]):
         command = [sys.executable, "-m", "dicom_node", *options, "--state", str(config.state)]
         with subprocess.Popen(
