@@ -6,6 +6,10 @@ and the way it is surest of is taken. Where a second way is about as sure, nothi
 Patient Orientation stays law: where the image contradicts it, nothing is concluded either.
 
 A mirrored chest is not noticed: the networks learned from mirrored ones as well.
+
+The limits (`inference.pipeline.Settings`) were chosen with 440 images of COVID-QU-Ex Train in all
+eight ways. All were surest upright, by 0.021 at the least; whichever way they lay, none was taken
+for another way, and at most one remained undetermined (0.2 %; below 1.3 %, 95 % confidence).
 """
 
 from collections.abc import Iterator
@@ -22,25 +26,6 @@ from inference.pipeline import STANDARD, Settings
 from inference.plausibility import certainty_of, fault_of
 from inference.postprocess import lung_mask
 from inference.results import Caution
-
-# Chosen with 440 images of COVID-QU-Ex Train in all eight ways. All were surest upright, by 0.021
-# at the least; whichever way they lay, none was taken for another way, and at most one remained
-# undetermined (0.2 %; below 1.3 %, 95 % confidence).
-
-#: How much surer the network must be of lungs that touch or of one alone, to be as sure: so it sees
-#: chests that lie on their side (Train: up to 0.964), and hardly ever upright ones.
-HANDICAP = 0.04
-#: As sure as this is neither turned nor inverted. Train: on their heads up to 0.956, on their sides
-#: 0.931, inverted 0.893; of those upright 4.3 % are less sure and cost three runs more, every tenth
-#: of them seven.
-IN_NO_DOUBT = 0.96
-#: The surest of the four directions has the right polarity if it is as sure as this.
-POLARITY_IN_NO_DOUBT = 0.93
-#: By how much one way must be surer than each other one.
-SURER_BY = 0.02
-#: How sure a way must be before the header, or what is assumed without one, is overruled. What is
-#: no chest reaches 0.905 some way or other: a dog's lateral thorax, drawn lateral chests 0.899.
-LEAST_TO_OVERRULE = 0.92
 
 CANNOT_TELL = "It cannot be told which way up the image lies, or whether it is inverted."
 CONTRADICTED = "The image seems to lie another way than Patient Orientation says."
@@ -62,12 +47,8 @@ class _Look:
     turn: Orientation
     is_inverse: bool
     maps: ProbabilityMaps
-    sureness: float  #: certainty, 0..1; less HANDICAP of lungs that touch or of one alone
+    sureness: float  #: certainty, 0..1; less a handicap of lungs that touch or of one alone
     has_lungs: bool  #: plausible ones
-
-    @property
-    def is_in_no_doubt(self) -> bool:
-        return self.sureness >= IN_NO_DOUBT
 
 
 def segment_upright(
@@ -80,19 +61,19 @@ def segment_upright(
     looks: list[_Look] = []
     for look in _looks(square, engine, settings):
         looks.append(look)
-        if look.is_in_no_doubt:
+        if look.sureness >= settings.upright_in_no_doubt:
             break
-    return _judge(radiograph, looks)
+    return _judge(radiograph, looks, settings)
 
 
-def _judge(radiograph: Radiograph, looks: list[_Look]) -> View:
+def _judge(radiograph: Radiograph, looks: list[_Look], settings: Settings) -> View:
     """`looks`, the first of them as the header has it, or is assumed to."""
     as_given = looks[0]
     surest, *others = sorted(looks, key=lambda look: look.sureness, reverse=True)
-    is_clear = not others or surest.sureness >= others[0].sureness + SURER_BY
+    is_clear = not others or surest.sureness >= others[0].sureness + settings.upright_surer_by
     if is_clear and surest is as_given:
         return View(radiograph, as_given.maps, None)
-    if is_clear and surest.has_lungs and surest.sureness >= LEAST_TO_OVERRULE:
+    if is_clear and surest.has_lungs and surest.sureness >= settings.least_to_overrule:
         return _overrule(radiograph, as_given, surest)
     # Where there are no lungs, that is the better reason.
     is_in_doubt = as_given.has_lungs and not radiograph.orientation.known
@@ -121,7 +102,7 @@ def _looks(square: NDArray[np.float32], engine: Engine, settings: Settings) -> I
     """As given, turned, and inverted unless the polarity is in no doubt by then."""
     surest = 0.0
     for is_inverse in (False, True):
-        if surest >= POLARITY_IN_NO_DOUBT:
+        if surest >= settings.polarity_in_no_doubt:
             return
         for turn in TURNS:
             turned = np.ascontiguousarray(turn.upright(1 - square if is_inverse else square))
@@ -133,5 +114,6 @@ def _looks(square: NDArray[np.float32], engine: Engine, settings: Settings) -> I
 def _look(turn: Orientation, is_inverse: bool, maps: ProbabilityMaps, settings: Settings) -> _Look:
     lungs = lung_mask(maps.lung, settings)
     sides = divide(lungs)
-    certainty = certainty_of(maps.lung, lungs) - (HANDICAP if sides.cautions else 0)
-    return _Look(turn, is_inverse, maps, certainty, fault_of(maps.lung, sides) is None)
+    handicap = settings.unusual_lungs_handicap if sides.cautions else 0
+    sureness = certainty_of(maps.lung, lungs) - handicap
+    return _Look(turn, is_inverse, maps, sureness, fault_of(maps.lung, sides, settings) is None)

@@ -54,6 +54,40 @@ class Settings:
     #: is twice as large.
     least_infection_share: float = 1e-3
 
+    # Whether lungs can be a chest's (`inference.plausibility`).
+
+    #: Least share of the image that is lung. True lungs of COVID-QU-Ex Train (3728 images): 4.7 %
+    #: (least), 6.7 % (0.1st percentile), 23 % (median); the smaller lung alone 2.0 % (least), so
+    #: that one lung missing is no fault.
+    least_lung_share: float = 0.02
+    #: Greatest share. True lungs: 54 % (99.9th percentile), 55 % (greatest).
+    greatest_lung_share: float = 0.60
+    #: Least certainty of two lungs that lie apart, as in every one of 440 of those images: there
+    #: 0.908 (least), 0.935 (0.5th percentile), 0.984 (median). Drawn lateral chests reach 0.857,
+    #: and 0.899 turned or inverted; a hip, a dog's lateral thorax, a ramp or a blank image less.
+    least_certainty: float = 0.90
+    #: Least certainty of lungs that touch or of one alone: a dog's lateral thorax on its side
+    #: 0.945, a tibia inverted and on its head 0.927, drawn lateral chests on their sides 0.930.
+    least_certainty_unusual: float = 0.95
+
+    # Which way up and which polarity (`inference.direction`).
+
+    #: As sure as this is neither turned nor inverted. Train: on their heads up to 0.956, on their
+    #: sides 0.931, inverted 0.893; of those upright 4.3 % are less sure and cost three runs more,
+    #: every tenth of them seven.
+    upright_in_no_doubt: float = 0.96
+    #: The surest of the four directions has the right polarity if it is as sure as this.
+    polarity_in_no_doubt: float = 0.93
+    #: By how much one way must be surer than each other one.
+    upright_surer_by: float = 0.02
+    #: How sure a way must be before the header, or what is assumed without one, is overruled. What
+    #: is no chest reaches 0.905 some way or other: a dog's lateral thorax, drawn lateral chests
+    #: 0.899.
+    least_to_overrule: float = 0.92
+    #: How much surer the network must be of lungs that touch or of one alone, to be as sure: so it
+    #: sees chests that lie on their side (Train: up to 0.964), and hardly ever upright ones.
+    unusual_lungs_handicap: float = 0.04
+
 
 #: What the paper says, and what it leaves open as measured.
 STANDARD = Settings()

@@ -59,7 +59,7 @@ def clean(
     above = settings.lung_above
     lungs = lung_mask(maps.lung, settings)
     sides = divide(lungs)
-    fault = doubt or fault_of(maps.lung, sides)
+    fault = doubt or fault_of(maps.lung, sides, settings)
     # A filled hole is lung whatever the network said; elsewhere its own values keep the outline.
     filled = np.where(lungs & (maps.lung <= above), np.float32(1), maps.lung)
     removed = (maps.lung > above) & ~lungs

@@ -24,7 +24,7 @@ MODELS = tuple(ModelIdentity(task, "fpn-resnet18", "1", "0" * 64) for task in Ta
 #: What the standard pipeline of these models makes of the drawn maps below. When this test fails,
 #: results have changed: give `inference.pipeline.REVISION` its next number, so that the UIDs change
 #: as well, and write down both values.
-DIGEST = "2c742509433eb65ec8f7463e02b1e8f59afdb036c859008bd1958e6195a580f9"
+DIGEST = "784a988395c7744e5d0c29652c4ec0edd652be360f115ab7446f72086959f3f2"
 RESULTS = "e1930e282812994d5e215d75af95809662681bc3dad9c456dec954e6bf363bce"
 
 
@@ -55,6 +55,10 @@ def test_a_network_is_named_by_its_weights_and_not_by_what_it_is_called() -> Non
         ("infection_above", 0.99),
         ("faint_above", 0.5),
         ("least_infection_share", 0.2),
+        ("least_lung_share", 0.9),
+        ("greatest_lung_share", 0.1),
+        ("least_certainty", 1.0),
+        ("least_certainty_unusual", 0.5),
     ],
 )
 def test_a_setting_does_what_it_says(name: str, value: float) -> None:
