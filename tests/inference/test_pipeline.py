@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from inference.decode import read_radiograph
 from inference.engines import ProbabilityMaps
-from inference.pipeline import STANDARD, ModelIdentity, Pipeline, Settings, Task
+from inference.pipeline import REVISION, STANDARD, ModelIdentity, Pipeline, Settings, Task
 from inference.postprocess import clean, restore_masks
 from inference.quantify import quantify
 from inference.results import Findings
@@ -27,10 +28,31 @@ MODELS = tuple(ModelIdentity(task, "fpn-resnet18", "1", "0" * 64) for task in Ta
 DIGEST = "784a988395c7744e5d0c29652c4ec0edd652be360f115ab7446f72086959f3f2"
 RESULTS = "e1930e282812994d5e215d75af95809662681bc3dad9c456dec954e6bf363bce"
 
+#: Likewise of the gray values of one picture under different headers.
+GRAY = "cc37ad4eb1be85db38d8fb20e74087d18c441a6ba4202f25d3f1c92ff95f889e"
+HEADERS: tuple[dict[str, Any], ...] = (
+    {},
+    {"WindowCenter": 1500, "WindowWidth": 2200},
+    {"WindowCenter": [300, 2000], "WindowWidth": [100, 4000]},
+    {"PhotometricInterpretation": "MONOCHROME1"},
+    {"RescaleSlope": -1, "RescaleIntercept": 4095, "WindowCenter": 2048, "WindowWidth": 4096},
+    {"PixelPaddingValue": 0},
+)
+
 
 def test_results_do_not_change_while_the_digest_stays() -> None:
     pipeline = Pipeline(MODELS)
     assert (pipeline.digest, _results(pipeline)) == (DIGEST, RESULTS)
+
+
+def test_gray_values_do_not_change_while_the_revision_stays() -> None:
+    """What comes before the networks is in no setting: `REVISION` speaks for it."""
+    seen = hashlib.sha256()
+    for header in HEADERS:
+        pixels = read_radiograph(instance(smooth(*SHAPE), **header)).pixels
+        # In steps that no processor rounds apart.
+        seen.update(np.round(pixels * 255 + 1 / 16).astype(np.uint8).tobytes())
+    assert (REVISION, seen.hexdigest()) == ("4", GRAY)
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
