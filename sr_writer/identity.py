@@ -38,7 +38,7 @@ class Role(StrEnum):
     SR2D = "SR2D"
     #: Secondary Capture: the picture that any viewer shows.
     SC = "SC"
-    #: Key Object Selection: this radiograph is of interest. For positive ones only.
+    #: Key Object Selection: this radiograph is of interest. For clearly positive ones only.
     KO = "KO"
     #: Grayscale Softcopy Presentation State: the outlines as graphics over the source.
     PR = "PR"
