@@ -4,9 +4,9 @@ The mean of each 8 x 8 block is coded as its difference from the one before it (
 so that a damaged difference shifts all that follows, to the end, and is no fault to a decoder.
 Limits were chosen on COVID-QU-Ex Train, written as JPEG at 1024 x 1024 and one byte damaged: found
 were 20 of 23 pictures that differed by more than 5 % on average, 31 of 63 by 2 to 5 %; of 1000
-whole ones none was called damaged. At 256 x 256 every edge looks like a step: 34 of 97 of the first,
-and 3 of 1500 whole ones. The same images chose the limits, which flatters. So a damaged byte may
-still go unnoticed.
+whole ones none was called damaged. At 256 x 256 every edge looks like a step: 34 of 97 of the
+first, and 3 of 1500 whole ones. The same images chose the limits, which flatters. So a damaged
+byte may still go unnoticed.
 """
 
 from typing import Any
