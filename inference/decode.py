@@ -19,12 +19,12 @@ from pydicom import Dataset
 
 from inference.decoders import decode
 from inference.elements import numbers_of, value_of
+from inference.findings import Caution, SpacingSource
 from inference.grayscale import to_gray
 from inference.orientation import Orientation, parse
 from inference.part10 import read_part10
 from inference.patient_age import is_minor
 from inference.pixel_description import MAX_PIXELS, UndecodableImage
-from inference.results import Caution, SpacingSource
 
 __all__ = ["MAX_PIXELS", "Radiograph", "UndecodableImage", "read_radiograph"]
 

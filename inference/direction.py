@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from inference.decode import Radiograph
 from inference.engines import Engine, ProbabilityMaps
+from inference.findings import Caution
 from inference.laterality import divide
 from inference.orientation import TURNS, UNKNOWN, Orientation
 from inference.pipeline import STANDARD, Settings
 from inference.plausibility import certainty_of, fault_of
 from inference.postprocess import lung_mask
-from inference.results import Caution
 
 CANNOT_TELL = "It cannot be told which way up the image lies, or whether it is inverted."
 CONTRADICTED = "The image seems to lie another way than Patient Orientation says."

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.decode import Radiograph
+from inference.findings import Caution
 from inference.postprocess import Masks
-from inference.results import Caution
 
 #: Greatest share of the rows that may be flat at the end. Those images: 0.56 (greatest), 0.40 (the
 #: next), 0.38 (the next).

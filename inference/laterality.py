@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inference.results import Caution, Mask
+from inference.findings import Caution, Mask
 
 #: A second lung smaller than this share of both is a piece of the first (paper 3.2: 5 %).
 MIN_LUNG_SHARE = 0.05

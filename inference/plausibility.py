@@ -9,9 +9,9 @@ known.
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.findings import Mask
 from inference.laterality import Lungs
 from inference.pipeline import STANDARD, Settings
-from inference.results import Mask
 
 
 def certainty_of(probability: NDArray[np.float32], lungs: Mask) -> float:

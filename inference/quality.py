@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.decode import Radiograph
+from inference.findings import Caution
 from inference.grayscale import DISPLAY_STEP
 from inference.laterality import Lungs
-from inference.results import Caution
 
 #: Share of the rows and of the columns, in the middle, that the gray values are judged by. The air
 #: beside the patient, the collimator's blades and the belly, black or white by rights, lie outside.

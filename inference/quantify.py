@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from inference.decode import Radiograph
-from inference.pipeline import Pipeline
-from inference.postprocess import Masks
-from inference.results import (
+from inference.findings import (
     FORBID_DECISION,
     FORBID_NEGATIVE,
     Caution,
@@ -18,6 +16,8 @@ from inference.results import (
     Segment,
     Task,
 )
+from inference.pipeline import Pipeline
+from inference.postprocess import Masks
 
 #: The four segments in the order of their numbers.
 SEGMENTS = (

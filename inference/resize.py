@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inference.findings import Mask
 from inference.orientation import Orientation
-from inference.results import Mask
 
 _BILINEAR = Image.Resampling.BILINEAR
 

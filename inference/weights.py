@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load
 
+from inference.findings import ModelIdentity, Task
 from inference.networks import NETWORKS
-from inference.results import ModelIdentity, Task
 
 MODELS = Path(__file__).parent / "models"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from inference.results import Findings, Laterality, LungMeasurement, Task
+from inference.findings import Findings, Laterality, LungMeasurement, Task
 from sr_writer.identity import RESEARCH_USE
 from sr_writer.painting import Painting, Sides
 from sr_writer.segmentation import COLORS

@@ -5,7 +5,7 @@ The meanings are the dictionary's own, word for word: a reader may compare them.
 
 from pydicom.sr.coding import Code
 
-from inference.results import Laterality
+from inference.findings import Laterality
 from sr_writer.verdict import Verdict
 
 #: Our coding scheme, for what no standard scheme names. It is identified in every SR
@@ -18,7 +18,7 @@ PRIVATE_SCHEME_NAME = "CXR node private concepts"
 # writes them beside the lungs.
 INFECTED_PERCENT = Code("INFPERC", PRIVATE_SCHEME, "Infected lung area")
 INFECTED_PIXELS = Code("INFPIX", PRIVATE_SCHEME, "Infected lung pixels")
-#: Of one lung (inference.results.extent_grade); the scale is in its unit.
+#: Of one lung (inference.findings.extent_grade); the scale is in its unit.
 EXTENT_GRADE = Code("EXTGRADE", PRIVATE_SCHEME, "Extent grade, this node's")
 AREA = Code("42798000", "SCT", "Area")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.multival import MultiValue
 
-from inference.results import Caution, Findings
+from inference.findings import Caution, Findings
 
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 #: Of PS3.3 C.11.1.1.2; any other word is replaced by "unspecified".

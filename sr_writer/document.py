@@ -2,7 +2,7 @@
 
 from pydicom import Dataset
 
-from inference.results import Findings
+from inference.findings import Findings
 from sr_writer import codes
 from sr_writer.identity import Identity, Role
 from sr_writer.output import SOP_CLASS

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from inference.findings import Decision, Findings, Laterality, Task
 from inference.pipeline import Pipeline
-from inference.results import Decision, Findings, Laterality, Task
 
 #: Of what we write: a change in content or layout takes the next number, and with it come new
 #: UIDs, so that no PACS holds two different objects of one name.

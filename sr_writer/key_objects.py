@@ -12,7 +12,7 @@ from highdicom.sr import (
 )
 from pydicom import Dataset
 
-from inference.results import Findings
+from inference.findings import Findings
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE, Identity, Role
 from sr_writer.output import SOP_CLASS

@@ -14,8 +14,8 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from inference.findings import Decision
 from inference.pipeline import Pipeline
-from inference.results import Decision
 from sr_writer import codes
 from sr_writer.identity import FIRST_ISSUE, Equipment, Identity, Issue, Role
 from sr_writer.output import Output, output_of

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import approximate_polygon, find_contours
 
-from inference.results import Findings, Laterality, Mask, Task
+from inference.findings import Findings, Laterality, Mask, Task
 
 Polyline = NDArray[np.float64]  #: (points, 2): column, row; the first point again at the end
 

@@ -11,7 +11,7 @@ from PIL import Image
 from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from inference.results import Findings
+from inference.findings import Findings
 from sr_writer.caption import with_caption
 from sr_writer.identity import Identity, Role
 from sr_writer.painting import Painting, paint

@@ -15,7 +15,7 @@ from reportlab.lib.utils import ImageReader, simpleSplit
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
-from inference.results import Findings, Laterality, Task
+from inference.findings import Findings, Laterality, Task
 from sr_writer.identity import RESEARCH_USE, Identity
 from sr_writer.painting import Painting
 from sr_writer.patient import Patient

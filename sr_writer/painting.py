@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.results import Findings, Laterality, Mask, Task
+from inference.findings import Findings, Laterality, Mask, Task
 from sr_writer.segmentation import COLORS
 
 #: The picture's longer side: half of the source's, within these. Text would not be readable on

@@ -10,7 +10,7 @@ import numpy as np
 from highdicom.color import CIELabColor
 from pydicom import Dataset
 
-from inference.results import Findings, Laterality, Task
+from inference.findings import Findings, Laterality, Task
 from sr_writer.display import grayscale_pipeline
 from sr_writer.identity import RESEARCH_USE, Identity, Role
 from sr_writer.outlines import Outlines, Polyline, bounds

@@ -26,7 +26,7 @@ from highdicom.sr import (
 from pydicom import Dataset
 from pydicom.sr.coding import Code
 
-from inference.results import Decision, Findings, Laterality, LungMeasurement, Task
+from inference.findings import Decision, Findings, Laterality, LungMeasurement, Task
 from sr_writer import codes
 from sr_writer.identity import DECISION_TRACKING_ID, Identity, Role, tracking_id
 from sr_writer.outlines import Outlines, Polyline, bounds, rectangle

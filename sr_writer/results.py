@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from inference.results import Findings
+from inference.findings import Findings
 from sr_writer.display import is_grayscale
 from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role, identity_of
 from sr_writer.key_objects import build_key_objects, is_key

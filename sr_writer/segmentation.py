@@ -25,7 +25,7 @@ from highdicom.seg import Segmentation as HighdicomSegmentation
 from pydicom import Dataset
 from pydicom.sr.coding import Code
 
-from inference.results import Findings, Laterality, Segment, Task
+from inference.findings import Findings, Laterality, Segment, Task
 from sr_writer import codes
 from sr_writer.identity import SERIES_NUMBER, Identity, Role, derived_uid, tracking_id
 from sr_writer.provenance import coded, stamp

@@ -2,11 +2,11 @@
 
 from enum import StrEnum
 
-from inference.results import Decision, Findings
+from inference.findings import Decision, Findings
 
 
 class Verdict(StrEnum):
-    """The decisions (inference.results.Decision), the positive ones by their certainty."""
+    """The decisions (inference.findings.Decision), the positive ones by their certainty."""
 
     POSITIVE = "positive"
     #: Positive by signs so faint that there may well be none.

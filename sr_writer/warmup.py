@@ -10,8 +10,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import ComputedRadiographyImageStorage
 
-from inference.pipeline import Pipeline
-from inference.results import (
+from inference.findings import (
     Decision,
     Findings,
     Laterality,
@@ -21,6 +20,7 @@ from inference.results import (
     SpacingSource,
     Task,
 )
+from inference.pipeline import Pipeline
 from sr_writer.identity import Equipment, derived_uid
 from sr_writer.results import write_results
 

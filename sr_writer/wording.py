@@ -8,7 +8,7 @@ what is not known. Exact values stand in the report's numeric content items.
 import math
 from collections.abc import Mapping
 
-from inference.results import Findings, LungMeasurement
+from inference.findings import Findings, LungMeasurement
 from sr_writer.verdict import Verdict, verdict_of
 
 HEADLINE: Mapping[Verdict, str] = {
@@ -19,7 +19,7 @@ HEADLINE: Mapping[Verdict, str] = {
     Verdict.NOT_ANALYSED: "Not analysed",
     Verdict.FAILED: "Analysis failed",
 }
-#: What each extent grade means (`inference.results.extent_grade`).
+#: What each extent grade means (`inference.findings.extent_grade`).
 _GRADE_MEANING = (
     "none of it infected",
     "less than a quarter infected",

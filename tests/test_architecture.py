@@ -64,7 +64,7 @@ def test_inference_imports_nothing_of_ours() -> None:
 
 
 #: What inference declares for others to read.
-CONTRACT = ("inference.results", "inference.pipeline")
+CONTRACT = ("inference.findings", "inference.pipeline")
 
 
 def test_sr_writer_imports_only_the_contract_of_inference() -> None:

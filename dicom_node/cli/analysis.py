@@ -25,7 +25,7 @@ from dicom_node.errors import NodeError, UsageError
 from dicom_node.spool import safe_name
 from dicom_node.worker import Processed, process
 from inference.engines import Engine
-from inference.results import Decision
+from inference.findings import Decision
 from sr_writer.identity import Equipment
 from sr_writer.overlay import overlay_picture
 from sr_writer.results import Role

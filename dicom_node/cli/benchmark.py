@@ -8,8 +8,8 @@ from typing import Any
 from dicom_node.cli.networks import load_networks
 from dicom_node.errors import UsageError
 from inference.engines.pytorch import DeviceUnavailable, choose_device
+from inference.findings import Task
 from inference.networks import PAPER_NETWORKS
-from inference.results import Task
 from inference.training import paper
 from inference.training.benchmark import compare, costs, machine
 from inference.weights import WeightsError, find

@@ -8,7 +8,7 @@ from pydicom import Dataset
 
 from dicom_node.demo.phantom import Kind, Phantom, draw
 from dicom_node.demo.phantom_dicom import as_dicom
-from inference.results import Mask, Task
+from inference.findings import Mask, Task
 
 #: A quarter of a 35 x 43 cm plate's pixels in each direction: three times what the networks see.
 ROWS, COLUMNS = 764, 636

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dicom_node.worker import Processed
-from inference.results import Decision, Findings, Laterality
+from inference.findings import Decision, Findings, Laterality
 
 
 def findings_document(uid: str, processed: Processed) -> dict[str, Any]:

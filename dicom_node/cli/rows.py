@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from inference.results import Decision
+from inference.findings import Decision
 
 
 class Status(StrEnum):

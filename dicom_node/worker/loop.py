@@ -32,8 +32,8 @@ from dicom_node.worker.past import Past
 from dicom_node.worker.processing import process, read_dataset
 from dicom_node.worker.spooling import spool_output
 from inference.engines import Engine
+from inference.findings import Decision, Findings
 from inference.pipeline import Pipeline, Settings
-from inference.results import Decision, Findings
 from sr_writer.identity import Equipment, Issue, results_digest
 from sr_writer.results import Output
 

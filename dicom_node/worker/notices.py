@@ -8,8 +8,8 @@ from dicom_node.config import Reports
 from dicom_node.delivery.profiles import REPORTS
 from dicom_node.eligibility import Refusal, judge
 from dicom_node.worker.processing import read_dataset
+from inference.findings import Decision
 from inference.pipeline import Pipeline
-from inference.results import Decision
 from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role
 from sr_writer.notice import write_notice
 from sr_writer.results import Output

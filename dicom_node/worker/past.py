@@ -22,8 +22,8 @@ from dicom_node.worker.comparison import compare, misplaced
 from dicom_node.worker.processing import read_dataset
 from dicom_node.worker.spooling import spool_output
 from inference.decode import UndecodableImage
+from inference.findings import Decision
 from inference.pipeline import Pipeline
-from inference.results import Decision
 from sr_writer.identity import Equipment, Identity, Issue, Reference, Role
 from sr_writer.rejection_note import write_rejection_note
 

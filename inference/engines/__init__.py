@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.results import ModelIdentity
+from inference.findings import ModelIdentity
 
 
 @dataclass(frozen=True, slots=True)

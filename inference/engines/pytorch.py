@@ -9,8 +9,8 @@ from torch import nn
 
 from inference.engines import ProbabilityMaps
 from inference.engines.runners import runner
+from inference.findings import ModelIdentity, Task
 from inference.networks import build
-from inference.results import ModelIdentity, Task
 from inference.weights import ModelCard, WeightsError, find, load_state
 
 

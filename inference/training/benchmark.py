@@ -16,8 +16,8 @@ from torch import nn
 from inference.engines import Engine
 from inference.engines.pytorch import load_network, normalise
 from inference.engines.runners import as_batch, probability, runner
+from inference.findings import Task
 from inference.networks import build
-from inference.results import Task
 from inference.weights import DEFAULT_SIZE, ModelCard
 
 Image = NDArray[np.float32]

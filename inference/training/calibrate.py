@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from inference.extent import least_infection
-from inference.results import Task
+from inference.findings import Task
 from inference.training.checkpoint import State
 from inference.training.dataset import Examples
 from inference.training.held_out import count, predict

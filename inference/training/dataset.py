@@ -22,8 +22,8 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from inference.decode import Radiograph, read_radiograph
+from inference.findings import Mask, Task
 from inference.resize import fit
-from inference.results import Mask, Task
 from inference.training.dicom_pairs import read_pairs
 
 #: The one class folder that is positive; all others are negative.

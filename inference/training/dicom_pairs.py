@@ -15,7 +15,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import SegmentationStorage
 
 from inference.elements import value_of
-from inference.results import Mask, Task
+from inference.findings import Mask, Task
 
 #: Segmented Property Type code values, as `sr_writer` writes them.
 _PROPERTY_TYPES = {"39607008": Task.LUNG, "112001": Task.INFECTION}

@@ -14,7 +14,7 @@ from pydicom import Dataset
 from scipy import ndimage
 
 from inference.decode import read_radiograph
-from inference.results import Mask, Task
+from inference.findings import Mask, Task
 from inference.training.dataset import Case, as_dicom
 
 Gray = NDArray[np.float32]

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from inference.analyze import Analysis, analyze
 from inference.engines import Engine, ProbabilityMaps
+from inference.findings import Caution, Decision, Findings, Laterality, Mask, ModelIdentity, Task
 from inference.laterality import divide
 from inference.orientation import Orientation
 from inference.postprocess import lung_mask
 from inference.quantify import percent
-from inference.results import Caution, Decision, Findings, Laterality, Mask, ModelIdentity, Task
 from inference.training.dataset import Case
 from inference.training.metrics import count_pixels
 

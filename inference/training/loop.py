@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from inference.results import Task
+from inference.findings import Task
 from inference.training import checkpoint
 from inference.training.batches import prepare, seed_of
 from inference.training.checkpoint import State

@@ -11,7 +11,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.results import Mask
+from inference.findings import Mask
 
 #: Equation 2: the level of significance of a 95 % confidence interval.
 Z_95 = 1.96

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from inference.decode import read_radiograph
+from inference.findings import Task
 from inference.resize import fit
-from inference.results import Task
 from inference.training.dataset import Case, DatasetError
 
 #: From the best to what still shows what there is to learn.

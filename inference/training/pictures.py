@@ -11,7 +11,7 @@ import numpy as np
 
 from inference.analyze import analyze
 from inference.engines import Engine
-from inference.results import Task
+from inference.findings import Task
 from inference.training.dataset import Case
 from inference.training.evaluate import PLACES, Result, said_mask
 from inference.training.metrics import pixel_counts

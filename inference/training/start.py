@@ -12,8 +12,8 @@ from safetensors.torch import load
 from torch import nn
 
 from inference.engines.pytorch import load_network
+from inference.findings import Task
 from inference.networks import LITE_ENCODERS, build
-from inference.results import Task
 from inference.weights import ModelCard, WeightsError, find
 
 logger = logging.getLogger(__name__)

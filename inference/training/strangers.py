@@ -13,7 +13,7 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
-from inference.results import Caution, Decision, Mask, Task
+from inference.findings import Caution, Decision, Mask, Task
 from inference.training.dataset import Case, DatasetError, read_cases
 from inference.training.evaluate import Percentages, Result
 from inference.training.metrics import Averaging, overlap, pixel_counts

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.results import Decision, ModelIdentity, Task
+from inference.findings import Decision, ModelIdentity, Task
 from inference.training.evaluate import PLACES, Result
 from inference.training.metrics import Z_95, Figure, detection, overlap, pixel_counts
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from inference.results import Task
+from inference.findings import Task
 from inference.training import paper
 from inference.training.metrics import Averaging
 

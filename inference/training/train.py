@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from inference.engines.pytorch import choose_device
-from inference.results import Task
+from inference.findings import Task
 from inference.training import checkpoint
 from inference.training.calibrate import foreground_bias, shifted
 from inference.training.dataset import Case, DatasetError, Examples, load_examples

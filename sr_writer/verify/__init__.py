@@ -12,7 +12,7 @@ from io import BytesIO
 
 from pydicom import Dataset, dcmread
 
-from inference.results import Findings
+from inference.findings import Findings
 from sr_writer.identity import Identity, Reference, Role
 from sr_writer.source import Source
 from sr_writer.verify.document import document_faults

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pydicom import Dataset
 
-from inference.results import Findings
+from inference.findings import Findings
 from sr_writer.identity import RESEARCH_USE, Identity
 from sr_writer.source import Source
 from sr_writer.verify.figures import recounted

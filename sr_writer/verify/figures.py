@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from inference.results import Findings, Laterality, LungMeasurement, Task
+from inference.findings import Findings, Laterality, LungMeasurement, Task
 
 
 def recounted(findings: Findings) -> Findings:

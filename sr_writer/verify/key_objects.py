@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pydicom import Dataset
 
-from inference.results import Findings
+from inference.findings import Findings
 from sr_writer import codes
 from sr_writer.identity import Identity, Role
 from sr_writer.key_objects import is_key

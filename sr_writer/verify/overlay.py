@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pydicom import Dataset
 
-from inference.results import Findings
+from inference.findings import Findings
 from sr_writer.identity import Identity
 from sr_writer.source import Source
 from sr_writer.verify.instance import padded, source_faults

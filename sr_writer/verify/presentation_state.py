@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from pydicom import Dataset
 
-from inference.results import Findings
+from inference.findings import Findings
 from sr_writer.identity import RESEARCH_USE, Identity
 from sr_writer.presentation_state import LAYERS, TEXT_LAYER, decision_text, lung_text
 from sr_writer.source import Source

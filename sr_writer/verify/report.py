@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from pydicom import Dataset
 
-from inference.results import Findings, Task
+from inference.findings import Findings, Task
 from sr_writer import codes
 from sr_writer.identity import (
     DECISION_TRACKING_ID,

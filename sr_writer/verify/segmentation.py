@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from pydicom import Dataset
 
-from inference.results import Findings, Laterality, Mask, Task
+from inference.findings import Findings, Laterality, Mask, Task
 from sr_writer.identity import Identity, tracking_id
 from sr_writer.source import Source
 from sr_writer.verify.instance import padded, source_faults

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from inference.results import Mask
+from inference.findings import Mask
 
 #: Viewers draw an outline of a few pixels around what they fill: stay away from edges.
 _EDGE_PIXELS = 6

@@ -16,7 +16,7 @@ from dicom_node.demo.phantom_dicom import as_dicom
 from inference.analyze import Analysis, analyze
 from inference.decode import read_radiograph
 from inference.engines.pytorch import PytorchEngine
-from inference.results import Decision, Findings
+from inference.findings import Decision, Findings
 from sr_writer.notice import write_notice
 from sr_writer.results import USUAL, Output, Role, write_results
 from tests.sr_writer.examples import CREATED, EQUIPMENT, findings, with_uid

@@ -16,7 +16,7 @@ import pytest
 
 from dicom_node.demo.phantom import Kind
 from inference.engines.pytorch import PytorchEngine
-from inference.results import Decision, Findings, Laterality, Task
+from inference.findings import Decision, Findings, Laterality, Task
 from sr_writer.results import Role
 from sr_writer.segmentation import COLORS
 from tests.conformance.ohif_scenario import VIEWERS

@@ -13,8 +13,8 @@ from pydicom import dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from inference.findings import Decision, Findings
 from inference.pipeline import Pipeline
-from inference.results import Decision, Findings
 from sr_writer.identity import tracking_id
 from sr_writer.notice import write_notice
 from sr_writer.results import Output, Role

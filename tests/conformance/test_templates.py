@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset, dcmread
 
-from inference.results import Decision, Findings, Laterality
+from inference.findings import Decision, Findings, Laterality
 from sr_writer import codes
 from sr_writer.results import Output, Role
 from tests.conformance.templates import template_faults

@@ -20,7 +20,7 @@ from pydicom import Dataset, dcmread
 from pydicom.sr.coding import Code
 
 from inference.decode import read_radiograph
-from inference.results import Decision, Findings, Laterality
+from inference.findings import Decision, Findings, Laterality
 from sr_writer import codes
 from sr_writer.identity import tracking_id
 from sr_writer.results import Output, Role

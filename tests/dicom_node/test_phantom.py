@@ -33,8 +33,8 @@ from dicom_node.demo.phantom_dicom import as_dicom, true_masks_as_stored
 from inference.analyze import analyze
 from inference.decode import read_radiograph
 from inference.engines.pytorch import PytorchEngine, load_engine
+from inference.findings import Caution, Decision, Mask
 from inference.orientation import parse
-from inference.results import Caution, Decision, Mask
 from tests.conftest import missing
 
 ROWS, COLUMNS = 764, 636

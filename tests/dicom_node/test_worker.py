@@ -24,8 +24,8 @@ from dicom_node.queueing import Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker import Worker, process, spool_output
 from inference.engines import Engine, ProbabilityMaps
+from inference.findings import ModelIdentity
 from inference.pipeline import Pipeline, Settings
-from inference.results import ModelIdentity
 from sr_writer.identity import Equipment, results_digest
 from tests.dicom_node.test_listener import file_bytes
 

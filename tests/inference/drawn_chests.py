@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.results import Mask
+from inference.findings import Mask
 
 #: Gray values, 0..1, far enough apart to be told by a threshold.
 LUNG, INFECTED, BODY = 0.25, 0.5, 0.75

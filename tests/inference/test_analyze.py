@@ -9,8 +9,8 @@ from pydicom import dcmread
 from inference.analyze import analyze
 from inference.decode import UndecodableImage
 from inference.engines.pytorch import PytorchEngine
+from inference.findings import Caution, Decision, Laterality
 from inference.orientation import parse
-from inference.results import Caution, Decision, Laterality
 from tests.inference.conftest import gray_png
 from tests.inference.instances import instance, smooth
 

@@ -41,8 +41,8 @@ from inference.analyze import analyze
 from inference.codestream import EOI
 from inference.decode import UndecodableImage, read_radiograph
 from inference.engines.pytorch import PytorchEngine
+from inference.findings import Caution, Decision
 from inference.jpeg_steps import has_step
-from inference.results import Caution, Decision
 from tests.conftest import missing
 from tests.inference.conftest import gray_png
 from tests.inference.instances import instance, jpeg_lossless_of, part10

@@ -8,7 +8,7 @@ import pytest
 from pydicom import DataElement
 
 from inference.decode import Radiograph, read_radiograph
-from inference.results import Caution, SpacingSource
+from inference.findings import Caution, SpacingSource
 from tests.inference.instances import UID_OF_IMAGE, instance, part10, smooth, twelve_bit
 
 

@@ -10,8 +10,8 @@ from inference.analyze import analyze
 from inference.direction import CANNOT_TELL, CONTRADICTED
 from inference.engines import ProbabilityMaps
 from inference.engines.pytorch import PytorchEngine
+from inference.findings import Caution, Decision, Findings, Laterality, ModelIdentity
 from inference.orientation import TURNS
-from inference.results import Caution, Decision, Findings, Laterality, ModelIdentity
 from tests.inference.conftest import gray_png
 from tests.inference.instances import instance
 

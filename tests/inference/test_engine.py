@@ -17,9 +17,9 @@ from inference.engines.pytorch import (
     normalise,
 )
 from inference.engines.runners import fold
+from inference.findings import Task
 from inference.networks import build
 from inference.postprocess import lung_mask
-from inference.results import Task
 from inference.weights import WeightsError, find, identify
 from tests.inference.conftest import gray_png
 

@@ -12,7 +12,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, JPEG2000Lossless, JPEGLSLossless
 
 from inference.decode import read_radiograph
-from inference.results import Caution
+from inference.findings import Caution
 from tests.inference.instances import instance, part10, smooth
 
 

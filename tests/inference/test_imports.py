@@ -19,7 +19,7 @@ def test_torch_stays_out(module: str) -> None:
 def test_models_are_identified_without_torch_or_pydicom() -> None:
     code = """
 import sys
-from inference.results import Task
+from inference.findings import Task
 from inference.weights import identify
 identify(Task.LUNG)
 print(sorted({'torch', 'pydicom', 'scipy'} & sys.modules.keys()))

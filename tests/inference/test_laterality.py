@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from inference.findings import Caution, Mask
 from inference.laterality import divide
-from inference.results import Caution, Mask
 from tests.inference.conftest import gray_png
 
 SIZE = 256

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from inference.decode import read_radiograph
 from inference.engines import ProbabilityMaps
+from inference.findings import Findings
 from inference.pipeline import REVISION, STANDARD, ModelIdentity, Pipeline, Settings, Task
 from inference.postprocess import clean, restore_masks
 from inference.quantify import quantify
-from inference.results import Findings
 from tests.inference.instances import instance, smooth
 
 SIZE = 256

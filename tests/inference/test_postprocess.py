@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from inference.engines import ProbabilityMaps
+from inference.findings import Caution, Laterality, Mask
 from inference.orientation import UNKNOWN, Orientation, parse
 from inference.postprocess import (
     Masks,
@@ -12,7 +13,6 @@ from inference.postprocess import (
     lung_mask,
     restore_masks,
 )
-from inference.results import Caution, Laterality, Mask
 
 LEFT, RIGHT = Laterality.LEFT, Laterality.RIGHT
 SIZE = 256

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from inference.analyze import analyze
 from inference.decode import read_radiograph
 from inference.engines.pytorch import PytorchEngine
+from inference.findings import Caution, Mask
 from inference.laterality import Lungs
 from inference.quality import lung_cautions, note_quality
-from inference.results import Caution, Mask
 from tests.inference.conftest import gray_png
 from tests.inference.instances import instance, smooth
 

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 
 from inference.decode import Radiograph, read_radiograph
-from inference.pipeline import Pipeline
-from inference.postprocess import Masks
-from inference.quantify import percent, quantify
-from inference.results import (
+from inference.findings import (
     FORBID_DECISION,
     FORBID_NEGATIVE,
     Caution,
@@ -20,6 +17,9 @@ from inference.results import (
     Task,
     extent_grade,
 )
+from inference.pipeline import Pipeline
+from inference.postprocess import Masks
+from inference.quantify import percent, quantify
 from tests.inference.instances import instance, smooth
 
 LEFT, RIGHT = Laterality.LEFT, Laterality.RIGHT

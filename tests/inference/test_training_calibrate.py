@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from inference.findings import Task
 from inference.networks import build
-from inference.results import Task
 from inference.training.calibrate import BIASES, foreground_bias, shifted
 from inference.training.dataset import Examples
 from inference.training.precision import Precision

@@ -11,10 +11,10 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from inference.decode import read_radiograph
 from inference.engines.pytorch import normalise
+from inference.findings import Laterality, ModelIdentity, Task
 from inference.pipeline import Pipeline
 from inference.postprocess import Masks
 from inference.quantify import quantify
-from inference.results import Laterality, ModelIdentity, Task
 from inference.training.augment import augment
 from inference.training.batches import draw, prepare, to_gray
 from inference.training.dataset import DatasetError, load_examples, read_cases

@@ -14,7 +14,7 @@ from dicom_node.__main__ import main
 from dicom_node.cli.drawn import DrawnCase
 from dicom_node.demo.phantom import Kind
 from inference.engines import ProbabilityMaps
-from inference.results import Caution, Decision, ModelIdentity, Task
+from inference.findings import Caution, Decision, ModelIdentity, Task
 from inference.training.dataset import read_cases
 from inference.training.distortions import DISTORTIONS, distorted
 from inference.training.evaluate import Cascade, Result, evaluate

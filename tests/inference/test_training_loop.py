@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from dicom_node.__main__ import main
-from inference.results import Task
+from inference.findings import Task
 from inference.training.calibrate import BIASES
 from inference.training.checkpoint import CheckpointError
 from inference.training.dataset import Examples, load_examples, read_cases

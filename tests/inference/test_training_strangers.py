@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 from dicom_node.__main__ import main
+from inference.findings import Task
 from inference.networks import build
-from inference.results import Task
 from inference.training.dataset import (
     DatasetError,
     Examples,

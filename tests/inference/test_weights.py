@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from inference.engines.pytorch import load_network
-from inference.results import Task
+from inference.findings import Task
 from inference.weights import (
     MODELS,
     WeightsError,

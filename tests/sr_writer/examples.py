@@ -14,8 +14,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from inference.pipeline import Pipeline
-from inference.results import (
+from inference.findings import (
     Caution,
     Decision,
     Findings,
@@ -27,6 +26,7 @@ from inference.results import (
     SpacingSource,
     Task,
 )
+from inference.pipeline import Pipeline
 from sr_writer.identity import Equipment, Identity, Role, identity_of
 from sr_writer.results import USUAL, Output, write_results
 from sr_writer.source import Source, read_source

@@ -12,7 +12,7 @@ from PIL import Image
 from pydicom import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
 
-from inference.results import Caution, Decision, Findings
+from inference.findings import Caution, Decision, Findings
 from sr_writer.patient import UNPRINTABLE, patient_of
 from sr_writer.results import Role
 from sr_writer.wording import area, grade, headline, percent

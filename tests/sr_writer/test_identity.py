@@ -5,8 +5,8 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 
+from inference.findings import Findings
 from inference.pipeline import STANDARD, Pipeline
-from inference.results import Findings
 from sr_writer.identity import Equipment, Role, derived_uid
 from sr_writer.results import USUAL, Output, write_results
 from tests.sr_writer.examples import (

@@ -6,8 +6,8 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
+from inference.findings import Decision
 from inference.pipeline import Pipeline
-from inference.results import Decision
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE, Identity
 from sr_writer.notice import write_notice

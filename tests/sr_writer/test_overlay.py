@@ -8,7 +8,7 @@ from PIL import Image, ImageFont
 from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from inference.results import Decision, Findings, Laterality, LungMeasurement, Task
+from inference.findings import Decision, Findings, Laterality, LungMeasurement, Task
 from sr_writer.overlay import overlay_picture
 from sr_writer.painting import paint
 from sr_writer.results import Role

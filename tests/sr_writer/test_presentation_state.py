@@ -8,7 +8,7 @@ import pytest
 from pydicom import Dataset
 from skimage.draw import polygon2mask
 
-from inference.results import Caution, Decision, Findings, Laterality, Task
+from inference.findings import Caution, Decision, Findings, Laterality, Task
 from sr_writer.outlines import trace
 from sr_writer.presentation_state import LAYERS
 from sr_writer.results import Role

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
-from inference.results import Caution, Decision, Findings, Laterality, Task
+from inference.findings import Caution, Decision, Findings, Laterality, Task
 from sr_writer import codes
 from sr_writer.outlines import bounds
 from sr_writer.results import Role

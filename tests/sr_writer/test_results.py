@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from inference.findings import Decision
 from inference.pipeline import Pipeline
-from inference.results import Decision
 from sr_writer.output import SOP_CLASS
 from sr_writer.results import USUAL, Results, Role, write_results
 from tests.sr_writer.examples import (

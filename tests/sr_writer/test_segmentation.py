@@ -5,7 +5,7 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
 
-from inference.results import Decision, Laterality, Task
+from inference.findings import Decision, Laterality, Task
 from sr_writer.results import Role
 from sr_writer.segmentation import build_segmentation
 from tests.sr_writer.examples import (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread, dcmwrite
 
-from inference.results import Decision, Laterality, Task
+from inference.findings import Decision, Laterality, Task
 from sr_writer import codes
 from sr_writer.results import Role
 from sr_writer.verify import InvalidResult, verify

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from pydicom.sr.codedict import codes as dictionary
 
+from inference.findings import Decision, Findings, Laterality, LungMeasurement
 from inference.pipeline import Pipeline
-from inference.results import Decision, Findings, Laterality, LungMeasurement
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE
 from sr_writer.notice import write_notice

@@ -27,8 +27,8 @@ from dicom_node.worker import process
 from inference.analyze import analyze
 from inference.decode import UndecodableImage
 from inference.engines import ProbabilityMaps
+from inference.findings import Decision, ModelIdentity, Task
 from inference.pipeline import Pipeline
-from inference.results import Decision, ModelIdentity, Task
 from sr_writer.identity import Equipment
 from sr_writer.notice import write_notice
 from sr_writer.results import USUAL, Role

@@ -15,7 +15,7 @@ from dicom_node.demo.phantom import Kind, Phantom, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.worker import Processed, process
 from inference.engines.pytorch import PytorchEngine, load_engine
-from inference.results import Caution, Decision
+from inference.findings import Caution, Decision
 from sr_writer.identity import Equipment, Role
 from tests.sr_writer.reading import everything, read
 

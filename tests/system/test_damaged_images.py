@@ -13,7 +13,7 @@ from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import NotDicom, Undecodable
 from dicom_node.worker import Processed, process
 from inference.engines.pytorch import PytorchEngine, load_engine
-from inference.results import Decision
+from inference.findings import Decision
 from sr_writer.identity import Equipment, Role
 
 DELIMITER = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)

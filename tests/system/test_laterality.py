@@ -26,7 +26,7 @@ from dicom_node.demo.phantom_dicom import as_dicom, true_masks_as_stored
 from dicom_node.demo.results import count_segmentation, read_report
 from dicom_node.worker import process
 from inference.engines.pytorch import PytorchEngine, load_engine
-from inference.results import Caution, Mask
+from inference.findings import Caution, Mask
 from sr_writer.identity import Equipment, Role
 
 #: Every direction of rows and columns that a frontal image can have: upright, mirrored, upside

@@ -9,7 +9,7 @@ import pytest
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.worker import process
 from inference.engines.pytorch import PytorchEngine, load_engine
-from inference.results import Decision
+from inference.findings import Decision
 from sr_writer.identity import Equipment
 from tests.inference.instances import instance
 
