@@ -44,6 +44,12 @@ class Destination:
     host: str
     port: int
     profile: Profile = STANDARD  #: what it gets
+    kind: str = "dicom"
+
+    @property
+    def address(self) -> str:
+        """Where it is, for a person."""
+        return f"{self.aet}@{self.host}:{self.port}"
 
     @classmethod
     def parse(cls, text: str) -> "Destination":

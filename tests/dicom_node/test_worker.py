@@ -27,6 +27,7 @@ from inference.engines import Engine, ProbabilityMaps
 from inference.findings import ModelIdentity
 from inference.pipeline import Pipeline, Settings
 from sr_writer.identity import Equipment, results_digest
+from tests.dicom_node.hearts import heart
 from tests.dicom_node.test_listener import file_bytes
 
 LEASE_S = 60.0
@@ -92,7 +93,7 @@ class Bench:
         ]
         worker = Worker(
             engine or self.engine, Settings(), Equipment(), destinations, reports,
-            self.spool, self.ledger, self.queues, "worker", LEASE_S,
+            self.spool, self.ledger, self.queues, heart(self.ledger, "worker"),
         )  # fmt: skip
         worker.handle(Received(job_id, redelivered=False))
         job = self.ledger.jobs.get(job_id)

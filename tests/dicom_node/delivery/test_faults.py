@@ -16,7 +16,6 @@ from dicom_node.delivery.loop import DECLINED_TRIES
 from dicom_node.delivery.outcome import Fate
 from dicom_node.delivery.profiles import Profile
 from dicom_node.delivery.sender import Sender
-from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.errors import LedgerUnavailable, ThreadEnded
 from dicom_node.ledger import Delivery, DeliveryState, JobState, Ledger
@@ -24,6 +23,7 @@ from dicom_node.ledger.database import Database
 from dicom_node.ledger.deliveries import Deliveries
 from dicom_node.queueing import Queues
 from tests.dicom_node.delivery.bench import CLASSES, Bench, at, wait_until
+from tests.dicom_node.hearts import heart
 from tests.marks import refused_connection
 
 pytestmark = refused_connection
@@ -188,7 +188,7 @@ def test_an_output_that_breaks_the_association_keeps_no_other_from_arriving(
 def test_a_slow_destination_gets_the_rest_of_a_batch_in_the_next(bench: Bench, pacs: Pacs) -> None:
     bench.build(at(pacs))
     claimed = bench.ledger.deliveries.claim("pacs", "sender", 300, 10)
-    batch = Sending("CXRNODE", at(pacs), bench.spool).send(claimed, within_s=0)
+    batch = bench.sending(at(pacs)).send(claimed, within_s=0)
     fates = [batch.outcomes[delivery.id].fate for delivery in claimed]
     assert fates == [Fate.DELIVERED, Fate.AGAIN, Fate.AGAIN]
     assert arrived(pacs) == ["SEG"]
@@ -282,7 +282,7 @@ def test_a_sender_whose_loop_ends_ends_itself(bench: Bench, pacs: Pacs, tmp_path
     ):
         ending = Ledger(database)
         ending.deliveries = Ending(database)
-        sender = Sender("CXRNODE", [at(pacs)], bench.spool, ending, queues, "sender")
+        sender = Sender("CXRNODE", [at(pacs)], bench.spool, ending, queues, heart(ending, "sender"))
         stop = threading.Event()
         with pytest.raises(ThreadEnded, match="deliver pacs"):
             sender.run(stop)
