@@ -1,4 +1,4 @@
-"""Who lives: a lease is renewed by its owner's heartbeat, and only for what that one has in hand."""
+"""Who lives: a lease is renewed by its owner's heartbeat, for what that one has in hand alone."""
 
 from datetime import timedelta
 
