@@ -1,11 +1,11 @@
-"""The durable truth: jobs, outputs, deliveries and an append-only record of events.
+"""The durable truth: instances, jobs, findings, outputs, deliveries, and a record of all events.
 
 SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL (several). Every
 method is one transaction. A Ledger's members are its rooms, so that each part of the node says what
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `states` (what may happen),
-`records` (what goes in and out), `schema` (the tables), the rooms (`jobs`, `handover`, `issues`,
-`rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`, `breakers`, `workers`, `reports`),
-`reopening`, `ending`, `moves` and `database` (how).
+`records` (what goes in and out), `schema` (the tables), the rooms (`instances`, `jobs`,
+`handover`, `findings`, `issues`, `rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`,
+`breakers`, `workers`, `reports`), `reopening`, `ending`, `moves` and `database` (how).
 """
 
 from datetime import datetime
@@ -15,7 +15,16 @@ from dicom_node.ledger.breakers import Breakers
 from dicom_node.ledger.database import Clock, Database
 from dicom_node.ledger.deliveries import Deliveries
 from dicom_node.ledger.destinations import Destinations
+from dicom_node.ledger.findings import Findings, FindingsRecord
 from dicom_node.ledger.handover import HandOver
+from dicom_node.ledger.instances import (
+    Instance,
+    InstanceKind,
+    Instances,
+    Origin,
+    Search,
+    StoredInstance,
+)
 from dicom_node.ledger.issues import REJECTION_NOTE, Issues
 from dicom_node.ledger.jobs import Jobs
 from dicom_node.ledger.records import (
@@ -36,7 +45,6 @@ from dicom_node.ledger.records import (
     Skipped,
     Source,
     Standing,
-    StoredInstance,
     Substitution,
     Summary,
     WorkerRecord,
@@ -71,13 +79,18 @@ __all__ = [
     "Entry",
     "Event",
     "Failure",
+    "FindingsRecord",
     "IllegalTransition",
+    "Instance",
+    "InstanceKind",
     "Job",
     "JobState",
     "LeaseLost",
     "Ledger",
+    "Origin",
     "Process",
     "Route",
+    "Search",
     "Selection",
     "Skipped",
     "Source",
@@ -94,8 +107,10 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.instances = Instances(database)
         self.jobs = Jobs(database)
         self.handover = HandOver(database)
+        self.findings = Findings(database)
         self.issues = Issues(database)
         self.rejections = Rejecting(database)
         self.deliveries = Deliveries(database)

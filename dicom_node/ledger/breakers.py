@@ -8,8 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from dicom_node.ledger.database import Part
-from dicom_node.ledger.handover import insert_once
+from dicom_node.ledger.database import Part, insert_once
 from dicom_node.ledger.moves import Condition
 from dicom_node.ledger.records import DestinationEntry, Standing
 from dicom_node.ledger.schema import destination_events, destinations

@@ -10,6 +10,8 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    Insert,
+    Table,
     create_engine,
     event,
     exc,
@@ -17,6 +19,7 @@ from sqlalchemy import (
     make_url,
     select,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_node.errors import LedgerUnavailable, UsageError
 from dicom_node.ledger.migrate import migrate
@@ -108,6 +111,13 @@ class Part:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+
+def insert_once(connection: Connection, table: Table, *unique: str) -> Insert:
+    """An INSERT that passes over the rows that are there already, however close the race."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing(index_elements=unique)
+    return sqlite.insert(table).on_conflict_do_nothing(index_elements=unique)
 
 
 def _parsed(url: str) -> URL:

@@ -4,9 +4,8 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Table, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from dicom_node.ledger.database import CONNECT_TIMEOUT_S, SILENCE_TIMEOUT_S, Part
+from dicom_node.ledger.database import CONNECT_TIMEOUT_S, SILENCE_TIMEOUT_S, Part, insert_once
 from dicom_node.ledger.records import Process, WorkerRecord
 from dicom_node.ledger.schema import deliveries, jobs, workers
 from dicom_node.ledger.states import DeliveryState, JobState
@@ -81,19 +80,10 @@ class Workers(Part):
 def _say_alive(connection: Connection, process: Process, now: datetime) -> None:
     """A new row at the first beat, and where another took this one for dead."""
     identity = {key: getattr(process, key) for key in _IDENTITY}
-    values = identity | {"started_at": now, "beat_at": now}
-    if connection.dialect.name == "postgresql":
-        connection.execute(
-            postgresql.insert(workers)
-            .values(**values)
-            .on_conflict_do_update(index_elements=["name"], set_={"beat_at": now})
-        )
-    else:
-        connection.execute(
-            sqlite.insert(workers)
-            .values(**values)
-            .on_conflict_do_update(index_elements=["name"], set_={"beat_at": now})
-        )
+    connection.execute(
+        insert_once(connection, workers, "name").values(started_at=now, beat_at=now, **identity)
+    )
+    connection.execute(update(workers).where(workers.c.name == process.name).values(beat_at=now))
 
 
 def _renew(
