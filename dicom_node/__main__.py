@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from dicom_node import logs
-from dicom_node.cli import analyze, demo, destinations, requeue, status, up, workshop
+from dicom_node.cli import analyze, config, demo, destinations, requeue, status, up, workshop
 from dicom_node.cli.options import wants_json_logs
 from dicom_node.errors import NodeError, UsageError
 
@@ -26,7 +26,7 @@ lung, the decision). Research use only, not for diagnosis.
 """
 
 #: In the order of `--help`: those who run a node first.
-COMMANDS = (up, analyze, demo, status, requeue, destinations, workshop)
+COMMANDS = (up, config, analyze, demo, status, requeue, destinations, workshop)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

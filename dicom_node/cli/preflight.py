@@ -29,7 +29,7 @@ def check(config: Config, parts: Collection[Part]) -> None:
     """Raises ConfigError with all that keeps these parts from running."""
     faults = [*_destinations(config, parts), *_folders(config)]
     if Part.LISTEN in parts:
-        faults += _address(config.host, config.port)
+        faults += _address(config.node.host, config.node.port)
     if parts != {Part.SEND}:
         faults += _models(config)
     # With nowhere to write, the rest would only say so again.
@@ -40,7 +40,7 @@ def check(config: Config, parts: Collection[Part]) -> None:
 
 
 def _destinations(config: Config, parts: Collection[Part]) -> Iterator[str]:
-    if parts != {Part.LISTEN} and not config.destinations and not config.no_destination:
+    if parts != {Part.LISTEN} and not config.destinations and not config.node.no_destination:
         yield (
             "no destination: results would go nowhere. Give --destination AET@HOST:PORT or a"
             " [[destination]], or say that they are to stay here: --no-destination, or"
@@ -49,8 +49,9 @@ def _destinations(config: Config, parts: Collection[Part]) -> Iterator[str]:
 
 
 def _folders(config: Config) -> Iterator[str]:
-    for what, folder in (("state folder", config.state), ("spool", config.spool)):
-        if what == "spool" and folder.is_relative_to(config.state) and not config.state.is_dir():
+    state = config.node.state
+    for what, folder in (("state folder", state), ("spool", config.spool_folder)):
+        if what == "spool" and folder.is_relative_to(state) and not state.is_dir():
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)

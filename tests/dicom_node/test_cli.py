@@ -9,7 +9,7 @@ import pytest
 
 from tests.system.waiting import run_cli
 
-COMMANDS = ("up", "listen", "work", "send", "analyze", "demo", "status", "destinations")
+COMMANDS = ("up", "config", "listen", "work", "send", "analyze", "demo", "status", "destinations")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
