@@ -59,7 +59,7 @@ TORCH := $(shell sed -n '/^torch\(vision\)\{0,1\}==/p' constraints.txt)
 
 .venv/installed: pyproject.toml constraints.txt .venv/torch
 	@echo "Installing the node and what it needs ..."
-	@$(INSTALL) .
+	@$(INSTALL) '.[train]'
 	@touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt .venv/torch

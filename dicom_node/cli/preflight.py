@@ -11,6 +11,7 @@ import socket
 import tempfile
 from collections.abc import Collection, Iterator
 
+from dicom_node.cli.extras import missing_for_worker
 from dicom_node.cli.parts import Part, open_queues, pipeline_of
 from dicom_node.config import Config
 from dicom_node.errors import BrokerUnavailable, ConfigError, LedgerUnavailable, UsageError
@@ -32,6 +33,8 @@ def check(config: Config, parts: Collection[Part]) -> None:
         faults += _address(config.node.host, config.node.port)
     if parts != {Part.SEND}:
         faults += _models(config)
+    if Part.WORK in parts:
+        faults += missing_for_worker()
     # With nowhere to write, the rest would only say so again.
     if not faults:
         faults = [*_ledger(config), *_broker(config)]
