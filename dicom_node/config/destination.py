@@ -25,7 +25,7 @@ class AnyDestination(Section):
 
     kind: str
     #: The ledger knows the destination by this: keep it when its address changes.
-    name: str = ""
+    name: str
     preset: str = "standard"
     #: None, here and below: as the preset says.
     outputs: ListOf[str] | None = None
@@ -65,6 +65,7 @@ class Destination(AnyDestination):
     """An Application Entity that results go to by C-STORE."""
 
     kind: Literal["dicom"] = DEFAULT_KIND
+    name: str = ""  #: left out: its address
     aet: AeTitle
     host: Host
     port: Port

@@ -70,8 +70,8 @@ def _of_whole(error: ErrorDetails, section: str, sections: Mapping[str, Any]) ->
             yield f"[{section}] is not a known section{did_you_mean(section, sections)}"
         case "tuple_type":
             yield written_as_list(section)
-        # What concerns several sections names them itself.
-        case "refused":
+        case kind if kind == REFUSED:
+            # What concerns several sections names them itself.
             yield from error["ctx"]["faults"]
         case _:
             yield f"[{section}] must be a table of keys"

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from dicom_node.config.destination import DEFAULT_KIND, DESTINATION_KINDS, AnyDestination
 from dicom_node.config.faults import faults_in, faults_of, where_is, written_as_list
@@ -28,7 +28,7 @@ def load(
     environ: Mapping[str, str] = os.environ,
     options: Mapping[str, Any] = _NOTHING,
     destinations: tuple[AnyDestination, ...] = (),
-    destination_kinds: Mapping[str, type[BaseModel]] = DESTINATION_KINDS,
+    destination_kinds: Mapping[str, type[AnyDestination]] = DESTINATION_KINDS,
 ) -> Config:
     """The configuration in `path`; raises ConfigError with every fault found.
 
@@ -60,7 +60,7 @@ def parse(
     folder: Path | None = None,
     environ: Mapping[str, str] = _NOTHING,
     destinations: tuple[AnyDestination, ...] = (),
-    destination_kinds: Mapping[str, type[BaseModel]] = DESTINATION_KINDS,
+    destination_kinds: Mapping[str, type[AnyDestination]] = DESTINATION_KINDS,
 ) -> Config:
     """The configuration that a document is, as tomllib gives it; raises ConfigError.
 
@@ -84,12 +84,12 @@ def parse(
 
 
 def _destinations(
-    entries: Any, kinds: Mapping[str, type[BaseModel]]
-) -> tuple[list[BaseModel], list[str]]:
+    entries: Any, kinds: Mapping[str, type[AnyDestination]]
+) -> tuple[list[AnyDestination], list[str]]:
     """Each by the model of its kind; and the faults of those that are none."""
     if not isinstance(entries, list):
         return [], [written_as_list("destination")]
-    good: list[BaseModel] = []
+    good: list[AnyDestination] = []
     faults: list[str] = []
     for number, entry in enumerate(entries, 1):
         where = where_is("destination", number)

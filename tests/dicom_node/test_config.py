@@ -1,11 +1,14 @@
 """The configuration: what is accepted, and that every fault is named at once."""
 
 import pickle
+import re
 import traceback
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dicom_node.cli.parts import pipeline_of
@@ -322,6 +325,42 @@ def test_a_password_is_not_in_a_fault(tmp_path: Path) -> None:
     told = "".join(traceback.format_exception(caught.value))
     assert "[broker] ulr is not a known key" in told
     assert "SECRET" not in told.replace('"SECRET"', "")
+
+
+_SECTIONS = {field.alias or name for name, field in Config.model_fields.items()}
+_KEYS = ("state", "aet", "host", "port", "url", "kind", "name", "outputs", "lease_s", "preset",
+         "also_called", "device_uid", "transfer_syntaxes")  # fmt: skip
+#: What tomllib can give.
+_VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.text(max_size=5) | st.integers() | st.floats() | st.booleans() | st.datetimes(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner),
+    max_leaves=8,
+)
+_TABLES = st.dictionaries(st.sampled_from(_KEYS) | st.text(max_size=5), _VALUES, max_size=6)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(_SECTIONS)) | st.text(max_size=5),
+        _TABLES | st.lists(_TABLES, max_size=3) | _VALUES,
+        max_size=5,
+    )
+)
+def test_whatever_is_written_is_a_configuration_or_faults_in_words(
+    document: dict[str, Any],
+) -> None:
+    faults = faults_of(document)
+    assert all(re.match(r"\[+.*\]+ ", fault, re.S) for fault in faults)
+    assert "pydantic" not in "".join(faults)
+    assert "Input should" not in "".join(faults)
+
+
+def faults_of(document: dict[str, Any]) -> list[str]:
+    try:
+        parse(document)
+    except ConfigError as exc:
+        return exc.faults
+    return []
 
 
 def test_a_configuration_cannot_be_changed_and_goes_to_another_process(tmp_path: Path) -> None:
