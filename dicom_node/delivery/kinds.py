@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from dicom_node.config import Destination
+from dicom_node.config import AnyDestination, Destination
 from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.outcome import Outcome
 from dicom_node.ledger import Delivery
@@ -47,7 +47,7 @@ class DestinationKind:
     """All that makes a kind."""
 
     #: The model of its section of the configuration.
-    settings: type[Any]
+    settings: type[AnyDestination]
     #: Of a destination's settings, this node's AE title and the spool (for scratch files).
     carrier: Callable[[Any, str, Spool], Carrier]
 
@@ -56,3 +56,8 @@ class DestinationKind:
 DESTINATION_KINDS: Mapping[str, DestinationKind] = MappingProxyType(
     {"dicom": DestinationKind(Destination, DicomCarrier)}
 )
+
+
+def settings_of(kinds: Mapping[str, DestinationKind]) -> dict[str, type[AnyDestination]]:
+    """What the configuration is to be read with."""
+    return {name: kind.settings for name, kind in kinds.items()}

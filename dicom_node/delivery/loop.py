@@ -13,7 +13,7 @@ from collections import deque
 from datetime import timedelta
 
 from dicom_node.backoff import backoff_s
-from dicom_node.config import Destination
+from dicom_node.config import AnyDestination
 from dicom_node.delivery.outcome import Fate, Outcome
 from dicom_node.delivery.sending import Batch, Sending
 from dicom_node.errors import LedgerUnavailable
@@ -41,7 +41,7 @@ class DeliveryLoop:
 
     def __init__(
         self,
-        destination: Destination,
+        destination: AnyDestination,
         sending: Sending,
         ledger: Ledger,
         heartbeat: Heartbeat,

@@ -7,10 +7,11 @@ message from the broker only rings the bell.
 import threading
 from collections.abc import Mapping, Sequence
 
-from dicom_node.config import Destination
+from dicom_node.config import AnyDestination
 from dicom_node.delivery.kinds import DESTINATION_KINDS, DestinationKind
 from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.sending import Sending
+from dicom_node.errors import UsageError
 from dicom_node.ledger import Ledger
 from dicom_node.ops.heartbeat import Heartbeat
 from dicom_node.queueing import Kind, Queues, Received
@@ -24,7 +25,7 @@ class Sender:
     def __init__(
         self,
         aet: str,
-        destinations: Sequence[Destination],
+        destinations: Sequence[AnyDestination],
         spool: Spool,
         ledger: Ledger,
         queues: Queues,
@@ -33,6 +34,8 @@ class Sender:
     ) -> None:
         self._loops = []
         for to in destinations:
+            if to.kind not in kinds:
+                raise UsageError(f"{to.name}: nothing here sends to a {to.kind!r}")
             sending = Sending(to.name, kinds[to.kind].carrier(to, aet, spool), spool)
             self._loops.append(DeliveryLoop(to, sending, ledger, heartbeat))
         self._queues = queues

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -88,7 +88,7 @@ class Bench:
         """One worker's turn at the job; what became of it."""
         names = [PACS, *(f"other{number}" for number in range(1, len(profiles)))]
         destinations = [
-            Destination(name, "PACS", "127.0.0.1", 104, profile)
+            Destination(name=name, aet="PACS", host="127.0.0.1", port=104, **asdict(profile))
             for name, profile in zip(names, profiles, strict=False)
         ]
         worker = Worker(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
@@ -123,8 +124,9 @@ class Bench:
             pass
 
 
-def at(pacs: Pacs) -> Destination:
-    return Destination("pacs", pacs.aet, pacs.host, pacs.port)
+def at(pacs: Pacs, name: str = "pacs", **keys: Any) -> Destination:
+    """`keys` are of `[[destination]]`."""
+    return Destination(name=name, aet=pacs.aet, host=pacs.host, port=pacs.port, **keys)
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
