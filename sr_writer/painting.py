@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inference.findings import Findings, Laterality, Mask, Task
-from sr_writer.segmentation import COLORS
+from sr_writer.palette import COLORS
 
 #: The picture's longer side: half of the source's, within these. Text would not be readable on
 #: less, and more tells a reader nothing new.

@@ -18,18 +18,17 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from inference.findings import Findings
-from sr_writer.display import is_grayscale
 from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role, identity_of
-from sr_writer.key_objects import build_key_objects, is_key
+from sr_writer.ko.build import build_key_objects, is_key
 from sr_writer.outlines import Outlines
-from sr_writer.output import Output, output_of
-from sr_writer.overlay import build_overlay
+from sr_writer.output import Output, output_of, part10
 from sr_writer.painting import Painting, paint
-from sr_writer.part10 import part10
-from sr_writer.presentation_state import build_presentation_state
-from sr_writer.report import build_report, report_content
-from sr_writer.segmentation import build_segmentation
+from sr_writer.pr.build import build_presentation_state
+from sr_writer.pr.display import is_grayscale
+from sr_writer.sc.build import build_overlay
+from sr_writer.seg.build import build_segmentation
 from sr_writer.source import read_source
+from sr_writer.sr.build import build_report, report_content
 from sr_writer.verify import verify
 
 __all__ = ["USUAL", "Output", "Results", "Role", "write_results"]
@@ -100,7 +99,7 @@ class Results:
                 )
             case Role.DOC:
                 # Loads what draws pages: 0.2 s that a node without this role does not spend.
-                from sr_writer.document import build_document
+                from sr_writer.doc.build import build_document
 
                 return build_document(source, findings, self._painting, identity)
 

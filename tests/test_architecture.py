@@ -20,7 +20,7 @@ DOORS = {
               "inference/training/"),
     "segmentation_models_pytorch": ("inference/networks.py",),
     "highdicom": ("sr_writer/",),
-    "reportlab": ("sr_writer/page.py",),
+    "reportlab": ("sr_writer/doc/page.py",),
 }  # fmt: skip
 #: The only places of dicom_node that may join the three packages.
 JOINTS = ("dicom_node/worker/", "dicom_node/cli/")

@@ -27,8 +27,8 @@ from dicom_node.worker import Processed, process
 from inference.engines import Engine
 from inference.findings import Decision
 from sr_writer.identity import Equipment
-from sr_writer.overlay import overlay_picture
 from sr_writer.results import Role
+from sr_writer.sc.build import overlay_picture
 
 _FILE_NAMES = {
     Role.SEG: "seg.dcm",

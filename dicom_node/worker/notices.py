@@ -11,8 +11,8 @@ from dicom_node.worker.processing import read_dataset
 from inference.findings import Decision
 from inference.pipeline import Pipeline
 from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role
-from sr_writer.notice import write_notice
 from sr_writer.results import Output
+from sr_writer.sr.notice import write_notice
 
 
 @dataclass(frozen=True, slots=True)

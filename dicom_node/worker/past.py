@@ -25,7 +25,7 @@ from inference.decode import UndecodableImage
 from inference.findings import Decision
 from inference.pipeline import Pipeline
 from sr_writer.identity import Equipment, Identity, Issue, Reference, Role
-from sr_writer.rejection_note import write_rejection_note
+from sr_writer.ko.rejection_note import write_rejection_note
 
 logger = logging.getLogger(__name__)
 

@@ -13,16 +13,15 @@ from io import BytesIO
 from pydicom import Dataset, dcmread
 
 from inference.findings import Findings
+from sr_writer.doc.verify import document_faults
 from sr_writer.identity import Identity, Reference, Role
+from sr_writer.ko.verify import key_object_faults, rejection_note_faults
+from sr_writer.pr.verify import presentation_state_faults
+from sr_writer.sc.verify import overlay_faults
+from sr_writer.seg.verify import segmentation_faults
 from sr_writer.source import Source
-from sr_writer.verify.document import document_faults
+from sr_writer.sr.verify import notice_faults, report_faults
 from sr_writer.verify.instance import instance_faults
-from sr_writer.verify.key_objects import key_object_faults
-from sr_writer.verify.overlay import overlay_faults
-from sr_writer.verify.presentation_state import presentation_state_faults
-from sr_writer.verify.rejection_note import rejection_note_faults
-from sr_writer.verify.report import notice_faults, report_faults
-from sr_writer.verify.segmentation import segmentation_faults
 
 __all__ = ["InvalidResult", "verify", "verify_notice", "verify_rejection_note"]
 

@@ -17,8 +17,8 @@ from inference.analyze import Analysis, analyze
 from inference.decode import read_radiograph
 from inference.engines.pytorch import PytorchEngine
 from inference.findings import Decision, Findings
-from sr_writer.notice import write_notice
 from sr_writer.results import USUAL, Output, Role, write_results
+from sr_writer.sr.notice import write_notice
 from tests.sr_writer.examples import CREATED, EQUIPMENT, findings, with_uid
 
 #: Columns are no multiple of eight, rows times columns is: see test_ohif for why that counts.

@@ -17,8 +17,8 @@ import pytest
 from dicom_node.demo.phantom import Kind
 from inference.engines.pytorch import PytorchEngine
 from inference.findings import Decision, Findings, Laterality, Task
+from sr_writer.palette import COLORS
 from sr_writer.results import Role
-from sr_writer.segmentation import COLORS
 from tests.conformance.ohif_scenario import VIEWERS
 from tests.conformance.screen import Screen, opacity, read_screen
 from tests.conformance.studies import (

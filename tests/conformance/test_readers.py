@@ -16,8 +16,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 from inference.findings import Decision, Findings
 from inference.pipeline import Pipeline
 from sr_writer.identity import tracking_id
-from sr_writer.notice import write_notice
 from sr_writer.results import Output, Role
+from sr_writer.sr.notice import write_notice
 from sr_writer.wording import headline, percent
 from tests.conformance.test_validators import (
     chest_headers,

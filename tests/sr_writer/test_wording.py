@@ -9,8 +9,8 @@ from inference.findings import Decision, Findings, Laterality, LungMeasurement
 from inference.pipeline import Pipeline
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE
-from sr_writer.notice import write_notice
 from sr_writer.results import Role
+from sr_writer.sr.notice import write_notice
 from sr_writer.verdict import Verdict
 from sr_writer.wording import (
     HEADLINE,
@@ -22,6 +22,7 @@ from sr_writer.wording import (
     percent,
     percent_error,
 )
+from tests.sr_writer.doc.test_document import lines, page
 from tests.sr_writer.examples import (
     CREATED,
     EQUIPMENT,
@@ -33,9 +34,8 @@ from tests.sr_writer.examples import (
     header,
     write,
 )
+from tests.sr_writer.pr.test_presentation_state import state, words
 from tests.sr_writer.reading import child, children, code, read
-from tests.sr_writer.test_document import lines, page
-from tests.sr_writer.test_presentation_state import state, words
 
 FOUND = {
     Verdict.POSITIVE: findings(),

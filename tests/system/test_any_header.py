@@ -30,9 +30,9 @@ from inference.engines import ProbabilityMaps
 from inference.findings import Decision, ModelIdentity, Task
 from inference.pipeline import Pipeline
 from sr_writer.identity import Equipment
-from sr_writer.notice import write_notice
 from sr_writer.results import USUAL, Role
 from sr_writer.source import DESCRIBING, IDENTIFYING
+from sr_writer.sr.notice import write_notice
 from tests.conftest import DATA, missing
 from tests.inference.conftest import CHESTS
 from tests.inference.drawn_chests import BODY, INFECTED, LUNG, chest

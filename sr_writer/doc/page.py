@@ -16,10 +16,10 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from inference.findings import Findings, Laterality, Task
+from sr_writer.doc.patient import Patient
 from sr_writer.identity import RESEARCH_USE, Identity
 from sr_writer.painting import Painting
-from sr_writer.patient import Patient
-from sr_writer.segmentation import COLORS
+from sr_writer.palette import COLORS
 from sr_writer.verdict import Verdict, verdict_of
 from sr_writer.wording import area, both_name, grade, headline, lung_name, percent, percent_error
 

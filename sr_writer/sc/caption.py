@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from inference.findings import Findings, Laterality, LungMeasurement, Task
 from sr_writer.identity import RESEARCH_USE
 from sr_writer.painting import Painting, Sides
-from sr_writer.segmentation import COLORS
+from sr_writer.palette import COLORS
 from sr_writer.verdict import Verdict, verdict_of
 from sr_writer.wording import area, both_name, grade, headline, lung_name, percent, percent_error
 

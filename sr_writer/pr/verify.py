@@ -7,7 +7,7 @@ from pydicom import Dataset
 
 from inference.findings import Findings
 from sr_writer.identity import RESEARCH_USE, Identity
-from sr_writer.presentation_state import LAYERS, TEXT_LAYER, decision_text, lung_text
+from sr_writer.pr.build import LAYERS, TEXT_LAYER, decision_text, lung_text
 from sr_writer.source import Source
 from sr_writer.verify.figures import recounted
 from sr_writer.verify.instance import source_faults

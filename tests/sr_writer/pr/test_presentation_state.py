@@ -10,7 +10,7 @@ from skimage.draw import polygon2mask
 
 from inference.findings import Caution, Decision, Findings, Laterality, Task
 from sr_writer.outlines import trace
-from sr_writer.presentation_state import LAYERS
+from sr_writer.pr.build import LAYERS
 from sr_writer.results import Role
 from sr_writer.wording import detail, headline, percent
 from tests.sr_writer.examples import SHAPE, SOURCE_UID, findings, header, write

@@ -12,10 +12,10 @@ from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from inference.findings import Findings
-from sr_writer.caption import with_caption
 from sr_writer.identity import Identity, Role
 from sr_writer.painting import Painting, paint
 from sr_writer.provenance import source_image, stamp
+from sr_writer.sc.caption import with_caption
 from sr_writer.source import LOSSY, Source
 
 

@@ -18,10 +18,9 @@ from inference.findings import Decision
 from inference.pipeline import Pipeline
 from sr_writer import codes
 from sr_writer.identity import FIRST_ISSUE, Equipment, Identity, Issue, Role
-from sr_writer.output import Output, output_of
-from sr_writer.part10 import part10
+from sr_writer.output import Output, output_of, part10
 from sr_writer.source import read_source, stated_shape
-from sr_writer.sr_document import evidence, explanation, measurement_report, sr_document
+from sr_writer.sr.document import evidence, explanation, measurement_report, sr_document
 from sr_writer.verdict import Verdict
 from sr_writer.verify import verify_notice
 from sr_writer.wording import concluded

@@ -10,10 +10,10 @@ from inference.findings import Decision
 from inference.pipeline import Pipeline
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE, Identity
-from sr_writer.notice import write_notice
 from sr_writer.output import Output
 from sr_writer.results import Role
 from sr_writer.source import read_source
+from sr_writer.sr.notice import write_notice
 from sr_writer.verify import InvalidResult, verify_notice
 from tests.sr_writer.examples import (
     CREATED,

@@ -18,7 +18,7 @@ from sr_writer.identity import RESEARCH_USE, Identity, Role
 from sr_writer.output import SOP_CLASS
 from sr_writer.provenance import stamp
 from sr_writer.source import Source
-from sr_writer.sr_document import device_observer, evidence, text_of
+from sr_writer.sr.document import device_observer, evidence, text_of
 from sr_writer.verdict import Verdict, verdict_of
 from sr_writer.wording import conclusion
 

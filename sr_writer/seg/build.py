@@ -25,19 +25,12 @@ from highdicom.seg import Segmentation as HighdicomSegmentation
 from pydicom import Dataset
 from pydicom.sr.coding import Code
 
-from inference.findings import Findings, Laterality, Segment, Task
+from inference.findings import Findings, Segment, Task
 from sr_writer import codes
 from sr_writer.identity import SERIES_NUMBER, Identity, Role, derived_uid, tracking_id
+from sr_writer.palette import COLORS
 from sr_writer.provenance import coded, stamp
 from sr_writer.source import Source
-
-#: Display colours, RGB 0..255; the overlay uses the same. A missing one hangs OHIF.
-COLORS = {
-    (Task.LUNG, Laterality.LEFT): (86, 180, 233),
-    (Task.LUNG, Laterality.RIGHT): (0, 158, 115),
-    (Task.INFECTION, Laterality.LEFT): (255, 96, 32),
-    (Task.INFECTION, Laterality.RIGHT): (255, 160, 0),
-}
 
 
 def build_segmentation(

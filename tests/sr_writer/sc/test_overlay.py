@@ -9,10 +9,10 @@ from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from inference.findings import Decision, Findings, Laterality, LungMeasurement, Task
-from sr_writer.overlay import overlay_picture
 from sr_writer.painting import paint
+from sr_writer.palette import COLORS
 from sr_writer.results import Role
-from sr_writer.segmentation import COLORS
+from sr_writer.sc.build import overlay_picture
 from sr_writer.wording import area, both_name, grade, lung_name, percent_error
 from tests.sr_writer.examples import (
     SHAPE,

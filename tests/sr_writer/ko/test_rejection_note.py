@@ -9,7 +9,7 @@ from pydicom.uid import Comprehensive3DSRStorage, SegmentationStorage
 
 from sr_writer import codes
 from sr_writer.identity import Identity, Issue, Reference, Role
-from sr_writer.rejection_note import write_rejection_note
+from sr_writer.ko.rejection_note import write_rejection_note
 from sr_writer.results import Results
 from sr_writer.verify import InvalidResult
 from tests.sr_writer.examples import CREATED, EQUIPMENT, findings, header, identity, pixels

@@ -31,7 +31,7 @@ from sr_writer import codes
 from sr_writer.identity import DECISION_TRACKING_ID, Identity, Role, tracking_id
 from sr_writer.outlines import Outlines, Polyline, bounds, rectangle
 from sr_writer.source import Source
-from sr_writer.sr_document import (
+from sr_writer.sr.document import (
     container_of,
     evidence,
     explanation,

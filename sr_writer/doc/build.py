@@ -4,11 +4,11 @@ from pydicom import Dataset
 
 from inference.findings import Findings
 from sr_writer import codes
+from sr_writer.doc.page import draw_page
+from sr_writer.doc.patient import patient_of
 from sr_writer.identity import Identity, Role
 from sr_writer.output import SOP_CLASS
-from sr_writer.page import draw_page
 from sr_writer.painting import Painting
-from sr_writer.patient import patient_of
 from sr_writer.provenance import coded, source_image, stamp
 from sr_writer.source import Source
 

@@ -28,6 +28,7 @@ from sr_writer.output import SOP_CLASS
 from sr_writer.provenance import stamp
 from sr_writer.source import Source
 from sr_writer.verdict import Verdict
+from sr_writer.wording import ascii_text
 
 
 def sr_document(
@@ -152,14 +153,6 @@ def container_of(name: Code) -> ContainerContentItem:
 
 def text_of(name: Code, text: str) -> TextContentItem:
     return TextContentItem(name, ascii_text(text), RelationshipTypeValues.CONTAINS)
-
-
-def ascii_text(text: str) -> str:
-    """Text that reads the same in whichever character set the source came in.
-
-    Without blanks at its end, which nobody keeps (PS3.5 6.2).
-    """
-    return text.encode("ascii", "replace").decode("ascii").rstrip()
 
 
 def _series(series_uid: str, sop_class_uid: str, sop_instance_uid: str) -> Dataset:

@@ -15,7 +15,6 @@ from sr_writer.identity import (
     tracking_id,
 )
 from sr_writer.source import Source
-from sr_writer.sr_document import ascii_text
 from sr_writer.verdict import Verdict, verdict_of
 from sr_writer.verify.content import (
     equipment_faults,
@@ -28,7 +27,7 @@ from sr_writer.verify.content import (
 )
 from sr_writer.verify.figures import recounted
 from sr_writer.verify.instance import has_code
-from sr_writer.wording import concluded, detail
+from sr_writer.wording import ascii_text, concluded, detail
 
 #: Half a unit of the second decimal, to which the report rounds.
 _ROUNDING = 0.005 + 1e-9

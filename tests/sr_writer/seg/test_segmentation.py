@@ -7,7 +7,7 @@ from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
 
 from inference.findings import Decision, Laterality, Task
 from sr_writer.results import Role
-from sr_writer.segmentation import build_segmentation
+from sr_writer.seg.build import build_segmentation
 from tests.sr_writer.examples import (
     INFECTION_MODEL,
     LUNG_MODEL,

@@ -11,15 +11,14 @@ from highdicom.color import CIELabColor
 from pydicom import Dataset
 
 from inference.findings import Findings, Laterality, Task
-from sr_writer.display import grayscale_pipeline
 from sr_writer.identity import RESEARCH_USE, Identity, Role
 from sr_writer.outlines import Outlines, Polyline, bounds
 from sr_writer.output import SOP_CLASS
+from sr_writer.palette import COLORS
+from sr_writer.pr.display import grayscale_pipeline
 from sr_writer.provenance import stamp
-from sr_writer.segmentation import COLORS
 from sr_writer.source import Source
-from sr_writer.sr_document import ascii_text
-from sr_writer.wording import detail, grade, headline, percent
+from sr_writer.wording import ascii_text, detail, grade, headline, percent
 
 #: Graphic Layer (0070,0002) of each kind of outline, and of all words.
 LAYERS = {

@@ -25,11 +25,10 @@ from pydicom.uid import (
 
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE, Identity, Reference, Role
-from sr_writer.output import Output, output_of
-from sr_writer.part10 import part10
+from sr_writer.output import Output, output_of, part10
 from sr_writer.provenance import stamp
 from sr_writer.source import EQUIPMENT, read_source
-from sr_writer.sr_document import device_observer, references, text_of
+from sr_writer.sr.document import device_observer, references, text_of
 from sr_writer.verify import verify_rejection_note
 
 #: Selected as COMPOSITE; what has pixels is an IMAGE (PS3.16 TID 2010).

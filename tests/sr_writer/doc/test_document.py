@@ -13,7 +13,7 @@ from pydicom import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
 
 from inference.findings import Caution, Decision, Findings
-from sr_writer.patient import UNPRINTABLE, patient_of
+from sr_writer.doc.patient import UNPRINTABLE, patient_of
 from sr_writer.results import Role
 from sr_writer.wording import area, grade, headline, percent
 from tests.sr_writer.examples import (
