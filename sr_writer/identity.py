@@ -9,7 +9,6 @@ import hashlib
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 from inference.findings import Decision, Findings, Laterality, Task
 from inference.pipeline import Pipeline
@@ -27,44 +26,6 @@ _NAMESPACE = uuid.UUID("5f0c63b2-7d0e-5b7e-9a37-6d9b3c4f1e20")
 _LONG_STRING = 64
 
 
-class Role(StrEnum):
-    """Every output that one radiograph can have, in the order they are built and sent."""
-
-    #: Segmentation: the four masks.
-    SEG = "SEG"
-    #: Comprehensive 3D SR: the figures, the decision, the reason.
-    SR = "SR"
-    #: The same report as Comprehensive SR, for archives that refuse the 3D class.
-    SR2D = "SR2D"
-    #: Secondary Capture: the picture that any viewer shows.
-    SC = "SC"
-    #: Key Object Selection: this radiograph is of interest. For clearly positive ones only.
-    KO = "KO"
-    #: Grayscale Softcopy Presentation State: the outlines as graphics over the source.
-    PR = "PR"
-    #: Encapsulated PDF: all of it on one page.
-    DOC = "DOC"
-
-
-#: Beyond the numbers modalities give, so that a series list shows our results last, in this order.
-SERIES_NUMBER = {
-    Role.SEG: 100,
-    Role.SR: 200,
-    Role.SR2D: 210,
-    Role.SC: 300,
-    Role.KO: 400,
-    Role.PR: 500,
-    Role.DOC: 600,
-}
-_SERIES_SUBJECT = {
-    Role.SEG: "Lung and COVID-19 masks",
-    Role.SR: "Lung and COVID-19 report",
-    Role.SR2D: "Lung and COVID-19 report, 2D",
-    Role.SC: "Lung and COVID-19 overlay",
-    Role.KO: "COVID-19 infection seen",
-    Role.PR: "Lung and COVID-19 outlines",
-    Role.DOC: "Lung and COVID-19 page",
-}
 _NOT_FOR_DIAGNOSIS = ", not for diagnosis"
 _NOTICE_SUBJECT = {
     Decision.NOT_ANALYSED: "COVID-19: not analysed",
@@ -151,10 +112,10 @@ class Identity:
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", results_digest(self.pipeline))
 
-    def sop_instance_uid(self, role: Role) -> str:
+    def sop_instance_uid(self, role: str) -> str:
         return self._derived("instance", role)
 
-    def series_instance_uid(self, role: Role) -> str:
+    def series_instance_uid(self, role: str) -> str:
         return self._derived("series", role)
 
     def tracking_uid(self, tracking_id: str) -> str:
@@ -169,8 +130,10 @@ class Identity:
             parts += ["withdraws", *self.withdraws]
         return derived_uid(kind, self.source_sop_instance_uid, self.digest, *parts, name)
 
-    def series_description(self, role: Role) -> str:
-        subject = _NOTICE_SUBJECT[self.notice] if self.notice else _SERIES_SUBJECT[role]
+    def series_description(self, subject: str) -> str:
+        """Of a result about `subject`; a notice and a rejection note have subjects of their own."""
+        if self.notice:
+            subject = _NOTICE_SUBJECT[self.notice]
         if self.withdraws:
             subject = _WITHDRAWAL_SUBJECT
         versions = "/".join(dict.fromkeys(model.version for model in self.pipeline.models))

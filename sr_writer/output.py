@@ -14,40 +14,21 @@ from pydicom.filewriter import (
     write_data_element,
     write_file_meta_info,
 )
-from pydicom.uid import (
-    UID,
-    Comprehensive3DSRStorage,
-    ComprehensiveSRStorage,
-    EncapsulatedPDFStorage,
-    ExplicitVRLittleEndian,
-    GrayscaleSoftcopyPresentationStateStorage,
-    KeyObjectSelectionDocumentStorage,
-    SecondaryCaptureImageStorage,
-    SegmentationStorage,
-)
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from sr_writer.identity import Identity, Role, derived_uid
+from sr_writer.identity import Identity, derived_uid
+from sr_writer.kind import Kind
 from sr_writer.source import Source
 
 IMPLEMENTATION_CLASS_UID = UID(derived_uid("implementation", "CXR node"))
 IMPLEMENTATION_VERSION_NAME = "CXRNODE"
-
-SOP_CLASS = {
-    Role.SEG: SegmentationStorage,
-    Role.SR: Comprehensive3DSRStorage,
-    Role.SR2D: ComprehensiveSRStorage,
-    Role.SC: SecondaryCaptureImageStorage,
-    Role.KO: KeyObjectSelectionDocumentStorage,
-    Role.PR: GrayscaleSoftcopyPresentationStateStorage,
-    Role.DOC: EncapsulatedPDFStorage,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """One object that leaves."""
 
-    role: Role
+    role: str  #: of its kind
     sop_class_uid: str
     sop_instance_uid: str
     series_instance_uid: str
@@ -56,13 +37,13 @@ class Output:
     content: bytes  #: a complete Part 10 file
 
 
-def output_of(role: Role, content: bytes, study_instance_uid: str, identity: Identity) -> Output:
+def output_of(kind: Kind, content: bytes, study_instance_uid: str, identity: Identity) -> Output:
     """`content` under the names that `identity` gives it."""
     return Output(
-        role=role,
-        sop_class_uid=SOP_CLASS[role],
-        sop_instance_uid=identity.sop_instance_uid(role),
-        series_instance_uid=identity.series_instance_uid(role),
+        role=kind.role,
+        sop_class_uid=kind.sop_class_uid,
+        sop_instance_uid=identity.sop_instance_uid(kind.role),
+        series_instance_uid=identity.series_instance_uid(kind.role),
         study_instance_uid=study_instance_uid,
         transfer_syntax_uid=ExplicitVRLittleEndian,
         content=content,

@@ -27,18 +27,10 @@ from dicom_node.worker import Processed, process
 from inference.engines import Engine
 from inference.findings import Decision
 from sr_writer.identity import Equipment
-from sr_writer.results import Role
+from sr_writer.kinds import KINDS
 from sr_writer.sc.build import overlay_picture
 
-_FILE_NAMES = {
-    Role.SEG: "seg.dcm",
-    Role.SR: "sr.dcm",
-    Role.SR2D: "sr2d.dcm",
-    Role.SC: "overlay.dcm",
-    Role.KO: "key_objects.dcm",
-    Role.PR: "outlines.dcm",
-    Role.DOC: "page.dcm",
-}
+_FILE_NAMES = {kind.role: kind.file_name for kind in KINDS}
 _PICTURE = "overlay.png"
 _FINDINGS = "findings.json"
 #: Everything a folder of results may hold: what an earlier run left must not pass for this one's.

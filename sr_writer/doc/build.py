@@ -2,25 +2,22 @@
 
 from pydicom import Dataset
 
-from inference.findings import Findings
 from sr_writer import codes
+from sr_writer.case import Case
+from sr_writer.doc import DOC
 from sr_writer.doc.page import draw_page
 from sr_writer.doc.patient import patient_of
-from sr_writer.identity import Identity, Role
-from sr_writer.output import SOP_CLASS
-from sr_writer.painting import Painting
+from sr_writer.painting import painting_of
 from sr_writer.provenance import coded, source_image, stamp
-from sr_writer.source import Source
 
 
-def build_document(
-    source: Source, findings: Findings, painting: Painting, identity: Identity
-) -> Dataset:
-    """The DOC of `findings`, complete but for the attributes it inherits as received."""
-    page = draw_page(findings, painting, patient_of(source), identity)
+def build(case: Case) -> Dataset:
+    """The page of what was found."""
+    source, identity = case.source, case.identity
+    page = draw_page(case.findings, case.shared(painting_of), patient_of(source), identity)
     dataset = Dataset()
-    dataset.SOPClassUID = SOP_CLASS[Role.DOC]
-    dataset.SOPInstanceUID = identity.sop_instance_uid(Role.DOC)
+    dataset.SOPClassUID = DOC.sop_class_uid
+    dataset.SOPInstanceUID = identity.sop_instance_uid(DOC.role)
     dataset.Modality = "DOC"
     dataset.ConversionType = "WSD"
     dataset.InstanceNumber = 1
@@ -32,5 +29,5 @@ def build_document(
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
     dataset.EncapsulatedDocument = page + b"\0" * (len(page) % 2)
     dataset.EncapsulatedDocumentLength = len(page)
-    stamp(dataset, Role.DOC, identity, source)
+    stamp(dataset, DOC, identity, source)
     return dataset

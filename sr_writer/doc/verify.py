@@ -5,9 +5,8 @@ from collections.abc import Iterator
 
 from pydicom import Dataset
 
-from inference.findings import Findings
-from sr_writer.identity import RESEARCH_USE, Identity
-from sr_writer.source import Source
+from sr_writer.case import Case
+from sr_writer.identity import RESEARCH_USE
 from sr_writer.verify.figures import recounted
 from sr_writer.verify.instance import source_faults
 from sr_writer.wording import headline, percent
@@ -15,9 +14,7 @@ from sr_writer.wording import headline, percent
 _PAGE = re.compile(rb"/Type /Page\b")
 
 
-def document_faults(
-    dataset: Dataset, source: Source, findings: Findings, _: Identity
-) -> Iterator[str]:
+def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     """One whole page of PDF, with the decision, the notice and the figures the SEG's pixels say."""
     content = dataset.EncapsulatedDocument[: dataset.EncapsulatedDocumentLength]
     if dataset.MIMETypeOfEncapsulatedDocument != "application/pdf":
@@ -28,10 +25,10 @@ def document_faults(
         yield "its PDF has not one page"
     if dataset.BurnedInAnnotation != "YES":
         yield "it does not say that text is burned in"
-    yield from source_faults(dataset.SourceInstanceSequence, source)
-    counted = recounted(findings)
+    yield from source_faults(dataset.SourceInstanceSequence, case.source)
+    counted = recounted(case.findings)
     shares = [lung.infected_percent for lung in (counted.left, counted.right)]
     figures = [percent(v) for v in (*shares, counted.infected_percent) if v is not None]
-    for words in (headline(findings), RESEARCH_USE, *figures):
+    for words in (headline(case.findings), RESEARCH_USE, *figures):
         if f"({words})".encode("latin-1") not in content:
             yield f"its page does not say {words}"

@@ -14,9 +14,11 @@ from pydicom import Dataset
 
 from inference.findings import Findings
 from sr_writer import codes
-from sr_writer.identity import RESEARCH_USE, Identity, Role
-from sr_writer.output import SOP_CLASS
+from sr_writer.case import Case
+from sr_writer.identity import RESEARCH_USE, Identity
+from sr_writer.ko import KO
 from sr_writer.provenance import stamp
+from sr_writer.seg import SEG
 from sr_writer.source import Source
 from sr_writer.sr.document import device_observer, evidence, text_of
 from sr_writer.verdict import Verdict, verdict_of
@@ -28,17 +30,18 @@ def is_key(findings: Findings) -> bool:
     return verdict_of(findings) is Verdict.POSITIVE
 
 
-def build_key_objects(source: Source, findings: Findings, identity: Identity) -> Dataset:
-    """The KO of `findings`, which are positive, but for the attributes it inherits as received."""
+def build(case: Case) -> Dataset:
+    """The KO of what was found, which is positive."""
+    source, identity = case.source, case.identity
     document = Dataset()
-    document.SOPClassUID = SOP_CLASS[Role.KO]
-    document.SOPInstanceUID = identity.sop_instance_uid(Role.KO)
+    document.SOPClassUID = KO.sop_class_uid
+    document.SOPInstanceUID = identity.sop_instance_uid(KO.role)
     document.Modality = "KO"
     document.InstanceNumber = 1
     document.ReferencedPerformedProcedureStepSequence = []
     document.CurrentRequestedProcedureEvidenceSequence = [evidence(source, identity)]
-    document.update(_content(source, findings, identity))
-    stamp(document, Role.KO, identity, source)
+    document.update(_content(source, case.findings, identity))
+    stamp(document, KO, identity, source)
     return document
 
 
@@ -51,7 +54,7 @@ def _content(source: Source, findings: Findings, identity: Identity) -> Dataset:
     root.ContentSequence.append(text_of(codes.KEY_OBJECT_DESCRIPTION, said))
     for sop_class_uid, sop_instance_uid in (
         (header.SOPClassUID, header.SOPInstanceUID),
-        (SOP_CLASS[Role.SEG], identity.sop_instance_uid(Role.SEG)),
+        (SEG.sop_class_uid, identity.sop_instance_uid(SEG.role)),
     ):
         root.ContentSequence.append(
             ImageContentItem(

@@ -6,6 +6,7 @@ lies in the study of what it rejects, under the patient whom that names.
 
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import partial
 
 from highdicom.sr import (
     CompositeContentItem,
@@ -15,32 +16,19 @@ from highdicom.sr import (
     RelationshipTypeValues,
 )
 from pydicom import Dataset
-from pydicom.uid import (
-    Comprehensive3DSRStorage,
-    ComprehensiveSRStorage,
-    EncapsulatedPDFStorage,
-    GrayscaleSoftcopyPresentationStateStorage,
-    KeyObjectSelectionDocumentStorage,
-)
 
 from sr_writer import codes
-from sr_writer.identity import RESEARCH_USE, Identity, Reference, Role
+from sr_writer.identity import RESEARCH_USE, Identity, Reference
+from sr_writer.kinds import DOC, KO, PR, SR, SR2D
+from sr_writer.ko.verify import rejection_note_faults
 from sr_writer.output import Output, output_of, part10
 from sr_writer.provenance import stamp
 from sr_writer.source import EQUIPMENT, read_source
 from sr_writer.sr.document import device_observer, references, text_of
-from sr_writer.verify import verify_rejection_note
+from sr_writer.verify import verify
 
 #: Selected as COMPOSITE; what has pixels is an IMAGE (PS3.16 TID 2010).
-_NO_IMAGE = frozenset(
-    {
-        Comprehensive3DSRStorage,
-        ComprehensiveSRStorage,
-        EncapsulatedPDFStorage,
-        GrayscaleSoftcopyPresentationStateStorage,
-        KeyObjectSelectionDocumentStorage,
-    }
-)
+_NO_IMAGE = frozenset(kind.sop_class_uid for kind in (SR, SR2D, KO, PR, DOC))
 
 
 def write_rejection_note(
@@ -58,17 +46,18 @@ def write_rejection_note(
             del header[keyword]
     source = read_source(header, identity.source_sop_instance_uid, (1, 1), None)
     document = Dataset()
-    document.SOPClassUID = KeyObjectSelectionDocumentStorage
-    document.SOPInstanceUID = identity.sop_instance_uid(Role.KO)
+    document.SOPClassUID = KO.sop_class_uid
+    document.SOPInstanceUID = identity.sop_instance_uid(KO.role)
     document.Modality = "KO"
     document.InstanceNumber = 1
     document.ReferencedPerformedProcedureStepSequence = []
     document.CurrentRequestedProcedureEvidenceSequence = references(rejected)
     document.update(_content(rejected, title, said, identity))
-    stamp(document, Role.KO, identity, source)
+    stamp(document, KO, identity, source)
     content = part10(document, source)
-    verify_rejection_note(content, source, identity, title, rejected)
-    return output_of(Role.KO, content, str(source.header.StudyInstanceUID), identity)
+    faults = partial(rejection_note_faults, title=title, rejected=rejected)
+    verify(KO, content, source, identity, faults)
+    return output_of(KO, content, str(source.header.StudyInstanceUID), identity)
 
 
 def _content(rejected: Sequence[Reference], title: str, said: str, identity: Identity) -> Dataset:

@@ -4,25 +4,23 @@ from collections.abc import Iterator, Sequence
 
 from pydicom import Dataset
 
-from inference.findings import Findings
 from sr_writer import codes
-from sr_writer.identity import Identity, Reference, Role
+from sr_writer.case import Case
+from sr_writer.identity import Reference
 from sr_writer.ko.build import is_key
-from sr_writer.source import Source
+from sr_writer.seg import SEG
 from sr_writer.verdict import verdict_of
 from sr_writer.verify.content import equipment_faults, evidence_faults
 from sr_writer.verify.instance import has_code
 
 
-def key_object_faults(
-    dataset: Dataset, source: Source, findings: Findings, identity: Identity
-) -> Iterator[str]:
+def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     """Of a clearly positive radiograph alone, and of nothing but it and its SEG."""
-    if not is_key(findings):
-        yield f"the decision is {verdict_of(findings)}"
+    if not is_key(case.findings):
+        yield f"the decision is {verdict_of(case.findings)}"
     if not has_code(dataset.ConceptNameCodeSequence[0], codes.OF_INTEREST):
         yield 'its title is not "Of Interest"'
-    expected = {source.header.SOPInstanceUID, identity.sop_instance_uid(Role.SEG)}
+    expected = {case.source.header.SOPInstanceUID, case.identity.sop_instance_uid(SEG.role)}
     yield from evidence_faults(dataset, expected)
     selected = {
         item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID

@@ -11,13 +11,13 @@ from highdicom.color import CIELabColor
 from pydicom import Dataset
 
 from inference.findings import Findings, Laterality, Task
-from sr_writer.identity import RESEARCH_USE, Identity, Role
-from sr_writer.outlines import Outlines, Polyline, bounds
-from sr_writer.output import SOP_CLASS
+from sr_writer.case import Case
+from sr_writer.identity import RESEARCH_USE
+from sr_writer.outlines import Outlines, Polyline, bounds, outlines_of
 from sr_writer.palette import COLORS
+from sr_writer.pr import PR
 from sr_writer.pr.display import grayscale_pipeline
 from sr_writer.provenance import stamp
-from sr_writer.source import Source
 from sr_writer.wording import ascii_text, detail, grade, headline, percent
 
 #: Graphic Layer (0070,0002) of each kind of outline, and of all words.
@@ -34,13 +34,12 @@ _LINE = 0.03
 _SHORT_TEXT = 1024  #: characters of an ST (PS3.5 6.2)
 
 
-def build_presentation_state(
-    source: Source, findings: Findings, identity: Identity, header: Dataset, outlines: Outlines
-) -> Dataset:
-    """The PR of `findings`; `header` is the source's as received, which says how to show it."""
+def build(case: Case) -> Dataset:
+    """The PR of what was found; the source's header says how to show it."""
+    source, findings, identity = case.source, case.findings, case.identity
     dataset = Dataset()
-    dataset.SOPClassUID = SOP_CLASS[Role.PR]
-    dataset.SOPInstanceUID = identity.sop_instance_uid(Role.PR)
+    dataset.SOPClassUID = PR.sop_class_uid
+    dataset.SOPInstanceUID = identity.sop_instance_uid(PR.role)
     dataset.Modality = "PR"
     dataset.Laterality = ""
     dataset.InstanceNumber = 1
@@ -49,11 +48,12 @@ def build_presentation_state(
     dataset.ContentCreatorName = ""
     dataset.ReferencedSeriesSequence = [_referenced_series(source.header)]
     dataset.DisplayedAreaSelectionSequence = [_whole_image(source.header, findings)]
-    annotations = [*_outlined(findings, outlines), _worded(findings)]
+    annotations = [*_outlined(findings, case.shared(outlines_of)), _worded(findings)]
     dataset.GraphicAnnotationSequence = annotations
     dataset.GraphicLayerSequence = list(_layers(item.GraphicLayer for item in annotations))
-    dataset.update(grayscale_pipeline(header, findings))
-    stamp(dataset, Role.PR, identity, source)
+    dataset.update(grayscale_pipeline(case.header, findings))
+    # It has a creation where others have a content (PS3.3 C.11.10).
+    stamp(dataset, PR, identity, source, made="PresentationCreation")
     return dataset
 
 

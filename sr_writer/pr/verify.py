@@ -6,17 +6,16 @@ import numpy as np
 from pydicom import Dataset
 
 from inference.findings import Findings
-from sr_writer.identity import RESEARCH_USE, Identity
+from sr_writer.case import Case
+from sr_writer.identity import RESEARCH_USE
 from sr_writer.pr.build import LAYERS, TEXT_LAYER, decision_text, lung_text
-from sr_writer.source import Source
 from sr_writer.verify.figures import recounted
 from sr_writer.verify.instance import source_faults
 
 
-def presentation_state_faults(
-    dataset: Dataset, source: Source, findings: Findings, _: Identity
-) -> Iterator[str]:
+def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     """One image, all of it; what was found outlined within it; figures the SEG's pixels say."""
+    source, findings = case.source, case.findings
     header = source.header
     [series] = dataset.ReferencedSeriesSequence
     if series.SeriesInstanceUID != header.SeriesInstanceUID:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import Dataset
-from pydicom.uid import SecondaryCaptureImageStorage
 
 from inference.findings import Findings
-from sr_writer.identity import Identity, Role
-from sr_writer.painting import Painting, paint
+from sr_writer.case import Case
+from sr_writer.painting import paint, painting_of
 from sr_writer.provenance import source_image, stamp
+from sr_writer.sc import SC
 from sr_writer.sc.caption import with_caption
-from sr_writer.source import LOSSY, Source
+from sr_writer.source import LOSSY
 
 
 def overlay_picture(pixels: NDArray[np.float32], findings: Findings) -> Image.Image:
@@ -24,14 +24,13 @@ def overlay_picture(pixels: NDArray[np.float32], findings: Findings) -> Image.Im
     return with_caption(paint(pixels, findings), findings)
 
 
-def build_overlay(
-    source: Source, findings: Findings, painting: Painting, identity: Identity
-) -> Dataset:
-    """The overlay as an image, complete but for the attributes it inherits as received."""
-    picture = with_caption(painting, findings)
+def build(case: Case) -> Dataset:
+    """The overlay as an image."""
+    source, identity = case.source, case.identity
+    picture = with_caption(case.shared(painting_of), case.findings)
     dataset = Dataset()
-    dataset.SOPClassUID = SecondaryCaptureImageStorage
-    dataset.SOPInstanceUID = identity.sop_instance_uid(Role.SC)
+    dataset.SOPClassUID = SC.sop_class_uid
+    dataset.SOPInstanceUID = identity.sop_instance_uid(SC.role)
     dataset.StudyInstanceUID = source.header.StudyInstanceUID
     dataset.Modality = "OT"
     dataset.ConversionType = "WSD"
@@ -46,7 +45,7 @@ def build_overlay(
         if keyword in source.header:
             dataset[keyword] = source.header[keyword]
     _set_pixels(dataset, picture)
-    stamp(dataset, Role.SC, identity, source)
+    stamp(dataset, SC, identity, source)
     return dataset
 
 

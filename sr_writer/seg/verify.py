@@ -6,18 +6,17 @@ import numpy as np
 from pydicom import Dataset
 
 from inference.findings import Findings, Laterality, Mask, Task
-from sr_writer.identity import Identity, tracking_id
-from sr_writer.source import Source
+from sr_writer.case import Case
+from sr_writer.identity import tracking_id
 from sr_writer.verify.instance import padded, source_faults
 
 #: What each frame of the SEG holds, in order.
 _SEGMENTS = tuple((task, side) for task in Task for side in Laterality)
 
 
-def segmentation_faults(
-    dataset: Dataset, source: Source, findings: Findings, _: Identity
-) -> Iterator[str]:
+def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     """Size, references and every pixel: those found, of the counts that the figures rest on."""
+    source, findings = case.source, case.findings
     expected = (len(findings.segments), source.header.Rows, source.header.Columns)
     if (dataset.NumberOfFrames, dataset.Rows, dataset.Columns) != expected:
         yield f"it does not have {expected} frames, rows and columns"

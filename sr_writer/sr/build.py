@@ -28,8 +28,10 @@ from pydicom.sr.coding import Code
 
 from inference.findings import Decision, Findings, Laterality, LungMeasurement, Task
 from sr_writer import codes
-from sr_writer.identity import DECISION_TRACKING_ID, Identity, Role, tracking_id
-from sr_writer.outlines import Outlines, Polyline, bounds, rectangle
+from sr_writer.case import Case
+from sr_writer.identity import DECISION_TRACKING_ID, Identity, tracking_id
+from sr_writer.kind import Kind
+from sr_writer.outlines import Polyline, bounds, outlines_of, rectangle
 from sr_writer.source import Source
 from sr_writer.sr.document import (
     container_of,
@@ -44,15 +46,23 @@ from sr_writer.wording import conclusion
 _MODIFIER = RelationshipTypeValues.HAS_CONCEPT_MOD.value
 
 
-def report_content(
-    source: Source, findings: Findings, identity: Identity, outlines: Outlines
-) -> Dataset:
+def build(case: Case, kind: Kind) -> Dataset:
+    """The SR of what was found, in the class of `kind`."""
+    source, identity = case.source, case.identity
+    content = case.shared(_content)
+    report = sr_document(kind, source, identity, content, evidence(source, identity))
+    report.CodingSchemeIdentificationSequence = [_private_scheme(identity)]
+    return report
+
+
+def _content(case: Case) -> Dataset:
     """The root of the content tree, the same for either class of report; not to be altered."""
+    source, findings, identity = case.source, case.findings, case.identity
     lungs = [side for side in Laterality if findings.segment(Task.LUNG, side).mask.any()]
     measurements = container_of(codes.IMAGING_MEASUREMENTS)
     measurements.ContentSequence.append(_ordered(_decision_group(source, findings, identity)))
     for side in lungs:
-        outline = outlines.of(Task.LUNG, side)[0]
+        outline = case.shared(outlines_of).of(Task.LUNG, side)[0]
         group = _lung_group(findings.measurement(side), outline, source, identity)
         measurements.ContentSequence.append(_ordered(group))
     cautions = [caution.text for caution in findings.cautions]
@@ -63,13 +73,6 @@ def report_content(
         [source.header],
         [measurements, explanation(verdict_of(findings), findings.reason, cautions)],
     )
-
-
-def build_report(role: Role, source: Source, identity: Identity, content: Dataset) -> Dataset:
-    """The SR of `content`, complete but for the attributes it inherits as received."""
-    report = sr_document(role, source, identity, content, evidence(source, identity))
-    report.CodingSchemeIdentificationSequence = [_private_scheme(identity)]
-    return report
 
 
 def figure(value: float) -> float:

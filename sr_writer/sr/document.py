@@ -23,21 +23,22 @@ from pydicom.sr.codedict import codes as dictionary
 from pydicom.sr.coding import Code
 
 from sr_writer import codes
-from sr_writer.identity import RESEARCH_USE, Identity, Reference, Role
-from sr_writer.output import SOP_CLASS
+from sr_writer.identity import RESEARCH_USE, Identity, Reference
+from sr_writer.kind import Kind
 from sr_writer.provenance import stamp
+from sr_writer.seg import SEG
 from sr_writer.source import Source
 from sr_writer.verdict import Verdict
 from sr_writer.wording import ascii_text
 
 
 def sr_document(
-    role: Role, source: Source, identity: Identity, root: Dataset, study: Dataset
+    kind: Kind, source: Source, identity: Identity, root: Dataset, study: Dataset
 ) -> Dataset:
     """A complete, unverified document with the content of `root` and the evidence of `study`."""
     document = Dataset()
-    document.SOPClassUID = SOP_CLASS[role]
-    document.SOPInstanceUID = identity.sop_instance_uid(role)
+    document.SOPClassUID = kind.sop_class_uid
+    document.SOPInstanceUID = identity.sop_instance_uid(kind.role)
     document.Modality = "SR"
     document.InstanceNumber = 1
     document.ReferencedPerformedProcedureStepSequence = []
@@ -49,7 +50,7 @@ def sr_document(
     if identity.issue.predecessors:
         document.PredecessorDocumentsSequence = references(identity.issue.predecessors)
     document.update(root)
-    stamp(document, role, identity, source)
+    stamp(document, kind, identity, source)
     return document
 
 
@@ -64,9 +65,9 @@ def evidence(source: Source, segmentation: Identity | None = None) -> Dataset:
     if segmentation is not None:
         study.ReferencedSeriesSequence.append(
             _series(
-                segmentation.series_instance_uid(Role.SEG),
-                SOP_CLASS[Role.SEG],
-                segmentation.sop_instance_uid(Role.SEG),
+                segmentation.series_instance_uid(SEG.role),
+                SEG.sop_class_uid,
+                segmentation.sop_instance_uid(SEG.role),
             )
         )
     return study

@@ -5,6 +5,7 @@ without crashes OHIF 3.13), and where nothing was analysed there is no region to
 """
 
 from datetime import datetime
+from functools import partial
 
 from pydicom import Dataset
 from pydicom.uid import (
@@ -17,12 +18,15 @@ from pydicom.uid import (
 from inference.findings import Decision
 from inference.pipeline import Pipeline
 from sr_writer import codes
-from sr_writer.identity import FIRST_ISSUE, Equipment, Identity, Issue, Role
+from sr_writer.identity import FIRST_ISSUE, Equipment, Identity, Issue
+from sr_writer.kind import Kind
 from sr_writer.output import Output, output_of, part10
 from sr_writer.source import read_source, stated_shape
+from sr_writer.sr import SR
 from sr_writer.sr.document import evidence, explanation, measurement_report, sr_document
+from sr_writer.sr.verify import notice_faults
 from sr_writer.verdict import Verdict
-from sr_writer.verify import verify_notice
+from sr_writer.verify import verify
 from sr_writer.wording import concluded
 
 #: What the image library can describe from rows and columns alone (TID 1602).
@@ -44,7 +48,7 @@ def write_notice(
     pipeline: Pipeline,
     equipment: Equipment,
     created: datetime,
-    role: Role = Role.SR,
+    kind: Kind = SR,
     issue: Issue = FIRST_ISSUE,
 ) -> Output:
     """Why there is no result: `decision` is NOT_ANALYSED or FAILED, `reason` a sentence for people.
@@ -68,7 +72,8 @@ def write_notice(
         [source.header] if is_described else [],
         [explanation(verdict, reason, [])],
     )
-    document = sr_document(role, source, identity, root, evidence(source))
+    document = sr_document(kind, source, identity, root, evidence(source))
     content = part10(document, source)
-    verify_notice(role, content, source, identity, reason)
-    return output_of(role, content, str(source.header.StudyInstanceUID), identity)
+    faults = partial(notice_faults, source=source, identity=identity, reason=reason)
+    verify(kind, content, source, identity, faults)
+    return output_of(kind, content, str(source.header.StudyInstanceUID), identity)

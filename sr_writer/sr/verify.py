@@ -7,13 +7,14 @@ from pydicom import Dataset
 
 from inference.findings import Findings, Task
 from sr_writer import codes
+from sr_writer.case import Case
 from sr_writer.identity import (
     DECISION_TRACKING_ID,
     RESEARCH_USE,
     Identity,
-    Role,
     tracking_id,
 )
+from sr_writer.seg import SEG
 from sr_writer.source import Source
 from sr_writer.verdict import Verdict, verdict_of
 from sr_writer.verify.content import (
@@ -33,13 +34,12 @@ from sr_writer.wording import ascii_text, concluded, detail
 _ROUNDING = 0.005 + 1e-9
 
 
-def report_faults(
-    dataset: Dataset, source: Source, findings: Findings, identity: Identity
-) -> Iterator[str]:
+def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     """Evidence, a region for every group, figures that the SEG's pixels bear out, equipment."""
+    source, findings, identity = case.source, case.findings, case.identity
     if "CodingSchemeIdentificationSequence" not in dataset:
         yield "it does not identify its private coding scheme"
-    seg = identity.sop_instance_uid(Role.SEG)
+    seg = identity.sop_instance_uid(SEG.role)
     yield from evidence_faults(dataset, {source.header.SOPInstanceUID, seg})
     groups = dict(_groups(dataset))
     for name, items in groups.items():

@@ -14,7 +14,6 @@ from pydicom.uid import EncapsulatedPDFStorage
 
 from inference.findings import Caution, Decision, Findings
 from sr_writer.doc.patient import UNPRINTABLE, patient_of
-from sr_writer.results import Role
 from sr_writer.wording import area, grade, headline, percent
 from tests.sr_writer.examples import (
     SOURCE_UID,
@@ -32,7 +31,7 @@ DECISIONS = [Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED]
 
 
 def document(found: Findings | None = None, dataset: Dataset | None = None) -> Dataset:
-    return read(write(found or findings(), dataset, (Role.DOC,))[Role.DOC])
+    return read(write(found or findings(), dataset, ("DOC",))["DOC"])
 
 
 def page(found: Findings | None = None, dataset: Dataset | None = None) -> bytes:

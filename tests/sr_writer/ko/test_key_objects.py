@@ -6,15 +6,22 @@ from pydicom.uid import KeyObjectSelectionDocumentStorage
 
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE
-from sr_writer.results import Role
 from sr_writer.wording import conclusion
-from tests.sr_writer.examples import EQUIPMENT, SOURCE_UID, all_results, faint, findings, write
+from tests.sr_writer.examples import (
+    EQUIPMENT,
+    ROLES,
+    SOURCE_UID,
+    all_results,
+    faint,
+    findings,
+    write,
+)
 from tests.sr_writer.reading import child, code, read
 
 
 @pytest.fixture(scope="module")
 def selection() -> Dataset:
-    return read(all_results()[Role.KO])
+    return read(all_results()["KO"])
 
 
 def test_it_is_a_key_object_selection_of_interest(selection: Dataset) -> None:
@@ -25,7 +32,7 @@ def test_it_is_a_key_object_selection_of_interest(selection: Dataset) -> None:
 
 
 def test_it_selects_the_source_and_its_segmentation(selection: Dataset) -> None:
-    seg = all_results()[Role.SEG]
+    seg = all_results()["SEG"]
     images = [item for item in selection.ContentSequence if item.ValueType == "IMAGE"]
     # TID 2010 has no purpose of reference for what is selected.
     assert not any("ConceptNameCodeSequence" in item for item in images)
@@ -52,4 +59,4 @@ def test_it_says_why_by_whom_and_for_what(selection: Dataset) -> None:
 
 
 def test_what_is_doubtful_is_not_put_on_top_of_a_list() -> None:
-    assert Role.KO not in write(faint(), roles=tuple(Role))
+    assert "KO" not in write(faint(), roles=ROLES)

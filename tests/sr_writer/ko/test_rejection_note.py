@@ -8,7 +8,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import Comprehensive3DSRStorage, SegmentationStorage
 
 from sr_writer import codes
-from sr_writer.identity import Identity, Issue, Reference, Role
+from sr_writer.identity import Identity, Issue, Reference
 from sr_writer.ko.rejection_note import write_rejection_note
 from sr_writer.results import Results
 from sr_writer.verify import InvalidResult
@@ -62,14 +62,14 @@ def test_a_later_issue_has_names_of_its_own_and_names_its_predecessors() -> None
     found = findings()
     pixels_of = Results(header("DX"), found, pixels(found), EQUIPMENT, CREATED)
     later = Results(header("DX"), found, pixels(found), EQUIPMENT, CREATED, Issue(1, (SR,)))
-    first = {output.role: output for output in pixels_of.write((Role.SEG, Role.SR))}
-    for output in later.write((Role.SEG, Role.SR)):
+    first = {output.role: output for output in pixels_of.write(("SEG", "SR"))}
+    for output in later.write(("SEG", "SR")):
         assert output.sop_instance_uid != first[output.role].sop_instance_uid
         assert output.series_instance_uid != first[output.role].series_instance_uid
         report = dcmread(BytesIO(output.content))
-        if output.role is Role.SR:
+        if output.role == "SR":
             (study,) = report.PredecessorDocumentsSequence
             (series,) = study.ReferencedSeriesSequence
             (named,) = series.ReferencedSOPSequence
             assert named.ReferencedSOPInstanceUID == SR.sop_instance_uid
-    assert "PredecessorDocumentsSequence" not in dcmread(BytesIO(first[Role.SR].content))
+    assert "PredecessorDocumentsSequence" not in dcmread(BytesIO(first["SR"].content))

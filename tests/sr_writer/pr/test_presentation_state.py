@@ -11,14 +11,13 @@ from skimage.draw import polygon2mask
 from inference.findings import Caution, Decision, Findings, Laterality, Task
 from sr_writer.outlines import trace
 from sr_writer.pr.build import LAYERS
-from sr_writer.results import Role
 from sr_writer.wording import detail, headline, percent
 from tests.sr_writer.examples import SHAPE, SOURCE_UID, findings, header, write
 from tests.sr_writer.reading import read
 
 
 def state(found: Findings | None = None, dataset: Dataset | None = None) -> Dataset:
-    return read(write(found or findings(), dataset, (Role.PR,))[Role.PR])
+    return read(write(found or findings(), dataset, ("PR",))["PR"])
 
 
 def polylines(presentation: Dataset, task: Task, side: Laterality) -> list[np.ndarray]:
@@ -239,11 +238,11 @@ def test_a_malformed_window_or_table_is_left_out(dataset: Callable[[], Dataset])
 
 def test_its_colours_are_those_of_the_segmentation() -> None:
     found = findings()
-    outputs = write(found, roles=(Role.SEG, Role.PR))
+    outputs = write(found, roles=("SEG", "PR"))
     colors = {
         layer.GraphicLayer: list(layer.GraphicLayerRecommendedDisplayCIELabValue)
-        for layer in read(outputs[Role.PR]).GraphicLayerSequence
+        for layer in read(outputs["PR"]).GraphicLayerSequence
     }
-    for segment, item in zip(found.segments, read(outputs[Role.SEG]).SegmentSequence, strict=True):
+    for segment, item in zip(found.segments, read(outputs["SEG"]).SegmentSequence, strict=True):
         layer = LAYERS[segment.task, segment.laterality]
         assert colors[layer] == list(item.RecommendedDisplayCIELabValue)

@@ -11,7 +11,6 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from inference.findings import Decision, Findings, Laterality, LungMeasurement, Task
 from sr_writer.painting import paint
 from sr_writer.palette import COLORS
-from sr_writer.results import Role
 from sr_writer.sc.build import overlay_picture
 from sr_writer.wording import area, both_name, grade, lung_name, percent_error
 from tests.sr_writer.examples import (
@@ -31,7 +30,7 @@ LARGE = (1500, 1200)
 
 @pytest.fixture(scope="module")
 def overlay() -> Dataset:
-    return read(usual_results()[Role.SC])
+    return read(usual_results()["SC"])
 
 
 def picture(*args: object, **kwargs: object) -> np.ndarray:
@@ -226,5 +225,5 @@ def test_the_gray_of_the_image_is_kept() -> None:
 
 def test_a_source_without_orientation_gives_an_overlay_without() -> None:
     dataset = header(PatientOrientation="")
-    assert not read(write(findings(), dataset)[Role.SC]).PatientOrientation
+    assert not read(write(findings(), dataset)["SC"]).PatientOrientation
     assert (dataset.Rows, dataset.Columns) == SHAPE

@@ -6,18 +6,16 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
 
 from inference.findings import Decision, Laterality, Task
-from sr_writer.results import Role
-from sr_writer.seg.build import build_segmentation
+from sr_writer.seg.build import build
 from tests.sr_writer.examples import (
     INFECTION_MODEL,
     LUNG_MODEL,
     SHAPE,
     SOURCE_UID,
     bare_header,
+    case_of,
     findings,
     header,
-    identity,
-    source_of,
     usual_results,
     write,
 )
@@ -26,7 +24,7 @@ from tests.sr_writer.reading import code, read
 
 @pytest.fixture(scope="module")
 def seg() -> Dataset:
-    return read(usual_results()[Role.SEG])
+    return read(usual_results()["SEG"])
 
 
 def test_it_is_a_binary_segmentation_in_explicit_little_endian(seg: Dataset) -> None:
@@ -42,7 +40,7 @@ def test_frame_n_is_segment_n_pixel_by_pixel_even_where_it_is_empty(
     decision: Decision, shape: tuple[int, int]
 ) -> None:
     found = findings(decision, shape=shape)
-    dataset = read(write(found)[Role.SEG])
+    dataset = read(write(found)["SEG"])
     assert dataset.NumberOfFrames == len(dataset.SegmentSequence) == 4
     frames = np.reshape(dataset.pixel_array, (4, *shape))
     for frame, segment, groups in zip(
@@ -60,7 +58,7 @@ def test_rows_and_columns_are_the_sources(seg: Dataset) -> None:
 def test_pixel_measures_are_always_given(
     spacing: tuple[float, float] | None, written: list[float]
 ) -> None:
-    shared = read(write(findings(spacing_mm=spacing))[Role.SEG]).SharedFunctionalGroupsSequence[0]
+    shared = read(write(findings(spacing_mm=spacing))["SEG"]).SharedFunctionalGroupsSequence[0]
     assert shared.PixelMeasuresSequence[0].PixelSpacing == written
 
 
@@ -74,22 +72,20 @@ def test_every_frame_has_a_plane_though_there_is_no_frame_of_reference(seg: Data
 
 
 def test_the_planes_can_be_left_out() -> None:
-    dataset = build_segmentation(
-        source_of(header()), findings(), identity(), geometry_for_viewers=False
-    )
+    dataset = build(case_of(findings()), geometry_for_viewers=False)
     assert "PlaneOrientationSequence" not in dataset.SharedFunctionalGroupsSequence[0]
     assert "PlanePositionSequence" not in dataset.PerFrameFunctionalGroupsSequence[0]
 
 
 def test_a_frame_of_reference_of_the_source_is_not_taken_up() -> None:
     dataset = header("SC", FrameOfReferenceUID="1.2.3.4.5")
-    assert "FrameOfReferenceUID" not in read(write(findings(), dataset)[Role.SEG])
+    assert "FrameOfReferenceUID" not in read(write(findings(), dataset)["SEG"])
 
 
 def test_patient_orientation_is_the_sources() -> None:
-    turned = read(write(findings(), header(PatientOrientation=["R", "F"]))[Role.SEG])
+    turned = read(write(findings(), header(PatientOrientation=["R", "F"]))["SEG"])
     assert turned.PatientOrientation == ["R", "F"]
-    assert "PatientOrientation" not in read(write(findings(), bare_header())[Role.SEG])
+    assert "PatientOrientation" not in read(write(findings(), bare_header())["SEG"])
 
 
 def test_it_refers_to_the_source_in_all_three_places(seg: Dataset) -> None:
@@ -145,9 +141,9 @@ def test_every_segment_names_its_network(seg: Dataset) -> None:
 
 def test_segments_are_said_to_overlap_once_there_is_infection(seg: Dataset) -> None:
     assert seg.SegmentsOverlap == "YES"
-    assert read(write(findings(Decision.NEGATIVE))[Role.SEG]).SegmentsOverlap == "NO"
+    assert read(write(findings(Decision.NEGATIVE))["SEG"]).SegmentsOverlap == "NO"
 
 
 def test_a_single_lung_leaves_the_other_segment_empty() -> None:
-    dataset = read(write(findings(lungs=(Laterality.RIGHT,)))[Role.SEG])
+    dataset = read(write(findings(lungs=(Laterality.RIGHT,)))["SEG"])
     assert [bool(frame.any()) for frame in dataset.pixel_array] == [False, True, False, True]

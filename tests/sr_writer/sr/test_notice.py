@@ -1,6 +1,7 @@
 """Where there is no result there is still a report, and it says why."""
 
 from copy import deepcopy
+from functools import partial
 
 import pytest
 from pydicom import Dataset
@@ -10,11 +11,12 @@ from inference.findings import Decision
 from inference.pipeline import Pipeline
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE, Identity
+from sr_writer.kinds import SR, SR2D, Kind
 from sr_writer.output import Output
-from sr_writer.results import Role
-from sr_writer.source import read_source
+from sr_writer.source import Source, read_source
 from sr_writer.sr.notice import write_notice
-from sr_writer.verify import InvalidResult, verify_notice
+from sr_writer.sr.verify import notice_faults
+from sr_writer.verify import InvalidResult, verify
 from tests.sr_writer.examples import (
     CREATED,
     EQUIPMENT,
@@ -38,19 +40,19 @@ def notice(
     dataset: Dataset | None = None,
     decision: Decision = Decision.NOT_ANALYSED,
     reason: str = REASON,
-    role: Role = Role.SR,
+    kind: Kind = SR,
 ) -> Output:
     dataset = header() if dataset is None else dataset
-    return write_notice(dataset, SOURCE_UID, decision, reason, PIPELINE, EQUIPMENT, CREATED, role)
+    return write_notice(dataset, SOURCE_UID, decision, reason, PIPELINE, EQUIPMENT, CREATED, kind)
 
 
-@pytest.mark.parametrize("role", [Role.SR, Role.SR2D])
+@pytest.mark.parametrize("kind", [SR, SR2D], ids=["SR", "SR2D"])
 @pytest.mark.parametrize("decision", NOTICES)
-def test_it_says_that_there_is_no_result_and_why(decision: Decision, role: Role) -> None:
-    output = notice(decision=decision, role=role)
+def test_it_says_that_there_is_no_result_and_why(decision: Decision, kind: Kind) -> None:
+    output = notice(decision=decision, kind=kind)
     report = read(output)
-    assert output.role is role
-    assert output.sop_class_uid == report.SOPClassUID == all_results()[role].sop_class_uid
+    assert output.role == kind.role
+    assert output.sop_class_uid == report.SOPClassUID == all_results()[kind.role].sop_class_uid
     container = child(report, codes.QUALITATIVE_EVALUATIONS)
     assert code(child(container, codes.COVID_19).ConceptCodeSequence[0])[0] == "373068000"
     assert child(container, codes.SUMMARY).TextValue == REASON
@@ -85,7 +87,7 @@ def test_its_evidence_is_the_source_alone() -> None:
 
 def test_it_is_another_instance_than_a_result_and_than_another_notice() -> None:
     failed, passed_over = notice(decision=Decision.FAILED), notice()
-    outputs = (failed, passed_over, all_results()[Role.SR])
+    outputs = (failed, passed_over, all_results()["SR"])
     assert len({output.sop_instance_uid for output in outputs}) == 3
     assert len({output.series_instance_uid for output in outputs}) == 3
     assert notice() == passed_over
@@ -136,11 +138,15 @@ def test_a_result_is_no_notice(decision: Decision) -> None:
 def test_the_gate_refuses_a_notice_that_says_something_else() -> None:
     identity = Identity(SOURCE_UID, PIPELINE, EQUIPMENT, CREATED, notice=Decision.NOT_ANALYSED)
     source = read_source(header(), SOURCE_UID, (120, 101), None)
-    verify_notice(Role.SR, notice().content, source, identity, REASON)
+
+    def gate(content: bytes, of: Source = source, reason: str = REASON) -> None:
+        faults = partial(notice_faults, source=of, identity=identity, reason=reason)
+        verify(SR, content, of, identity, faults)
+
+    gate(notice().content)
     with pytest.raises(InvalidResult, match="does not say why"):
-        verify_notice(Role.SR, notice().content, source, identity, "Another reason.")
-    another = source_of(header(PatientID="P2"))
+        gate(notice().content, reason="Another reason.")
     with pytest.raises(InvalidResult, match="0010,0020"):
-        verify_notice(Role.SR, notice().content, another, identity, REASON)
+        gate(notice().content, source_of(header(PatientID="P2")))
     with pytest.raises(InvalidResult, match="stands where"):
-        verify_notice(Role.SR, all_results()[Role.SR].content, source, identity, REASON)
+        gate(all_results()["SR"].content)

@@ -11,7 +11,6 @@ from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 from inference.findings import Caution, Decision, Findings, Laterality, Task
 from sr_writer import codes
 from sr_writer.outlines import bounds
-from sr_writer.results import Role
 from sr_writer.wording import conclusion
 from tests.sr_writer.examples import (
     EQUIPMENT,
@@ -37,7 +36,7 @@ DECISIONS = [Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED]
 
 @pytest.fixture(scope="module")
 def report() -> Dataset:
-    return read(usual_results()[Role.SR])
+    return read(usual_results()["SR"])
 
 
 def groups(report: Dataset) -> dict[str, Dataset]:
@@ -72,12 +71,12 @@ def test_it_says_who_observed_in_which_language_and_what(report: Dataset) -> Non
 
 def test_its_evidence_is_the_source_and_the_segmentation() -> None:
     outputs = usual_results()
-    [study] = read(outputs[Role.SR]).CurrentRequestedProcedureEvidenceSequence
+    [study] = read(outputs["SR"]).CurrentRequestedProcedureEvidenceSequence
     referenced = {
         series.SeriesInstanceUID: series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
         for series in study.ReferencedSeriesSequence
     }
-    seg = outputs[Role.SEG]
+    seg = outputs["SEG"]
     assert study.StudyInstanceUID == header().StudyInstanceUID
     assert referenced == {
         header().SeriesInstanceUID: SOURCE_UID,
@@ -91,7 +90,7 @@ def test_its_evidence_is_the_source_and_the_segmentation() -> None:
 def test_every_group_is_planar_and_has_a_closed_region_within_the_image(
     decision: Decision, lungs: tuple[Laterality, ...], shape: tuple[int, int]
 ) -> None:
-    report = read(write(findings(decision, lungs=lungs, shape=shape))[Role.SR])
+    report = read(write(findings(decision, lungs=lungs, shape=shape))["SR"])
     assert groups(report)
     for group in groups(report).values():
         assert group.ContentTemplateSequence[0].TemplateIdentifier == "1410"
@@ -142,13 +141,13 @@ def test_the_infected_area_is_told_from_the_lungs(report: Dataset) -> None:
 
 
 def test_without_spacing_there_are_no_areas() -> None:
-    report = read(write(findings(spacing_mm=None))[Role.SR])
+    report = read(write(findings(spacing_mm=None))["SR"])
     assert not any(is_named(item, codes.AREA) for item in everything(report))
     assert numbers(groups(report)["Left lung"], codes.INFECTED_PERCENT)
 
 
 def test_a_healthy_lung_has_its_region_and_says_zero_percent() -> None:
-    report = read(write(findings(Decision.NEGATIVE))[Role.SR])
+    report = read(write(findings(Decision.NEGATIVE))["SR"])
     assert set(groups(report)) == {"Left lung", "Right lung", "COVID-19"}
     for group in groups(report).values():
         assert numbers(group, codes.INFECTED_PERCENT) == [(0, "%")]
@@ -168,7 +167,7 @@ def test_a_lung_group_says_its_extent_grade_after_the_percentage(report: Dataset
 
 def test_the_comprehensive_sr_says_the_same_in_another_class_and_series() -> None:
     outputs = all_results()
-    report, flat = read(outputs[Role.SR]), read(outputs[Role.SR2D])
+    report, flat = read(outputs["SR"]), read(outputs["SR2D"])
     assert flat.SOPClassUID == ComprehensiveSRStorage
     assert flat.ContentSequence == report.ContentSequence
     assert flat.CurrentRequestedProcedureEvidenceSequence == (
@@ -190,7 +189,7 @@ def test_the_comprehensive_sr_says_the_same_in_another_class_and_series() -> Non
     ids=["positive", "faint", "negative", "undetermined"],
 )
 def test_the_decision_is_said_in_code_and_in_words(found: Findings, said: str) -> None:
-    report = read(write(found)[Role.SR])
+    report = read(write(found)["SR"])
     group = groups(report)["COVID-19"]
     assert code(child(group, codes.FINDING).ConceptCodeSequence[0]) == ("840539006", "SCT")
     assert code(child(group, codes.COVID_19).ConceptCodeSequence[0]) == (said, "SCT")
@@ -199,7 +198,7 @@ def test_the_decision_is_said_in_code_and_in_words(found: Findings, said: str) -
 
 @pytest.mark.parametrize("found", [*map(findings, DECISIONS), faint()])
 def test_the_conclusion_the_notice_and_the_decisions_group_come_first(found: Findings) -> None:
-    report = read(write(found)[Role.SR])
+    report = read(write(found)["SR"])
     contained = [item for item in report.ContentSequence if item.RelationshipType == "CONTAINS"]
     assert is_named(contained[0], codes.CONCLUSION)
     assert contained[1].TextValue == "Research use only - not for diagnosis"
@@ -226,14 +225,14 @@ def test_the_decision_region_holds_both_lungs_and_is_centred_elsewhere(report: D
 
 def test_without_lungs_the_report_says_so_on_the_whole_image_without_figures() -> None:
     found = findings(Decision.UNDETERMINED)
-    report = read(write(found)[Role.SR])
+    report = read(write(found)["SR"])
     assert set(groups(report)) == {"COVID-19"}
     assert region(groups(report)["COVID-19"]).max(axis=0).tolist() == [SHAPE[1], SHAPE[0]]
     assert not any(item.ValueType == "NUM" for item in everything(groups(report)["COVID-19"]))
 
 
 def test_one_lung_alone_has_a_group_and_the_missing_one_none() -> None:
-    report = read(write(findings(lungs=(Laterality.RIGHT,)))[Role.SR])
+    report = read(write(findings(lungs=(Laterality.RIGHT,)))["SR"])
     assert set(groups(report)) == {"Right lung", "COVID-19"}
 
 
@@ -243,7 +242,7 @@ def test_the_reason_and_the_cautions_stand_in_the_qualitative_evaluations(
 ) -> None:
     cautions = (Caution.LATERALITY_ASSUMED, Caution.SPACING_AT_DETECTOR)
     found = replace(findings(decision), cautions=cautions)
-    container = child(read(write(found)[Role.SR]), codes.QUALITATIVE_EVALUATIONS)
+    container = child(read(write(found)["SR"]), codes.QUALITATIVE_EVALUATIONS)
     assert child(container, codes.SUMMARY).TextValue == found.reason
     comments = [item.TextValue for item in children(container, codes.COMMENT)]
     assert comments == [caution.text for caution in cautions]
@@ -251,8 +250,8 @@ def test_the_reason_and_the_cautions_stand_in_the_qualitative_evaluations(
 
 def test_a_group_is_tracked_as_its_segment_is() -> None:
     outputs = usual_results()
-    tracked = {s.TrackingID: s.TrackingUID for s in read(outputs[Role.SEG]).SegmentSequence}
-    for name, group in groups(read(outputs[Role.SR])).items():
+    tracked = {s.TrackingID: s.TrackingUID for s in read(outputs["SEG"]).SegmentSequence}
+    for name, group in groups(read(outputs["SR"])).items():
         if name != "COVID-19":
             assert tracked[name] == child(group, codes.TRACKING_UID).UID
 
@@ -309,15 +308,15 @@ def test_no_group_refers_to_a_segment_directly(report: Dataset) -> None:
 
 def test_the_image_library_tells_no_geometry_that_is_not_known() -> None:
     names = {Code("111026", "DCM", "Horizontal Pixel Spacing"), Code("111044", "DCM", "Row")}
-    known = read(usual_results()[Role.SR])
-    unknown = read(write(findings(spacing_mm=None), bare_header())[Role.SR])
+    known = read(usual_results()["SR"])
+    unknown = read(write(findings(spacing_mm=None), bare_header())["SR"])
     assert all(any(is_named(item, name) for item in everything(known)) for name in names)
     assert not any(is_named(item, name) for item in everything(unknown) for name in names)
 
 
 def test_text_reads_the_same_in_any_character_set() -> None:
     found = replace(findings(), reason="Zu wenig Lunge: größer als 5 %.")
-    report = read(write(found, header(SpecificCharacterSet="ISO_IR 13"))[Role.SR])
+    report = read(write(found, header(SpecificCharacterSet="ISO_IR 13"))["SR"])
     container = child(report, codes.QUALITATIVE_EVALUATIONS)
     assert child(container, codes.SUMMARY).TextValue == "Zu wenig Lunge: gr??er als 5 %."
 
@@ -332,8 +331,6 @@ def test_a_share_too_small_for_two_decimals_is_not_written_as_nothing() -> None:
     segments = tuple(replace(s, mask=spot) if s.number == 3 else s for s in found.segments)
     left = replace(found.left, infected_pixels=1, infected_percent=percent)
     found = replace(found, segments=segments, left=left, infected_percent=percent)
-    [(written, _)] = numbers(
-        groups(read(write(found)[Role.SR]))["Left lung"], codes.INFECTED_PERCENT
-    )
+    [(written, _)] = numbers(groups(read(write(found)["SR"]))["Left lung"], codes.INFECTED_PERCENT)
     assert written == pytest.approx(percent, rel=0.05)
     assert written > 0
