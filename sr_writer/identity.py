@@ -1,4 +1,4 @@
-"""What names a result: UIDs (PS3.5 B.2), series, tracking identifiers, equipment, algorithms.
+"""What names a result: UIDs (PS3.5 B.2), series, tracking identifiers, algorithms.
 
 UIDs are derived, never drawn: a retry rebuilds and re-sends the same instances, and a new model
 gives new ones. Nothing here needs more than the standard library, so the listener may ask for
@@ -6,12 +6,12 @@ gives new ones. Nothing here needs more than the standard library, so the listen
 """
 
 import hashlib
-import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from inference.findings import Decision, Findings, Laterality, Task
 from inference.pipeline import Pipeline
+from sr_writer.equipment import Equipment, derived_uid
 
 #: Of what we write: a change in content or layout takes the next number, and with it come new
 #: UIDs, so that no PACS holds two different objects of one name.
@@ -21,7 +21,6 @@ RESEARCH_USE = "Research use only - not for diagnosis"
 #: The measurement group of the decision, which is no segment's.
 DECISION_TRACKING_ID = "COVID-19"
 
-_NAMESPACE = uuid.UUID("5f0c63b2-7d0e-5b7e-9a37-6d9b3c4f1e20")
 #: Value length of LO, the shortest of the fields our texts go into (PS3.5 6.2).
 _LONG_STRING = 64
 
@@ -34,31 +33,9 @@ _NOTICE_SUBJECT = {
 _WITHDRAWAL_SUBJECT = "COVID-19: results withdrawn"
 
 
-def derived_uid(*parts: str) -> str:
-    """A UID that is the same for the same parts, under the root for UUIDs, 2.25."""
-    return f"2.25.{uuid.uuid5(_NAMESPACE, chr(31).join(parts)).int}"
-
-
 def results_digest(pipeline: Pipeline) -> str:
     """Names how a radiograph is analysed and written: a job's pipeline, and part of every UID."""
     return hashlib.sha256(f"{RESULTS_FORMAT}\n{pipeline.digest}".encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Equipment:
-    """This node as General Equipment (PS3.3 C.7.5.1); every text at most 64 ASCII characters."""
-
-    manufacturer: str = "CXR node project"
-    model_name: str = "CXR node"
-    software_version: str = "0.1.0"
-    device_serial_number: str = "1"
-    #: (0018,1002): one for the same make and version, unless a site gives its node its own.
-    device_uid: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.device_uid:
-            uid = derived_uid("device", self.manufacturer, self.model_name, self.software_version)
-            object.__setattr__(self, "device_uid", uid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from pydicom.filewriter import (
 )
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from sr_writer.identity import Identity, derived_uid
+from sr_writer.equipment import derived_uid
+from sr_writer.identity import Identity
 from sr_writer.kind import Kind
 from sr_writer.source import Source
 

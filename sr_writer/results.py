@@ -17,7 +17,8 @@ from pydicom import Dataset
 
 from inference.findings import Findings
 from sr_writer.case import Case
-from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, identity_of
+from sr_writer.equipment import Equipment
+from sr_writer.identity import FIRST_ISSUE, Issue, identity_of
 from sr_writer.kinds import KINDS, USUAL, Kind
 from sr_writer.output import Output, output_of, part10
 from sr_writer.source import read_source

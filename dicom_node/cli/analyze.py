@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dicom_node.cli.options import Commands, add_models
 from dicom_node.delivery.profiles import STANDARD, unknown_outputs
+from sr_writer.equipment import Equipment
 
 DESCRIPTION = """\
 Analyse DICOM files or folders, without network, broker or ledger. Writes for each instance
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         lung=arguments.lung,
         infection=arguments.infection,
         device=arguments.device,
+        equipment=Equipment(),
     )
 
 

@@ -34,7 +34,8 @@ from dicom_node.worker.spooling import spool_output
 from inference.engines import Engine
 from inference.findings import Decision, Findings
 from inference.pipeline import Pipeline, Settings
-from sr_writer.identity import Equipment, Issue, results_digest
+from sr_writer.equipment import Equipment
+from sr_writer.identity import Issue, results_digest
 from sr_writer.kinds import KINDS
 from sr_writer.kinds import Kind as OutputKind
 from sr_writer.results import Output

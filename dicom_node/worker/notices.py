@@ -9,7 +9,8 @@ from dicom_node.eligibility import Refusal, judge
 from dicom_node.worker.processing import read_dataset
 from inference.findings import Decision
 from inference.pipeline import Pipeline
-from sr_writer.identity import FIRST_ISSUE, Equipment, Issue
+from sr_writer.equipment import Equipment
+from sr_writer.identity import FIRST_ISSUE, Issue
 from sr_writer.kinds import Kind
 from sr_writer.results import Output
 from sr_writer.sr.notice import write_notice

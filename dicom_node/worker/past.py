@@ -23,7 +23,8 @@ from dicom_node.worker.spooling import spool_output
 from inference.decode import UndecodableImage
 from inference.findings import Decision
 from inference.pipeline import Pipeline
-from sr_writer.identity import Equipment, Identity, Issue, Reference
+from sr_writer.equipment import Equipment
+from sr_writer.identity import Identity, Issue, Reference
 from sr_writer.kinds import KO, Kind
 from sr_writer.ko.rejection_note import write_rejection_note
 

@@ -14,7 +14,8 @@ from inference.elements import value_of
 from inference.engines import Engine
 from inference.part10 import read_part10
 from inference.pipeline import STANDARD, Settings
-from sr_writer.identity import FIRST_ISSUE, Equipment, Issue
+from sr_writer.equipment import Equipment
+from sr_writer.identity import FIRST_ISSUE, Issue
 from sr_writer.kinds import KINDS, Kind
 from sr_writer.results import Output, Results
 from sr_writer.verify import InvalidResult as InvalidDicomResult

@@ -28,7 +28,8 @@ from pydicom.sr.coding import Code
 from inference.findings import Findings, Segment, Task
 from sr_writer import codes
 from sr_writer.case import Case
-from sr_writer.identity import Identity, derived_uid, tracking_id
+from sr_writer.equipment import derived_uid
+from sr_writer.identity import Identity, tracking_id
 from sr_writer.palette import COLORS
 from sr_writer.provenance import coded, stamp
 from sr_writer.seg import SEG

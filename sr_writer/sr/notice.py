@@ -18,7 +18,8 @@ from pydicom.uid import (
 from inference.findings import Decision
 from inference.pipeline import Pipeline
 from sr_writer import codes
-from sr_writer.identity import FIRST_ISSUE, Equipment, Identity, Issue
+from sr_writer.equipment import Equipment
+from sr_writer.identity import FIRST_ISSUE, Identity, Issue
 from sr_writer.kind import Kind
 from sr_writer.output import Output, output_of, part10
 from sr_writer.source import read_source, stated_shape

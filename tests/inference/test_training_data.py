@@ -19,7 +19,7 @@ from inference.training.augment import augment
 from inference.training.batches import draw, prepare, to_gray
 from inference.training.dataset import DatasetError, load_examples, read_cases
 from inference.training.duplicates import clusters, folds
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 from sr_writer.results import write_results
 from tests.inference.drawn_chests import chest, draw_split
 

@@ -28,7 +28,8 @@ from inference.findings import (
 )
 from inference.pipeline import Pipeline
 from sr_writer.case import Case
-from sr_writer.identity import Equipment, Identity, identity_of
+from sr_writer.equipment import Equipment
+from sr_writer.identity import Identity, identity_of
 from sr_writer.kinds import KINDS, USUAL
 from sr_writer.results import Output, write_results
 from sr_writer.source import Source, read_source

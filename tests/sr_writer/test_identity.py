@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from inference.findings import Findings
 from inference.pipeline import STANDARD, Pipeline
-from sr_writer.identity import Equipment, derived_uid
 from sr_writer.kinds import USUAL
 from sr_writer.results import Output, write_results
 from tests.sr_writer.examples import (
@@ -64,13 +63,6 @@ def test_the_tracking_uids_of_another_source_differ() -> None:
     assert first.isdisjoint(second)
 
 
-def test_a_derived_uid_is_valid_and_depends_on_every_part() -> None:
-    uid = derived_uid("a", "b")
-    assert uid.startswith("2.25.")
-    assert len(uid) <= 64
-    assert len({uid, derived_uid("ab"), derived_uid("a", "b", ""), derived_uid("b", "a")}) == 4
-
-
 def test_other_thresholds_give_new_uids() -> None:
     found = findings()
     settings = replace(STANDARD, infection_above=0.4)
@@ -112,18 +104,6 @@ def test_every_output_is_in_the_sources_study_and_tells_itself() -> None:
         assert output.series_instance_uid == result.SeriesInstanceUID
         assert output.sop_class_uid == result.SOPClassUID
         assert output.transfer_syntax_uid == result.file_meta.TransferSyntaxUID
-
-
-def test_the_equipment_is_the_sites() -> None:
-    equipment = Equipment("Hospital", "Node 7", "2.0", "serial", "1.2.3")
-    found = findings()
-    for output in write_results(header(), found, pixels(found), equipment, CREATED):
-        result = read(output)
-        assert result.Manufacturer == "Hospital"
-        assert result.ManufacturerModelName == "Node 7"
-        assert result.SoftwareVersions == "2.0"
-        assert result.DeviceSerialNumber == "serial"
-        assert result.DeviceUID == "1.2.3"
 
 
 def test_naming_a_pipeline_loads_nothing_that_builds_objects() -> None:

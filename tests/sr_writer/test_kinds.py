@@ -57,7 +57,7 @@ def test_a_description_has_room_for_versions(kind: Kind) -> None:
 def test_the_records_load_nothing_that_reads_or_builds_objects() -> None:
     """The configuration and the sender ask for them."""
     code = (
-        "import sys, sr_writer.kinds;"
+        "import sys, sr_writer.kinds, sr_writer.equipment;"
         "print({'numpy', 'pydicom', 'highdicom', 'PIL', 'skimage', 'reportlab', 'inference'}"
         " & sys.modules.keys())"
     )

@@ -29,7 +29,7 @@ from inference.decode import UndecodableImage
 from inference.engines import ProbabilityMaps
 from inference.findings import Decision, ModelIdentity, Task
 from inference.pipeline import Pipeline
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 from sr_writer.kinds import USUAL
 from sr_writer.source import DESCRIBING, IDENTIFYING
 from sr_writer.sr.notice import write_notice

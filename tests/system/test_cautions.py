@@ -16,7 +16,7 @@ from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.worker import Processed, process
 from inference.engines.pytorch import PytorchEngine, load_engine
 from inference.findings import Caution, Decision
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 from tests.sr_writer.reading import everything, read
 
 

@@ -14,7 +14,7 @@ from dicom_node.errors import NotDicom, Undecodable
 from dicom_node.worker import Processed, process
 from inference.engines.pytorch import PytorchEngine, load_engine
 from inference.findings import Decision
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 
 DELIMITER = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
 

@@ -27,7 +27,7 @@ from dicom_node.demo.results import count_segmentation, read_report
 from dicom_node.worker import process
 from inference.engines.pytorch import PytorchEngine, load_engine
 from inference.findings import Caution, Mask
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 
 #: Every direction of rows and columns that a frontal image can have: upright, mirrored, upside
 #: down, and lying on either side.
