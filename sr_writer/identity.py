@@ -23,8 +23,6 @@ DECISION_TRACKING_ID = "COVID-19"
 
 #: Value length of LO, the shortest of the fields our texts go into (PS3.5 6.2).
 _LONG_STRING = 64
-
-
 _NOT_FOR_DIAGNOSIS = ", not for diagnosis"
 _NOTICE_SUBJECT = {
     Decision.NOT_ANALYSED: "COVID-19: not analysed",

@@ -39,6 +39,7 @@ class Kind:
     #: What is wrong with the object, read again from its bytes; nothing: it may leave.
     verify: Callable[["Dataset", "Case"], Iterable[str]]
     exists: Callable[["Case"], bool] = always  #: whether this radiograph has one
+    has_pixels: bool = False  #: it is referred to as an IMAGE, else as COMPOSITE (PS3.3 C.17.3)
     is_report: bool = False  #: says in words what was found, so it may say why nothing was
     is_first: bool = False  #: a radiologist waits for it: it leaves before a picture is begun
     #: Role of what is sent instead where a destination does not accept this one's SOP Class.

@@ -158,7 +158,7 @@ class Past:
             known = header if study == of.study_instance_uid else None
             whose = known or self._header_of(ours)
             note = write_rejection_note(
-                whose, [_reference(one) for one in ours], title, said, identity
+                whose, [_reference(one) for one in ours], title, said, identity, self.kinds
             )
             built = spool_output(self.spool, note, role=REJECTION_NOTE, study=study)
             self._hand_over(holding, built, destination, ours)

@@ -4,7 +4,7 @@ A document title of CID 7010 says why, and what it selects is no longer to be sh
 lies in the study of what it rejects, under the patient whom that names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from functools import partial
 
@@ -19,7 +19,8 @@ from pydicom import Dataset
 
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE, Identity, Reference
-from sr_writer.kinds import DOC, KO, PR, SR, SR2D
+from sr_writer.kinds import KINDS, Kind
+from sr_writer.ko import KO
 from sr_writer.ko.verify import rejection_note_faults
 from sr_writer.output import Output, output_of, part10
 from sr_writer.provenance import stamp
@@ -27,17 +28,19 @@ from sr_writer.source import EQUIPMENT, read_source
 from sr_writer.sr.document import device_observer, references, text_of
 from sr_writer.verify import verify
 
-#: Selected as COMPOSITE; what has pixels is an IMAGE (PS3.16 TID 2010).
-_NO_IMAGE = frozenset(kind.sop_class_uid for kind in (SR, SR2D, KO, PR, DOC))
-
 
 def write_rejection_note(
-    header: Dataset, rejected: Sequence[Reference], title: str, said: str, identity: Identity
+    header: Dataset,
+    rejected: Sequence[Reference],
+    title: str,
+    said: str,
+    identity: Identity,
+    kinds: Sequence[Kind] = KINDS,
 ) -> Output:
     """The note, with the patient and study of `header`; `said` is a sentence for people.
 
-    `rejected` are instances of that study, `title` is the code value of `codes.REJECTION` that
-    says why. The same input gives the same bytes. Raises InvalidResult.
+    `rejected` are instances of that study and of `kinds`, `title` is the code value of
+    `codes.REJECTION` that says why. The same input gives the same bytes. Raises InvalidResult.
     """
     header = deepcopy(header)
     for keyword in EQUIPMENT:
@@ -52,7 +55,8 @@ def write_rejection_note(
     document.InstanceNumber = 1
     document.ReferencedPerformedProcedureStepSequence = []
     document.CurrentRequestedProcedureEvidenceSequence = references(rejected)
-    document.update(_content(rejected, title, said, identity))
+    images = {kind.sop_class_uid for kind in kinds if kind.has_pixels}
+    document.update(_content(rejected, images, title, said, identity))
     stamp(document, KO, identity, source)
     content = part10(document, source)
     faults = partial(rejection_note_faults, title=title, rejected=rejected)
@@ -60,15 +64,22 @@ def write_rejection_note(
     return output_of(KO, content, str(source.header.StudyInstanceUID), identity)
 
 
-def _content(rejected: Sequence[Reference], title: str, said: str, identity: Identity) -> Dataset:
+def _content(
+    rejected: Sequence[Reference],
+    images: Collection[str],
+    title: str,
+    said: str,
+    identity: Identity,
+) -> Dataset:
     root = ContainerContentItem(codes.REJECTION[title], template_id="2010")
     root.ContentSequence = ContentSequence()
     root.ContentSequence.extend(device_observer(identity))
     description = f"{said} {RESEARCH_USE}"
     root.ContentSequence.append(text_of(codes.KEY_OBJECT_DESCRIPTION, description))
     for one in rejected:
-        kind = CompositeContentItem if one.sop_class_uid in _NO_IMAGE else ImageContentItem
-        item = kind(
+        # What has pixels is selected as IMAGE (TID 2010).
+        selected = ImageContentItem if one.sop_class_uid in images else CompositeContentItem
+        item = selected(
             codes.SOURCE,
             one.sop_class_uid,
             one.sop_instance_uid,

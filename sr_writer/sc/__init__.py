@@ -41,6 +41,6 @@ SC = Kind(
     required=_REQUIRED,
     build=_build,
     verify=_verify,
-    # The only one with pixels to compress.
+    has_pixels=True,
     compressions=frozenset({"deflated", "jpeg2000", "rle"}),
 )

@@ -42,6 +42,7 @@ SEG = Kind(
     required=_REQUIRED,
     build=_build,
     verify=_verify,
+    has_pixels=True,
     is_first=True,
     # The masks as outlines.
     next_best="PR",

@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 from highdicom.sr import ContainerContentItem, ContentSequence
 from pydicom import Dataset, dcmread
-from pydicom.uid import BasicTextSRStorage, EncapsulatedPDFStorage, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    BasicTextSRStorage,
+    EncapsulatedPDFStorage,
+    KeyObjectSelectionDocumentStorage,
+    SecondaryCaptureImageStorage,
+)
 
 from dicom_node.cli.networks import load_networks
 from dicom_node.config import Destination, Reports
@@ -158,6 +163,28 @@ def test_where_its_class_is_not_accepted_its_next_best_goes(
             "SC": "DELIVERED", "SENTENCE": "SUBSTITUTED", "DOC": "DELIVERED"
         }  # fmt: skip
         assert [arrival.sop_class_uid for arrival in pacs.stored] == list(old)
+
+
+def test_what_other_pixels_replace_is_taken_back(
+    tmp_path: Path, engine: Engine, content: bytes
+) -> None:
+    first = dcmread(BytesIO(content))
+    uids = {keyword: first[keyword].value for keyword in
+            ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "PatientName",
+             "PatientBirthDate", "PatientSex", "AccessionNumber")}  # fmt: skip
+    other = as_dicom(draw(Phantom.BILATERAL_OPACITIES, rows=382, columns=318, seed=9), **uids)
+    with Pacs(tmp_path / "pacs") as pacs, closing(Node(tmp_path, engine, pacs)) as node:
+        node.do(content)
+        node.do(file_bytes(other))
+        *earlier, _, _, note = pacs.stored
+    assert note.sop_class_uid == KeyObjectSelectionDocumentStorage
+    taken_back = {
+        item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID: item.ValueType
+        for item in dcmread(note.path).ContentSequence
+        if "ReferencedSOPSequence" in item
+    }
+    picture, sentence = (arrival.sop_instance_uid for arrival in earlier)
+    assert taken_back == {picture: "IMAGE", sentence: "COMPOSITE"}
 
 
 def test_the_others_are_what_they_were(engine: Engine, content: bytes) -> None:
