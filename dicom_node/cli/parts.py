@@ -100,15 +100,15 @@ def pipeline_of(config: Config) -> str:
     return pipeline_id(config.lung_model, config.infection_model)
 
 
-def equipment_of(config: Config) -> Equipment:  # noqa: ARG001
-    """This node, as its results name it."""
-    return Equipment()
-
-
 def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]:
     """The three places where state is, of which the ledger is the truth."""
     spool = Spool(config.spool, group_access=config.group_access)
     return spool, wait_for_ledger(config, stop), open_queues(config)
+
+
+def equipment_of(_: Config) -> Equipment:
+    """Who results say has made them."""
+    return Equipment()
 
 
 def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
@@ -116,9 +116,9 @@ def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
     from inference.transfer_syntaxes import decodable
 
     spool, ledger, queues = _open(config, stop)
-    equipment = equipment_of(config)
+    maker = equipment_of(config)
     installation = Installation(
-        pipeline_of(config), decodable(), equipment.manufacturer, equipment.model_name
+        pipeline_of(config), decodable(), maker.manufacturer, maker.model_name
     )
     listener = Listener(config, spool, ledger, queues, installation)
     listener.start()
