@@ -140,7 +140,14 @@ class Deliveries(Part):
 
     def free_expired(self) -> list[int]:
         """Take back the deliveries whose lease has ended, on whatever host; their ids."""
-        return self._return(deliveries.c.lease_until < self._database.now())
+        ended = deliveries.c.lease_until < self._database.now()
+        # As with jobs.
+        with self._database.read() as connection:
+            query = select(deliveries.c.id).where(
+                deliveries.c.state == DeliveryState.WAITING, ended
+            )
+            found = connection.scalars(query).all()
+        return self._return(ended & deliveries.c.id.in_(found)) if found else []
 
     def free_of(self, owners: Collection[str]) -> list[int]:
         """Take back the deliveries of senders known to be dead; their ids."""

@@ -65,7 +65,12 @@ class Jobs(Part):
 
     def free_expired(self) -> list[int]:
         """Take back the jobs whose lease has ended, on whatever host; their ids."""
-        return self._take_back(jobs.c.lease_until < self._database.now())
+        ended = jobs.c.lease_until < self._database.now()
+        # Asked every other second by every process: the lock to write is taken only for a cause.
+        with self._database.read() as connection:
+            query = select(jobs.c.id).where(jobs.c.state == JobState.ANALYZING, ended)
+            found = connection.scalars(query).all()
+        return self._take_back(ended & jobs.c.id.in_(found)) if found else []
 
     def free_of(self, owners: Collection[str]) -> list[int]:
         """Take back the jobs of workers known to be dead; their ids.

@@ -104,7 +104,8 @@ class Worker:
         # is held, the ledger's word that the holder is dead is waited for.
         job = self._ledger.jobs.claim(received.id, self._pipeline, self._owner, LEASE_S)
         if job is None:
-            logger.info("had nothing to do", extra={"job_id": received.id})
+            extra = {"job_id": received.id, "redelivered": received.redelivered}
+            logger.info("had nothing to do", extra=extra)
             return
         self._hand.take([job.id])
         try:
