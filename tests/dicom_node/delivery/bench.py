@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +24,7 @@ from pydicom.uid import (
 from dicom_node.config import Destination
 from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
-from dicom_node.delivery.profiles import STANDARD
+from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import BuiltOutput, DeliveryState, Ledger, Route, StoredInstance
@@ -127,6 +127,11 @@ class Bench:
 def at(pacs: Pacs, name: str = "pacs", **keys: Any) -> Destination:
     """`keys` are of `[[destination]]`."""
     return Destination(name=name, aet=pacs.aet, host=pacs.host, port=pacs.port, **keys)
+
+
+def keys_of(profile: Profile) -> dict[str, Any]:
+    """The keys of `[[destination]]` that make a profile."""
+    return {key.name: getattr(profile, key.name) for key in fields(profile) if key.name != "kinds"}
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
