@@ -62,8 +62,13 @@ def flip_a_bit(file: Path) -> None:
     file.write_bytes(content)
 
 
+def make_a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
 @pytest.mark.parametrize("syntaxes", [("explicit",), ("implicit",)], ids=["as it is", "transcoded"])
-@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit, make_a_folder])
 def test_a_damaged_output_is_not_sent_and_holds_up_no_other(
     bench: Bench, pacs: Pacs, damage: Callable[[Path], None], syntaxes: tuple[str, ...]
 ) -> None:

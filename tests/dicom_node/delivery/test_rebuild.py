@@ -17,7 +17,13 @@ from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import Job, JobState
 from inference.engines import Engine
 from tests.dicom_node.delivery.bench import at
-from tests.dicom_node.delivery.test_faults import arrived, flip_a_bit, remove, truncate
+from tests.dicom_node.delivery.test_faults import (
+    arrived,
+    flip_a_bit,
+    make_a_folder,
+    remove,
+    truncate,
+)
 from tests.dicom_node.hearts import heart
 from tests.dicom_node.test_listener import file_bytes
 from tests.dicom_node.test_worker import Bench, radiograph, unreadable
@@ -55,7 +61,7 @@ def files(node: Bench, job_id: int) -> dict[str, Path]:
     return {d.role: node.spool.resolve(d.path) for d in node.ledger.deliveries.of_job(job_id)}
 
 
-@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit, make_a_folder])
 def test_damaged_outputs_are_built_again_and_arrive_once(
     node: Bench, pacs: Pacs, damage: Callable[[Path], None]
 ) -> None:
@@ -100,7 +106,7 @@ def test_where_the_received_file_is_lost_too_the_job_says_what_to_do(
     assert job_of(node, job_id).state is JobState.DELIVERED
 
 
-@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit, make_a_folder])
 def test_a_received_file_that_is_damaged_fails_the_job_at_once_with_the_reason(
     node: Bench, damage: Callable[[Path], None]
 ) -> None:
