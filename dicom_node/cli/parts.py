@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING
 
 from dicom_node.backoff import backoff_s
 from dicom_node.cli.networks import load_networks, pipeline_id
@@ -25,9 +24,7 @@ from dicom_node.ops.recovery import Recovery
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from dicom_node.threads import beside
-
-if TYPE_CHECKING:
-    from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 
 logger = logging.getLogger(__name__)
 
@@ -110,10 +107,8 @@ def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]
     return spool, wait_for_ledger(config, stop), open_queues(config)
 
 
-def equipment_of(config: Config) -> "Equipment":
+def equipment_of(config: Config) -> Equipment:
     """Who results say has made them: as built in, but for what the configuration says."""
-    from sr_writer.identity import Equipment
-
     return Equipment(**config.equipment.model_dump(exclude_none=True))
 
 

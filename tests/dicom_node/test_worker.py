@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -26,7 +26,9 @@ from dicom_node.worker import Worker, process, spool_output
 from inference.engines import Engine, ProbabilityMaps
 from inference.findings import ModelIdentity
 from inference.pipeline import Pipeline, Settings
-from sr_writer.identity import Equipment, results_digest
+from sr_writer.equipment import Equipment
+from sr_writer.identity import results_digest
+from tests.dicom_node.delivery.bench import keys_of
 from tests.dicom_node.test_listener import file_bytes
 
 LEASE_S = 60.0
@@ -87,7 +89,7 @@ class Bench:
         """One worker's turn at the job; what became of it."""
         names = [PACS, *(f"other{number}" for number in range(1, len(profiles)))]
         destinations = [
-            Destination(name=name, aet="PACS", host="127.0.0.1", port=104, **asdict(profile))
+            Destination(name=name, aet="PACS", host="127.0.0.1", port=104, **keys_of(profile))
             for name, profile in zip(names, profiles, strict=False)
         ]
         worker = Worker(

@@ -1,7 +1,7 @@
 """The sender against real Application Entities: what arrives, what is tried again, what is not."""
 
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from dicom_node.delivery.sender import Sender
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import DeliveryState, JobState
 from dicom_node.queueing import Queues
-from tests.dicom_node.delivery.bench import CLASSES, USUAL, Bench, at, wait_until
+from tests.dicom_node.delivery.bench import CLASSES, USUAL, Bench, at, keys_of, wait_until
 from tests.marks import refused_connection
 
 
@@ -140,7 +140,7 @@ def test_what_is_not_accepted_at_association_is_replaced_by_the_next_best(
     bench: Bench, tmp_path: Path, old: Old
 ) -> None:
     with Pacs(tmp_path / "pacs", sop_classes=without(*old.refuses)) as pacs:
-        destination = at(pacs, name="old", **asdict(old.profile))
+        destination = at(pacs, name="old", **keys_of(old.profile))
         job_id = bench.build(destination)
         bench.deliver_all(destination)
         arrived = {arrival.sop_class_uid for arrival in pacs.stored}
