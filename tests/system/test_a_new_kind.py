@@ -25,7 +25,7 @@ from dicom_node.cli.networks import load_networks
 from dicom_node.config import Destination, Reports
 from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
-from dicom_node.delivery.profiles import Profile, read_profile
+from dicom_node.delivery.profiles import read_profile
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.demo.phantom import Kind as Phantom
@@ -82,6 +82,12 @@ CREATED = datetime(2026, 11, 25, tzinfo=UTC)
 WANTED = {"outputs": ["SC", "SENTENCE"], "transfer_syntaxes": ["deflated", "explicit"]}
 
 
+class WithSentence(Destination):
+    """One that may be sent every kind there is here."""
+
+    known_outputs = ALL
+
+
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     return load_networks("", "", "cpu")
@@ -92,19 +98,12 @@ def content() -> bytes:
     return file_bytes(as_dicom(draw(Phantom.LEFT_OPACITY, rows=382, columns=318, seed=8)))
 
 
-class Wanting(Destination):
-    """A destination that wants a sentence."""
-
-    @property
-    def profile(self) -> Profile:
-        return read_profile(WANTED, ALL)
-
-
 class Node:
     """A worker and a sender over one ledger, with one destination that wants a sentence."""
 
     def __init__(self, folder: Path, engine: Engine, pacs: Pacs) -> None:
-        self.to = Wanting(name="pacs", aet=pacs.aet, host=pacs.host, port=pacs.port)
+        address = {"aet": pacs.aet, "host": pacs.host, "port": pacs.port}
+        self.to = WithSentence.model_validate({"name": "pacs", **address, **WANTED})
         self.pipeline = results_digest(Pipeline(engine.models))
         self.spool = Spool(folder / "spool")
         self.ledger = Ledger.open(f"sqlite:///{folder / 'ledger.sqlite'}")

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -124,14 +124,15 @@ class Bench:
             pass
 
 
+def keys_of(profile: Profile) -> dict[str, Any]:
+    """Those of `[[destination]]` that make this profile."""
+    keys = ("outputs", "transfer_syntaxes", "next_best", "rejection_notes")
+    return {key: getattr(profile, key) for key in keys}
+
+
 def at(pacs: Pacs, name: str = "pacs", **keys: Any) -> Destination:
     """`keys` are of `[[destination]]`."""
     return Destination(name=name, aet=pacs.aet, host=pacs.host, port=pacs.port, **keys)
-
-
-def keys_of(profile: Profile) -> dict[str, Any]:
-    """The keys of `[[destination]]` that make a profile."""
-    return {key.name: getattr(profile, key.name) for key in fields(profile) if key.name != "kinds"}
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
