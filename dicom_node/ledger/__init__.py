@@ -5,7 +5,8 @@ method is one transaction. A Ledger's members are its rooms, so that each part o
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `states` (what may happen),
 `records` (what goes in and out), `schema` (the tables), the rooms (`instances`, `jobs`,
 `handover`, `findings`, `issues`, `rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`,
-`reports`), `reopening`, `ending`, `moves` and `database` (how).
+`reports`), `progress` (is all delivered?), `reopening`, `ending`, `moves`, `former` and `database`
+(how).
 """
 
 from typing import Self
@@ -25,6 +26,7 @@ from dicom_node.ledger.instances import (
 )
 from dicom_node.ledger.issues import REJECTION_NOTE, Issues
 from dicom_node.ledger.jobs import Jobs
+from dicom_node.ledger.progress import Progress
 from dicom_node.ledger.records import (
     Acceptance,
     Arrived,
@@ -37,6 +39,7 @@ from dicom_node.ledger.records import (
     Failure,
     Job,
     LeaseLost,
+    Refusal,
     Route,
     Skipped,
     Source,
@@ -73,6 +76,8 @@ __all__ = [
     "LeaseLost",
     "Ledger",
     "Origin",
+    "Progress",
+    "Refusal",
     "Route",
     "Search",
     "Selection",
