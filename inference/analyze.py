@@ -13,13 +13,13 @@ from pathlib import Path
 from pydicom import Dataset
 
 from inference.decode import Radiograph, read_radiograph
+from inference.decoding.flat_rows import note_missing
 from inference.direction import segment_upright
 from inference.engines import Engine
 from inference.findings import Findings
-from inference.flat_rows import note_missing
+from inference.gray.quality import note_quality
 from inference.pipeline import STANDARD, Pipeline, Settings
 from inference.postprocess import clean, restore_masks
-from inference.quality import note_quality
 from inference.quantify import quantify
 from inference.resize import fit
 

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from inference.decoders import decode
-from inference.elements import numbers_of, value_of
+from inference.decoding.decoders import decode
+from inference.decoding.part10 import read_part10
+from inference.decoding.pixel_description import MAX_PIXELS, UndecodableImage
 from inference.findings import Caution, SpacingSource
-from inference.grayscale import to_gray
+from inference.gray.grayscale import to_gray
+from inference.header import numbers_of, value_of
 from inference.orientation import Orientation, parse
-from inference.part10 import read_part10
 from inference.patient_age import is_minor
-from inference.pixel_description import MAX_PIXELS, UndecodableImage
 
 __all__ = ["MAX_PIXELS", "Radiograph", "UndecodableImage", "read_radiograph"]
 

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from inference.decode import Radiograph
 from inference.engines import Engine, ProbabilityMaps
 from inference.findings import Caution
-from inference.laterality import divide
+from inference.lungs.laterality import divide
+from inference.lungs.plausibility import certainty_of, fault_of
 from inference.orientation import TURNS, UNKNOWN, Orientation
 from inference.pipeline import STANDARD, Settings
-from inference.plausibility import certainty_of, fault_of
 from inference.postprocess import lung_mask
 
 CANNOT_TELL = "It cannot be told which way up the image lies, or whether it is inverted."

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from pydicom import Dataset
 
-from inference.elements import value_of
+from inference.header import value_of
 
 ADULT_YEARS = 18
 

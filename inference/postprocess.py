@@ -16,11 +16,11 @@ from scipy import ndimage
 from inference.engines import ProbabilityMaps
 from inference.extent import extent_of
 from inference.findings import Caution, Laterality, Mask
-from inference.laterality import divide
+from inference.gray.quality import lung_cautions
+from inference.lungs.laterality import divide
+from inference.lungs.plausibility import fault_of
 from inference.orientation import Orientation
 from inference.pipeline import STANDARD, Settings
-from inference.plausibility import fault_of
-from inference.quality import lung_cautions
 from inference.resize import restore_mask
 
 Probability = NDArray[np.float32]

@@ -13,7 +13,7 @@ from pydicom.valuerep import PersonName
 
 from dicom_node.eligibility import judge
 from inference.decode import read_radiograph
-from inference.elements import value_of
+from inference.header import value_of
 
 #: Whose image it is and where it lies. Another value: results there are at a wrong place.
 IDENTITY = (

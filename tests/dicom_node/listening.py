@@ -10,7 +10,7 @@ from dicom_node.ledger import Ledger
 from dicom_node.listener import Installation, Listener
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
-from inference.transfer_syntaxes import decodable
+from inference.decoding.transfer_syntaxes import decodable
 from sr_writer.identity import Equipment
 
 PIPELINE = "a-pipeline"

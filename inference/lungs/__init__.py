@@ -1,0 +1,1 @@
+"""The lungs: their sides, and whether they can be a chest's."""
