@@ -14,10 +14,9 @@ import torch
 from safetensors.torch import save_file
 
 from dicom_node.__main__ import main
-from inference.datasets.cases import DatasetError, free_of_infection, read_cases
-from inference.datasets.duplicates import near
+from inference.datasets.cases import read_cases
 from inference.datasets.examples import Examples, load_examples
-from inference.datasets.pack import QUALITIES, pack
+from inference.datasets.pack import pack
 from inference.findings import Task
 from inference.networks import build
 from inference.training.augmentation.style import restyle
@@ -110,16 +109,6 @@ def test_only_lungs_change_hands_and_only_where_both_are_known() -> None:
     assert torch.equal(now, masks)
 
 
-def test_what_is_known_to_be_free_of_infection_has_an_empty_mask(tmp_path: Path) -> None:
-    cases = free_of_infection([draw_split(tmp_path, each=2, masks=False)])
-    assert len(cases) == 4
-    examples = load_examples(cases, Task.INFECTION, 64)
-    assert examples.images.float().std() > 10
-    assert examples.masks.sum() == 0
-    with pytest.raises(DatasetError, match="lung mask"):
-        load_examples(cases, Task.LUNG, 64)
-
-
 def test_further_images_have_their_share_of_every_step(tmp_path: Path) -> None:
     cases = read_cases(draw_split(tmp_path, each=4))
     examples = load_examples(cases, Task.INFECTION, 64, with_lungs=True)
@@ -143,13 +132,6 @@ def test_without_further_images_a_step_is_the_examples_alone(tmp_path: Path) -> 
     feed = Feed(examples, None, replace(STRANGERS, batch=3))
     images, _ = feed.show(next(feed.chosen(seed=0)), seeded())
     assert len(images) == feed.batch == 3
-
-
-def test_a_further_image_that_is_held_out_under_another_name_is_found() -> None:
-    images = torch.from_numpy(np.stack([chest(n, infected=False)[0] for n in range(3)]))
-    noise = torch.randint(0, 255, (64, 64), dtype=torch.uint8, generator=seeded())
-    darker = (images[1].float() * 0.7).to(torch.uint8)
-    assert near(torch.stack([noise, darker]), images).tolist() == [False, True]
 
 
 def encoder_file(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
@@ -205,41 +187,6 @@ def test_further_images_teach_no_lungs(tmp_path: Path, capsys: pytest.CaptureFix
                "--out", str(tmp_path / "out")]  # fmt: skip
     assert main(command) == 2
     assert "--more is for infection" in capsys.readouterr().err
-
-
-def test_a_packed_set_is_the_same_set_in_fewer_bytes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    draw_split(tmp_path / "data" / "Train", each=2)
-    draw_split(tmp_path / "more", each=2, masks=False)
-    command = ["pack", "--data", str(tmp_path / "data"), "--more", str(tmp_path / "more"),
-               "--out", str(tmp_path / "packed"), "--size", "64"]  # fmt: skip
-    assert main(command) == 0
-    assert "22 files" in capsys.readouterr().out
-    before, after = (
-        load_examples(read_cases(folder / "Train"), Task.INFECTION, 64, with_lungs=True)
-        for folder in (tmp_path / "data", tmp_path / "packed")
-    )
-    assert after.names == before.names
-    assert torch.equal(after.masks, before.masks)
-    assert after.lungs is not None
-    assert torch.equal(after.lungs, before.lungs)
-    assert (after.images.float() - before.images.float()).abs().mean() < 3
-    further = free_of_infection([tmp_path / "packed" / "more"])
-    assert [case.name.split("/")[0] for case in further] == ["Non-COVID"] * 2 + ["Normal"] * 2
-
-
-def test_a_set_is_packed_at_the_quality_that_fits_and_refused_where_none_does(
-    tmp_path: Path,
-) -> None:
-    cases = read_cases(draw_split(tmp_path / "data", each=2))
-    best = pack({"Train": cases}, tmp_path / "best", 64, 10**9)
-    # What each file costs an archive is counted too.
-    worse = pack({"Train": cases}, tmp_path / "worse", 64, best.bytes + best.files * 512 - 500)
-    assert worse.quality < best.quality == QUALITIES[0]
-    assert worse.bytes < best.bytes
-    with pytest.raises(DatasetError, match="do not fit"):
-        pack({"Train": cases}, tmp_path / "none", 64, 1000)
 
 
 def test_several_candidates_are_trained_side_by_side_and_only_what_is_wanted_comes_back(
