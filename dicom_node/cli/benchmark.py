@@ -7,7 +7,7 @@ from typing import Any
 
 from dicom_node.cli.networks import load_networks
 from dicom_node.errors import UsageError
-from inference.engines.pytorch import DeviceUnavailable, choose_device
+from inference.engines.device import DeviceUnavailable, choose_device
 from inference.evaluation import paper
 from inference.evaluation.benchmark import compare, costs, machine
 from inference.findings import Task

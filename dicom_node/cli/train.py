@@ -12,7 +12,7 @@ from tqdm import tqdm
 from dicom_node.errors import NodeError, UsageError
 from inference.datasets.cases import DatasetError, free_of_infection, read_cases
 from inference.decode import UndecodableImage
-from inference.engines.pytorch import DeviceUnavailable
+from inference.engines.device import DeviceUnavailable
 from inference.findings import Task
 from inference.training.checkpoint import CheckpointError
 from inference.training.history import Epoch

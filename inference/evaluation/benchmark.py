@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from inference.engines import Engine
-from inference.engines.pytorch import load_network, normalise
+from inference.engines.normalise import normalise
+from inference.engines.pytorch import load_network
 from inference.engines.runners import as_batch, probability, runner
 from inference.findings import Task
 from inference.networks import build
@@ -129,6 +130,6 @@ def _eager(networks: Mapping[Task, nn.Module], device: torch.device) -> list[Ima
 
 
 def _image(size: int = DEFAULT_SIZE) -> Image:
-    """Gray values that rise from corner to corner: what is in an image costs nothing."""
+    """One of (1, size, size), rising from corner to corner: what is in an image costs nothing."""
     line = np.linspace(0, 0.5, size, dtype=np.float32)
-    return line[:, None] + line[None, :]
+    return (line[:, None] + line[None, :])[None]

@@ -15,9 +15,9 @@ from inference.datasets.cases import Case
 from inference.engines import Engine, ProbabilityMaps
 from inference.evaluation.metrics import count_pixels
 from inference.findings import Caution, Decision, Findings, Laterality, Mask, ModelIdentity, Task
+from inference.lungs import lung_mask
 from inference.lungs.laterality import divide
 from inference.orientation import Orientation
-from inference.postprocess import lung_mask
 from inference.quantify import percent
 
 #: The two lungs, and both together.
@@ -57,9 +57,10 @@ class Cascade:
     def models(self) -> tuple[ModelIdentity, ...]:
         return self._engine.models
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
-        lung = self._engine.segment(image).lung
-        segmented = np.where(lung_mask(lung), image, np.float32(0))
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
+        lung = self._engine.segment(images).lung
+        lungs = np.stack([lung_mask(probability) for probability in lung])
+        segmented = np.where(lungs, images, np.float32(0))
         return ProbabilityMaps(lung, self._engine.segment(segmented).infection)
 
 

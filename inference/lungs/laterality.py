@@ -26,7 +26,7 @@ _STEPS = np.array([0, -1, 1])
 
 
 @dataclass(frozen=True, slots=True)
-class Lungs:
+class Sides:
     """Both lungs on the upright square; they never overlap."""
 
     right: Mask  #: (size, size), the patient's right lung, at the image's left; may be empty
@@ -34,10 +34,10 @@ class Lungs:
     cautions: tuple[Caution, ...]
 
 
-def divide(lungs: Mask) -> Lungs:
+def divide(lungs: Mask) -> Sides:
     """The sides of an upright (size, size) mask of both lungs."""
     if not lungs.any():
-        return Lungs(lungs, lungs, ())
+        return Sides(lungs, lungs, ())
     seam = _seam(lungs, _middle(lungs))
     is_right = np.arange(lungs.shape[1]) < seam[:, None]
     right, left = lungs & is_right, lungs & ~is_right
@@ -45,10 +45,10 @@ def divide(lungs: Mask) -> Lungs:
         nothing = np.zeros_like(lungs)
         alone = (Caution.ONE_LUNG_ONLY,)
         if right.sum() > left.sum():
-            return Lungs(lungs, nothing, alone)
-        return Lungs(nothing, lungs, alone)
+            return Sides(lungs, nothing, alone)
+        return Sides(nothing, lungs, alone)
     touch = _touch(right, left)
-    return Lungs(right, left, (Caution.LUNGS_TOUCH,) if touch else ())
+    return Sides(right, left, (Caution.LUNGS_TOUCH,) if touch else ())
 
 
 def _middle(lungs: Mask) -> float:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from inference.datasets.cases import Case, DatasetError
 from inference.datasets.duplicates import clusters, folds, near
 from inference.datasets.examples import Examples, load_examples
-from inference.engines.pytorch import choose_device
+from inference.engines.device import choose_device
 from inference.evaluation.metrics import Figure
 from inference.findings import Task
 from inference.training import checkpoint

@@ -288,11 +288,11 @@ class Interrupted:
         self._engine = engine
         self._meanwhile: Callable[[], object] | None = meanwhile
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
         if self._meanwhile is not None:
             self._meanwhile()
             self._meanwhile = None
-        return self._engine.segment(image)
+        return self._engine.segment(images)
 
 
 def test_an_analysis_of_bytes_that_are_replaced_meanwhile_leaves_nothing(bench: Bench) -> None:

@@ -267,7 +267,7 @@ class Broken:
     def __init__(self, models: tuple[ModelIdentity, ...]) -> None:
         self.models = models
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:  # noqa: ARG002 - the protocol's
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:  # noqa: ARG002 - the protocol's
         raise RuntimeError("the device is gone")
 
 

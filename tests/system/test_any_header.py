@@ -71,9 +71,9 @@ class Threshold:
     size = 64
     models = tuple(ModelIdentity(task, "threshold", "1", "0" * 64) for task in Task)
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
-        lung = image < (INFECTED + BODY) / 2
-        infection = lung & (image > (LUNG + INFECTED) / 2)
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
+        lung = images < (INFECTED + BODY) / 2
+        infection = lung & (images > (LUNG + INFECTED) / 2)
         return ProbabilityMaps(lung.astype(np.float32), infection.astype(np.float32))
 
 

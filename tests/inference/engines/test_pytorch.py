@@ -8,31 +8,27 @@ import numpy as np
 import pytest
 import torch
 
-from inference.engines.pytorch import (
-    DeviceUnavailable,
-    PytorchEngine,
-    choose_device,
-    load_engine,
-    load_network,
-    normalise,
-)
+from inference.engines.device import DeviceUnavailable, choose_device
+from inference.engines.normalise import normalise
+from inference.engines.pytorch import PytorchEngine, load_engine, load_network
 from inference.engines.runners import fold
 from inference.findings import Task
+from inference.lungs import lung_mask
 from inference.networks import build
-from inference.postprocess import lung_mask
 from inference.weights import WeightsError, find, identify
 from tests.inference.conftest import gray_png
 
 
 def random_image(seed: int = 0, size: int = 256) -> np.ndarray:
-    return np.random.default_rng(seed).random((size, size), np.float32)
+    """(1, size, size)"""
+    return np.random.default_rng(seed).random((1, size, size), np.float32)
 
 
 def plain(task: Task, image: np.ndarray) -> np.ndarray:
     """The network as it was trained: not folded, contiguous, alone."""
-    batch = torch.from_numpy(normalise(image)).expand(1, 3, -1, -1).contiguous()
+    batch = torch.from_numpy(normalise(image))[None].expand(1, 3, -1, -1).contiguous()
     with torch.inference_mode():
-        return torch.softmax(load_network(find(task, ""))(batch), dim=1)[0, 1].numpy()
+        return torch.softmax(load_network(find(task, ""))(batch), dim=1)[:, 1].numpy()
 
 
 def test_the_maps_are_those_of_the_plain_networks(engine: PytorchEngine) -> None:
@@ -45,7 +41,7 @@ def test_the_maps_are_those_of_the_plain_networks(engine: PytorchEngine) -> None
 def test_the_maps_have_the_engines_size_and_are_probabilities(engine: PytorchEngine) -> None:
     maps = engine.segment(random_image())
     for probability in (maps.lung, maps.infection):
-        assert probability.shape == (engine.size, engine.size)
+        assert probability.shape == (1, engine.size, engine.size)
         assert probability.dtype == np.float32
         assert probability.min() >= 0
         assert probability.max() <= 1
@@ -56,8 +52,18 @@ def test_the_engine_says_which_models_speak(engine: PytorchEngine) -> None:
     assert engine.models == (identify(Task.LUNG), identify(Task.INFECTION))
 
 
+def test_several_images_at_once_give_each_its_own_maps(engine: PytorchEngine) -> None:
+    images = np.concatenate([random_image(0), 0.1 * random_image(1), random_image(2)])
+    together = engine.segment(images)
+    assert together.lung.shape == together.infection.shape == images.shape
+    for index in range(len(images)):
+        alone = engine.segment(images[index : index + 1])
+        np.testing.assert_allclose(together.lung[index], alone.lung[0], atol=1e-5)
+        np.testing.assert_allclose(together.infection[index], alone.infection[0], atol=1e-5)
+
+
 def test_a_blank_image_gives_numbers(engine: PytorchEngine) -> None:
-    maps = engine.segment(np.full((256, 256), 0.7, np.float32))
+    maps = engine.segment(np.full((1, 256, 256), 0.7, np.float32))
     assert np.isfinite(maps.lung).all()
     assert np.isfinite(maps.infection).all()
 
@@ -136,7 +142,10 @@ def test_cuda_gives_nearly_the_same_maps(engine: PytorchEngine) -> None:
     images = [random_image(seed) for seed in range(6)]
     with ThreadPoolExecutor(3) as pool:
         together = list(pool.map(on_cuda.segment, images))
-    for image, maps in zip(images, together, strict=True):
+    for image, maps in [
+        *zip(images, together, strict=True),
+        (np.concatenate(images), on_cuda.segment(np.concatenate(images))),
+    ]:
         expected = engine.segment(image)
         np.testing.assert_allclose(maps.lung, expected.lung, atol=0.05)
         np.testing.assert_allclose(maps.infection, expected.infection, atol=0.05)
@@ -150,7 +159,7 @@ def test_the_shipped_lung_network_is_as_good_as_its_card_says(
     scores = []
     for path in images:
         truth = gray_png(path.parent.parent / "lung masks" / path.name) > 127
-        found = lung_mask(engine.segment(gray_png(path) / np.float32(255)).lung)
+        found = lung_mask(engine.segment(gray_png(path)[None] / np.float32(255)).lung[0])
         scores.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
     # The card says 0.970 over all 932; a sample of 12 may differ.
     assert np.mean(scores) > 0.95

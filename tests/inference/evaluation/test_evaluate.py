@@ -46,10 +46,10 @@ class DrawnEngine:
         self.seen: list[Gray] = []
         self._infected = infected or (lambda image: image > (LUNG + INFECTED) / 2)
 
-    def segment(self, image: Gray) -> ProbabilityMaps:
-        self.seen.append(image)
-        lung = image < (INFECTED + BODY) / 2
-        infected = lung & self._infected(image).astype(np.bool_)
+    def segment(self, images: Gray) -> ProbabilityMaps:
+        self.seen += list(images)
+        lung = images < (INFECTED + BODY) / 2
+        infected = lung & self._infected(images).astype(np.bool_)
         return ProbabilityMaps(lung.astype(np.float32), infected.astype(np.float32))
 
 
@@ -122,8 +122,8 @@ def test_networks_that_never_see_infection_are_only_right_about_the_others(
 
 def test_a_case_without_lungs_is_undetermined_and_no_positive_call(tmp_path: Path) -> None:
     class Blind(DrawnEngine):
-        def segment(self, image: Gray) -> ProbabilityMaps:
-            return ProbabilityMaps(np.zeros_like(image), np.ones_like(image))
+        def segment(self, images: Gray) -> ProbabilityMaps:
+            return ProbabilityMaps(np.zeros_like(images), np.ones_like(images))
 
     results = evaluate(read_cases(draw_split(tmp_path, each=1)), Blind())
     summary = summarise(results, MODELS)

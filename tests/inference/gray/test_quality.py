@@ -7,13 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.analyze import analyze
-from inference.decode import read_radiograph
 from inference.engines.pytorch import PytorchEngine
-from inference.findings import Caution, Mask
-from inference.gray.quality import lung_cautions, note_quality
-from inference.lungs.laterality import Lungs
+from inference.findings import Caution
+from inference.gray.quality import gray_cautions
 from tests.inference.conftest import gray_png
-from tests.inference.instances import instance, smooth
+from tests.inference.instances import instance
 
 SIZE = 256
 QUALITY = {
@@ -24,21 +22,8 @@ QUALITY = {
 }
 
 
-def box(top: int, bottom: int, left: int, right: int) -> Mask:
-    mask = np.zeros((SIZE, SIZE), np.bool_)
-    mask[top:bottom, left:right] = True
-    return mask
-
-
-def of_lungs(right: Mask, left: Mask) -> list[Caution]:
-    return list(lung_cautions(Lungs(right, left, ())))
-
-
 def of_gray(square: NDArray[np.float32]) -> set[Caution]:
-    radiograph = read_radiograph(instance(smooth()))
-    noted = note_quality(radiograph, square)
-    assert noted.cautions[: len(radiograph.cautions)] == radiograph.cautions
-    return QUALITY & set(noted.cautions)
+    return set(gray_cautions(square))
 
 
 def healthy(shared_data: Path) -> list[Path]:
@@ -47,32 +32,6 @@ def healthy(shared_data: Path) -> list[Path]:
 
 def gray_chest(shared_data: Path) -> NDArray[np.float32]:
     return gray_png(healthy(shared_data)[0]).astype(np.float32) / 255
-
-
-def test_equal_lungs_inside_the_image_are_ordinary() -> None:
-    assert of_lungs(box(40, 200, 30, 110), box(40, 200, 150, 220)) == []
-
-
-@pytest.mark.parametrize("turns", range(4))
-def test_a_lung_that_runs_along_any_border_is_cut_off(turns: int) -> None:
-    right, left = box(40, 200, 0, 110), box(40, 200, 150, 220)
-    turned = [np.ascontiguousarray(np.rot90(lung, turns)) for lung in (right, left)]
-    assert of_lungs(*turned) == [Caution.LUNG_AT_BORDER]
-
-
-def test_a_few_pixels_at_the_border_are_not() -> None:
-    right = box(40, 200, 30, 110) | box(60, 80, 0, 30)
-    assert of_lungs(right, box(40, 200, 150, 220)) == []
-
-
-@pytest.mark.parametrize("swapped", [False, True])
-def test_one_lung_much_smaller_than_the_other_is_unequal(swapped: bool) -> None:
-    lungs = [box(40, 200, 30, 110), box(40, 100, 150, 220)]
-    assert of_lungs(*(lungs[::-1] if swapped else lungs)) == [Caution.LUNGS_UNEQUAL]
-
-
-def test_a_lung_that_was_not_found_is_not_called_unequal_too() -> None:
-    assert of_lungs(box(40, 200, 30, 110), box(0, 0, 0, 0)) == []
 
 
 def test_an_ordinary_chest_gets_none(shared_data: Path) -> None:
