@@ -9,10 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
-from pydicom import Dataset, Sequence
-from pydicom.multival import MultiValue
+from pydicom import Dataset
 from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
@@ -33,6 +31,7 @@ from dicom_node.vocabulary import (
     states_lateral,
     states_other_part,
 )
+from inference.header import MAX_PIXELS, items_of, text_of, texts_of
 
 #: SOP Classes the node analyses, PS3.4 B.5.
 ANALYSED_SOP_CLASSES: tuple[UID, ...] = (
@@ -41,8 +40,6 @@ ANALYSED_SOP_CLASSES: tuple[UID, ...] = (
     DigitalXRayImageStorageForProcessing,
     SecondaryCaptureImageStorage,
 )
-#: Far more than any detector has (43 x 43 cm at 0.1 mm is 18.5); guards memory.
-MAX_MEGAPIXELS = 100
 
 _MODALITIES = {"CR", "DX"}
 
@@ -98,25 +95,25 @@ def judge(header: Dataset) -> Verdict:
 
 
 def _unsupported_class(header: Dataset) -> str:
-    sop_class = _text(header, "SOPClassUID")
+    sop_class = text_of(header, "SOPClassUID")
     return "" if sop_class in ANALYSED_SOP_CLASSES else f"SOP Class {UID(sop_class).name}"
 
 
 def _not_radiography(header: Dataset) -> str:
-    modality = _text(header, "Modality").upper()
-    is_capture = _text(header, "SOPClassUID") == SecondaryCaptureImageStorage
+    modality = text_of(header, "Modality").upper()
+    is_capture = text_of(header, "SOPClassUID") == SecondaryCaptureImageStorage
     if modality in _MODALITIES or (not modality and not is_capture):
         return ""
     return f"Modality {modality or 'is absent in a Secondary Capture'}"
 
 
 def _multi_frame(header: Dataset) -> str:
-    frames = _text(header, "NumberOfFrames")
+    frames = text_of(header, "NumberOfFrames")
     return f"Number of Frames {frames}" if frames.isdigit() and int(frames) > 1 else ""
 
 
 def _not_human(header: Dataset) -> str:
-    species = _text(header, "PatientSpeciesDescription")
+    species = text_of(header, "PatientSpeciesDescription")
     if species and not re.search(r"HOMO SAPIENS|HUMAN", species, re.I):
         return f"Patient Species {species}"
     texts = (*_series_texts(header), *_study_texts(header))
@@ -127,11 +124,11 @@ def _derived(header: Dataset) -> str:
     """DERIVED\\SECONDARY is an image made from another one after the examination (PS3.3
     C.7.6.1.1.2): ours, a bone-suppressed one, a print. Vendors mark their processed primary image
     DERIVED\\PRIMARY, and converters every Secondary Capture DERIVED\\SECONDARY: those pass."""
-    image_type = [part.upper() for part in _texts(header, "ImageType")]
+    image_type = [part.upper() for part in texts_of(header, "ImageType")]
     if image_type[:2] != ["DERIVED", "SECONDARY"]:
         return ""
-    is_capture = _text(header, "SOPClassUID") == SecondaryCaptureImageStorage
-    if is_capture and not _items(header, "SourceImageSequence"):
+    is_capture = text_of(header, "SOPClassUID") == SecondaryCaptureImageStorage
+    if is_capture and not items_of(header, "SourceImageSequence"):
         return ""
     return "Image Type " + "\\".join(image_type)
 
@@ -153,18 +150,18 @@ def _not_chest(header: Dataset) -> str:
 
 
 def _lateral(header: Dataset) -> str:
-    view = _text(header, "ViewPosition")
+    view = text_of(header, "ViewPosition")
     if states_lateral(view):
         return f"View Position {view}"
     if states_frontal(view):
         return ""
     for item in _decubitus_positions(header):
         return f"Patient Orientation Modifier {_meaning(item)}"
-    codes = _items(header, "ViewCodeSequence")
+    codes = items_of(header, "ViewCodeSequence")
     for item in codes:
-        if _text(item, "CodeValue") in LATERAL_VIEW_CODES or states_lateral(_meaning(item)):
+        if text_of(item, "CodeValue") in LATERAL_VIEW_CODES or states_lateral(_meaning(item)):
             return f"View Code {_meaning(item)}"
-    orientation = [part.upper() for part in _texts(header, "PatientOrientation")]
+    orientation = [part.upper() for part in texts_of(header, "PatientOrientation")]
     # Rows or columns that run from front to back are seen from the side (PS3.3 C.7.6.1.1.1).
     if any(part[:1] in ("A", "P") for part in orientation):
         return "Patient Orientation " + "\\".join(orientation)
@@ -174,23 +171,23 @@ def _lateral(header: Dataset) -> str:
 
 
 def _is_frontal(view_code: Dataset) -> bool:
-    return _text(view_code, "CodeValue") in FRONTAL_VIEW_CODES or states_frontal(
+    return text_of(view_code, "CodeValue") in FRONTAL_VIEW_CODES or states_frontal(
         _meaning(view_code)
     )
 
 
 def _decubitus_positions(header: Dataset) -> Iterator[Dataset]:
     """PS3.3 C.8.11.5, DX Positioning: how the patient lay, where that is on the side."""
-    for position in _items(header, "PatientOrientationCodeSequence"):
-        for modifier in _items(position, "PatientOrientationModifierCodeSequence"):
-            if _text(modifier, "CodeValue") in DECUBITUS_CODES:
+    for position in items_of(header, "PatientOrientationCodeSequence"):
+        for modifier in items_of(position, "PatientOrientationModifierCodeSequence"):
+            if text_of(modifier, "CodeValue") in DECUBITUS_CODES:
                 yield modifier
 
 
 def _too_large(header: Dataset) -> str:
-    rows, columns = _text(header, "Rows"), _text(header, "Columns")
-    if rows.isdigit() and columns.isdigit() and int(rows) * int(columns) > MAX_MEGAPIXELS * 10**6:
-        return f"{rows} x {columns} pixels, the limit is {MAX_MEGAPIXELS} megapixels"
+    rows, columns = text_of(header, "Rows"), text_of(header, "Columns")
+    if rows.isdigit() and columns.isdigit() and int(rows) * int(columns) > MAX_PIXELS:
+        return f"{rows} x {columns} pixels, the limit is {MAX_PIXELS // 10**6} megapixels"
     return ""
 
 
@@ -207,7 +204,7 @@ _RULES: tuple[tuple[Refusal, Callable[[Dataset], str]], ...] = (
 
 
 def _stated_parts(header: Dataset) -> Iterator[str]:
-    yield _text(header, "BodyPartExamined")
+    yield text_of(header, "BodyPartExamined")
     yield from _codes_meaning(header, "AnatomicRegionSequence")
 
 
@@ -219,46 +216,22 @@ def _body_part_texts(header: Dataset) -> Iterator[str]:
 
 def _series_texts(header: Dataset) -> Iterator[str]:
     """What people and machines wrote about this image or series, most specific first."""
-    yield _text(header, "AcquisitionDeviceProcessingDescription")
-    yield _text(header, "ProtocolName")
-    yield _text(header, "SeriesDescription")
+    yield text_of(header, "AcquisitionDeviceProcessingDescription")
+    yield text_of(header, "ProtocolName")
+    yield text_of(header, "SeriesDescription")
     yield from _codes_meaning(header, "PerformedProtocolCodeSequence")
 
 
 def _study_texts(header: Dataset) -> Iterator[str]:
     """What was written about the whole study, of which this may be any one view."""
     yield from _codes_meaning(header, "ProcedureCodeSequence")
-    yield _text(header, "PerformedProcedureStepDescription")
-    yield _text(header, "StudyDescription")
+    yield text_of(header, "PerformedProcedureStepDescription")
+    yield text_of(header, "StudyDescription")
 
 
 def _codes_meaning(header: Dataset, keyword: str) -> Iterator[str]:
-    return (_meaning(item) for item in _items(header, keyword))
+    return (_meaning(item) for item in items_of(header, keyword))
 
 
 def _meaning(code: Dataset) -> str:
-    return _text(code, "CodeMeaning")
-
-
-def _text(header: Dataset, keyword: str) -> str:
-    value = _value(header, keyword)
-    return "" if value is None else str(value).strip()
-
-
-def _texts(header: Dataset, keyword: str) -> list[str]:
-    value = _value(header, keyword)
-    parts = value if isinstance(value, MultiValue) else [] if value is None else [value]
-    return [str(part).strip() for part in parts]
-
-
-def _items(header: Dataset, keyword: str) -> list[Dataset]:
-    value = _value(header, keyword)
-    return list(value) if isinstance(value, Sequence) else []
-
-
-def _value(header: Dataset, keyword: str) -> Any:
-    try:
-        return header.get(keyword)
-    except Exception:
-        # A malformed element raises whatever its converter happens to: it says nothing.
-        return None
+    return text_of(code, "CodeMeaning")

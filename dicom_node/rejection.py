@@ -14,10 +14,11 @@ makes of each (of an image that it has; one that it has not is remembered, shoul
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from pydicom import Dataset, Sequence
+from pydicom import Dataset
 from pydicom.uid import KeyObjectSelectionDocumentStorage
+
+from inference.header import items_of, text_of
 
 KEY_OBJECT_SELECTION = str(KeyObjectSelectionDocumentStorage)
 #: Title (PS3.16 CID 7010, DCM) to its meaning.
@@ -44,39 +45,26 @@ class Rejection:
 
 def read_rejection(dataset: Dataset) -> Rejection | None:
     """What the note says; None where the instance is no rejection note."""
-    if _value(dataset, "SOPClassUID") != KEY_OBJECT_SELECTION:
+    if text_of(dataset, "SOPClassUID") != KEY_OBJECT_SELECTION:
         return None
-    for name in _items(dataset, "ConceptNameCodeSequence"):
-        title = str(_value(name, "CodeValue") or "").strip()
-        if title in TITLES and str(_value(name, "CodingSchemeDesignator") or "").strip() == "DCM":
+    for name in items_of(dataset, "ConceptNameCodeSequence"):
+        title = text_of(name, "CodeValue")
+        if title in TITLES and text_of(name, "CodingSchemeDesignator") == "DCM":
             return Rejection(title, tuple(dict.fromkeys(_selected(dataset))))
     return None
 
 
 def _selected(dataset: Dataset) -> Iterator[str]:
     """By the content tree and by the evidence: a note need not be written with care."""
-    for item in _items(dataset, "ContentSequence"):
+    for item in items_of(dataset, "ContentSequence"):
         yield from _referenced(item)
-    for study in _items(dataset, "CurrentRequestedProcedureEvidenceSequence"):
-        for series in _items(study, "ReferencedSeriesSequence"):
+    for study in items_of(dataset, "CurrentRequestedProcedureEvidenceSequence"):
+        for series in items_of(study, "ReferencedSeriesSequence"):
             yield from _referenced(series)
 
 
 def _referenced(item: Dataset) -> Iterator[str]:
-    for reference in _items(item, "ReferencedSOPSequence"):
-        uid = str(_value(reference, "ReferencedSOPInstanceUID") or "").strip(" \0")
+    for reference in items_of(item, "ReferencedSOPSequence"):
+        uid = text_of(reference, "ReferencedSOPInstanceUID")
         if uid:
             yield uid
-
-
-def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
-    value = _value(dataset, keyword)
-    return list(value) if isinstance(value, Sequence) else []
-
-
-def _value(dataset: Dataset, keyword: str) -> Any:
-    try:
-        return dataset.get(keyword)
-    except Exception:
-        # A malformed element raises whatever its converter happens to: it says nothing.
-        return None

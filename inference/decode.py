@@ -18,14 +18,14 @@ from pydicom import Dataset
 from inference.decoding.decoders import decode
 from inference.decoding.flat_rows import Run, flat_rows
 from inference.decoding.part10 import read_part10
-from inference.decoding.pixel_description import MAX_PIXELS, UndecodableImage
+from inference.decoding.pixel_description import UndecodableImage
 from inference.findings import Caution, SpacingSource
 from inference.gray.grayscale import to_gray
 from inference.header import numbers_of, value_of
 from inference.orientation import Orientation, parse
 from inference.patient_age import is_minor
 
-__all__ = ["MAX_PIXELS", "Radiograph", "UndecodableImage", "read_radiograph"]
+__all__ = ["Radiograph", "UndecodableImage", "read_radiograph"]
 
 _PIXEL_DATA_GROUP = 0x7FE00000
 

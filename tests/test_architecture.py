@@ -65,7 +65,9 @@ def test_inference_imports_nothing_of_ours() -> None:
 
 
 #: What inference declares for others to read.
-CONTRACT = ("inference.findings", "inference.pipeline")
+CONTRACT = ("inference.findings", "inference.header", "inference.pipeline")
+#: Without dependencies of ours: for all of dicom_node.
+LEAVES = ("inference.header",)
 
 
 def test_sr_writer_imports_only_the_contract_of_inference() -> None:
@@ -79,13 +81,19 @@ def test_sr_writer_imports_only_the_contract_of_inference() -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_a_leaf_imports_nothing_of_ours(leaf: str) -> None:
+    modules = imports(ROOT / f"{leaf.replace('.', '/')}.py")
+    assert [m for m in modules if any(belongs(m, package) for package in PACKAGES)] == []
+
+
 def test_only_the_worker_and_the_command_line_join_the_packages() -> None:
     wrong = [
         (relative(path), module)
         for path in sources("dicom_node")
         if not relative(path).startswith(JOINTS)
         for module in imports(path)
-        if belongs(module, "inference") or belongs(module, "sr_writer")
+        if (belongs(module, "inference") or belongs(module, "sr_writer")) and module not in LEAVES
     ]
     assert wrong == []
 

@@ -15,7 +15,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import SegmentationStorage
 
 from inference.findings import Mask, Task
-from inference.header import value_of
+from inference.header import text_of
 
 #: Segmented Property Type code values, as `sr_writer` writes them.
 _PROPERTY_TYPES = {"39607008": Task.LUNG, "112001": Task.INFECTION}
@@ -71,7 +71,7 @@ def read_pairs(folder: Path) -> list["DicomCase"]:
         if header.SOPClassUID != SegmentationStorage:
             sources[str(header.SOPInstanceUID)] = path
             continue
-        drawn_at = f"{value_of(header, 'ContentDate') or ''}{value_of(header, 'ContentTime') or ''}"
+        drawn_at = text_of(header, "ContentDate") + text_of(header, "ContentTime")
         for uid in _referenced(header):
             segmentations[uid] = max(segmentations.get(uid, ("", path)), (drawn_at, path))
     return [
@@ -98,10 +98,10 @@ def _referenced(header: Dataset) -> Iterator[str]:
 
 def _task_of(segment: Dataset) -> Task | None:
     for code in segment.get("SegmentedPropertyTypeCodeSequence", ()):
-        task = _PROPERTY_TYPES.get(str(value_of(code, "CodeValue")))
+        task = _PROPERTY_TYPES.get(text_of(code, "CodeValue"))
         if task is not None:
             return task
-    label = str(value_of(segment, "SegmentLabel") or "").casefold()
+    label = text_of(segment, "SegmentLabel").casefold()
     # "Infection in left lung" names both; what it is stands before where it is.
     found = {label.find(word): task for word, task in _LABELS.items() if word in label}
     return found[min(found)] if found else None

@@ -1,65 +1,27 @@
 """Pixel Data (7FE0,0010) to the stored values of one frame, in any transfer syntax we can read.
 
-Several libraries read the same codec at very different speeds, and each fails on some file that
-another reads. They are tried fastest first.
+The libraries that read a codec (`transfer_syntaxes`) are tried fastest first.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
-from pydicom.uid import (
-    HTJ2K,
-    JPEG2000,
-    UID,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    RLELossless,
-)
+from pydicom.uid import JPEGExtended12Bit
 
 from inference.decoding.codestream import Declared, declared
 from inference.decoding.part10 import length_of_items
 from inference.decoding.pixel_description import (
-    MAX_PIXELS,
-    UndecodableImage,
     refuse_another_length,
     refuse_what_is_no_single_image,
     undecodable,
 )
 from inference.decoding.soundness import CUT_SHORT, fault_after_decoding, fault_before_decoding
+from inference.decoding.transfer_syntaxes import PLUGINS
 from inference.header import value_of
-
-__all__ = ["MAX_PIXELS", "PLUGINS", "StoredPixels", "UndecodableImage", "decode"]
-
-#: Fastest first; milliseconds for one 2544 x 3056 image (16 bit, baseline 8 bit) on one AVX2 core.
-PLUGINS: Mapping[UID, tuple[str, ...]] = MappingProxyType(
-    {
-        RLELossless: ("pylibjpeg", "gdcm", "pydicom"),  # 20
-        JPEGBaseline8Bit: ("pillow", "pylibjpeg", "gdcm"),  # 15, 73, 138
-        JPEGExtended12Bit: ("pillow", "gdcm", "pylibjpeg"),  # 12 bit: pylibjpeg alone, 202
-        JPEGLossless: ("gdcm", "pylibjpeg"),  # 203, 303
-        JPEGLosslessSV1: ("gdcm", "pylibjpeg"),
-        JPEGLSLossless: ("pyjpegls", "gdcm", "pylibjpeg"),  # 156, 229, 556
-        JPEGLSNearLossless: ("pyjpegls", "gdcm", "pylibjpeg"),
-        JPEG2000Lossless: ("pylibjpeg", "pillow", "gdcm"),  # 769, 828, 973
-        JPEG2000: ("pylibjpeg", "pillow", "gdcm"),
-        HTJ2KLossless: ("pylibjpeg",),
-        HTJ2KLosslessRPCL: ("pylibjpeg",),
-        HTJ2K: ("pylibjpeg",),
-    }
-)
 
 #: Said of bytes that were whole once: only there can whole ones come from.
 _FROM_WHERE_WHOLE = "send it again from where it is whole"
@@ -161,17 +123,15 @@ def _plugins(decoder: Decoder, dataset: Dataset) -> tuple[str, ...]:
     """Those to try, fastest first; "" stands for native values, which need none."""
     if not decoder.UID.is_encapsulated:
         return ("",)
-    installed = [p for p in PLUGINS.get(decoder.UID, ()) if p in decoder.available_plugins]
-    # Pillow and GDCM read Extended up to 8 bits only.
-    if JPEGExtended12Bit == decoder.UID and dataset.BitsStored > 8:
-        installed = [plugin for plugin in installed if plugin == "pylibjpeg"]
-        if not installed:
-            raise undecodable(
-                dataset, "12-bit JPEG Extended needs a decoder: install the extra jpeg12"
-            )
+    known = PLUGINS.get(decoder.UID, ())
+    if dataset.BitsStored > 8:
+        known = tuple(plugin for plugin in known if not plugin.only_8_bits)
+    installed = tuple(p.name for p in known if p.name in decoder.available_plugins)
+    if not installed and JPEGExtended12Bit == decoder.UID:
+        raise undecodable(dataset, "12-bit JPEG Extended needs a decoder: install the extra jpeg12")
     if not installed:
         raise undecodable(dataset, f"no decoder for {decoder.UID.name} is installed on the node")
-    return tuple(installed)
+    return installed
 
 
 def _decode_with(plugin: str, decoder: Decoder, dataset: Dataset) -> NDArray[Any]:

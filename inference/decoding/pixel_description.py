@@ -3,10 +3,7 @@
 from pydicom import Dataset
 from pydicom.pixels.utils import get_expected_length
 
-from inference.header import numbers_of, value_of
-
-#: Nothing that a radiograph needs, and 1.6 GB of memory while it is decoded.
-MAX_PIXELS = 100_000_000
+from inference.header import MAX_PIXELS, numbers_of, value_of
 
 _REQUIRED = (
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation",

@@ -5,13 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from pydicom import Dataset
 
-from inference.findings import Findings, Laterality, Mask, Task
+from inference.findings import SEGMENTS, Findings, Laterality, Mask, Task
 from sr_writer.identity import Identity, tracking_id
 from sr_writer.source import Source
 from sr_writer.verify.instance import padded, source_faults
-
-#: What each frame of the SEG holds, in order.
-_SEGMENTS = tuple((task, side) for task in Task for side in Laterality)
 
 
 def segmentation_faults(
@@ -35,7 +32,7 @@ def segmentation_faults(
 
 
 def _pixel_faults(dataset: Dataset, findings: Findings) -> Iterator[str]:
-    frames = dict(zip(_SEGMENTS, _frames(dataset), strict=True))
+    frames = dict(zip(SEGMENTS, _frames(dataset), strict=True))
     for item, segment in zip(dataset.SegmentSequence, findings.segments, strict=True):
         name = tracking_id(segment.task, segment.laterality)
         if (item.SegmentNumber, item.TrackingID) != (segment.number, name):
