@@ -26,8 +26,9 @@ from inference.findings import Mask, Task
 POSITIVE_CLASS = "COVID-19"
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 
-_IMAGES = "images"
-_MASKS = {Task.LUNG: "lung masks", Task.INFECTION: "infection masks"}
+#: The folders of a class.
+IMAGES = "images"
+MASKS = {Task.LUNG: "lung masks", Task.INFECTION: "infection masks"}
 _MIDDLE_GRAY = 127
 
 
@@ -114,7 +115,7 @@ def read_cases(folder: Path) -> list[Case]:
     cases = cases or [*read_pairs(folder)]
     if not cases:
         raise DatasetError(
-            f"{folder} holds neither {POSITIVE_CLASS}/{_IMAGES}/*.png nor DICOM files with a SEG"
+            f"{folder} holds neither {POSITIVE_CLASS}/{IMAGES}/*.png nor DICOM files with a SEG"
         )
     return cases
 
@@ -139,7 +140,7 @@ def spread(cases: list[Case], limit: int | None) -> list[Case]:
 
 def _of_class(label: Path) -> list[ImageCase]:
     """The cases of one class folder; images straight in it count as a split without masks."""
-    folder = label / _IMAGES if (label / _IMAGES).is_dir() else label
+    folder = label / IMAGES if (label / IMAGES).is_dir() else label
     if not folder.is_dir():
         return []
     images = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
@@ -148,7 +149,7 @@ def _of_class(label: Path) -> list[ImageCase]:
 
 
 def _masks_of(image: Path, label: Path) -> dict[Task, Path]:
-    masks = {task: label / name / f"{image.stem}.png" for task, name in _MASKS.items()}
+    masks = {task: label / name / f"{image.stem}.png" for task, name in MASKS.items()}
     return {task: path for task, path in masks.items() if path.is_file()}
 
 

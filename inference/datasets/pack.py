@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from inference.datasets.cases import Case, DatasetError
+from inference.datasets.cases import IMAGES, MASKS, POSITIVE_CLASS, Case, DatasetError
 from inference.decode import read_radiograph
-from inference.findings import Task
 from inference.resize import fit
 
 #: From the best to what still shows what there is to learn.
@@ -23,7 +22,6 @@ QUALITIES = (95, 90, 85, 80, 75, 70, 60, 50)
 SAMPLE = 100
 #: What a file costs beyond its bytes, in an archive.
 _OVERHEAD = 512
-_MASKS = {Task.LUNG: "lung masks", Task.INFECTION: "infection masks"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +74,10 @@ def _files(case: Case, size: int, quality: int) -> Iterator[tuple[Path, bytes]]:
     radiograph = read_radiograph(case.source())
     image = fit(radiograph.pixels, radiograph.orientation, size)
     label, _, stem = case.name.rpartition("/")
-    folder = Path(label or ("COVID-19" if case.is_covid else "Non-COVID"))
+    folder = Path(label or (POSITIVE_CLASS if case.is_covid else "Non-COVID"))
     gray = Image.fromarray(np.rint(image * 255).astype(np.uint8))
-    yield folder / "images" / f"{stem}.webp", _encoded(gray, format="WEBP", quality=quality)
-    for task, name in _MASKS.items():
+    yield folder / IMAGES / f"{stem}.webp", _encoded(gray, format="WEBP", quality=quality)
+    for task, name in MASKS.items():
         mask = case.mask(task)
         if mask is not None:
             inside = fit(mask.astype(np.float32), radiograph.orientation, size) > 0.5

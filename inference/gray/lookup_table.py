@@ -14,10 +14,11 @@ from pydicom.uid import ExplicitVRBigEndian
 
 from inference.header import numbers_of
 
+#: A 16-bit number and the one that the same bits are in the other sign differ by this.
+OTHER_SIGN = 1 << 16
+
 #: Where a descriptor says 0 entries (C.11.1.1.1).
 _ENTRIES_OF_ZERO = 1 << 16
-#: A 16-bit number and the one that the same bits are in the other sign differ by this.
-_OTHER_SIGN = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def read_table(
     if len(descriptor) != 3:
         raise ValueError("no lookup table descriptor")
     count, first, bits = descriptor
-    count = count % _OTHER_SIGN or _ENTRIES_OF_ZERO
+    count = count % OTHER_SIGN or _ENTRIES_OF_ZERO
     entries = _entries(_little_endian(item, f"{prefix}Data", header), count, bits)
     if not entries.size:
         raise ValueError("an empty lookup table")
@@ -60,7 +61,7 @@ def _little_endian(item: Dataset, keyword: str, header: Dataset) -> bytes:
     data: Any = element.value
     if not isinstance(data, bytes):
         words = np.atleast_1d(np.asarray(data if data is not None else (), np.int64))
-        return (words % _OTHER_SIGN).astype("<u2").tobytes()
+        return (words % OTHER_SIGN).astype("<u2").tobytes()
     is_big = header.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
     if is_big and element.VR != "OB":
         return np.frombuffer(data, ">u2").astype("<u2").tobytes()
@@ -84,4 +85,4 @@ def _start(first: int, count: int, of: NDArray[np.float64]) -> int:
     def covered(start: int) -> float:
         return min(high, start + count - 1) - max(low, start)
 
-    return max((first, first - _OTHER_SIGN, first + _OTHER_SIGN), key=covered)
+    return max((first, first - OTHER_SIGN, first + OTHER_SIGN), key=covered)

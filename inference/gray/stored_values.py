@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.uid import RLELossless
 
+from inference.gray.lookup_table import OTHER_SIGN
 from inference.header import number_of, value_of
 
 #: Share of the pixels that must hold more than Bits Stored, and unlike bits, to be no accident.
@@ -21,8 +22,6 @@ MAX_PADDING = 0.95
 
 #: About this many pixels, evenly spread, stand for all in a histogram.
 _SAMPLE = 500_000
-#: A 16-bit number and the one that the same bits are in the other sign differ by this.
-_OTHER_SIGN = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ def _padding(
 def _in_range(value: float, values: NDArray[np.int64]) -> float:
     """The value, or what the same bits are in the other sign if only that can be stored."""
     low, high = values.min(), values.max()
-    for candidate in (value, value - _OTHER_SIGN, value + _OTHER_SIGN):
+    for candidate in (value, value - OTHER_SIGN, value + OTHER_SIGN):
         if low <= candidate <= high:
             return candidate
     return value
