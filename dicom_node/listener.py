@@ -137,7 +137,7 @@ class Listener:
             return
         instance = self._store(content, index, aet)
         pipeline = self._installation.pipeline
-        acceptance = self._ledger.accept(instance, pipeline)
+        acceptance = self._ledger.jobs.accept(instance, pipeline)
         ids = {"job_id": acceptance.job_id, "sop_instance_uid": sop_instance_uid}
         if not acceptance.is_new:
             what = "other bytes" if acceptance.other_bytes else "the same bytes"
@@ -167,7 +167,7 @@ class Listener:
         # A Key Object Selection may be a rejection note: the worker reads it.
         if sop_class_uid not in (*ANALYSED_SOP_CLASSES, KEY_OBJECT_SELECTION):
             # A study's hundreds of CT slices must not stand before the next radiograph.
-            self._ledger.passed_over(job_id, unsupported_class(sop_class_uid))
+            self._ledger.jobs.passed_over(job_id, unsupported_class(sop_class_uid))
             return
         try:
             self._queues.publish(Kind.JOB, job_id, self._installation.pipeline)

@@ -54,7 +54,7 @@ def show(arguments: argparse.Namespace) -> int:
     config = node_config(arguments)
     known = known_destinations(config)
     with closing(open_existing(config)) as ledger:
-        found = {record.name: record for record in ledger.destinations()}
+        found = {record.name: record for record in ledger.destinations.all()}
     if arguments.json:
         rows = [asdict(record) | {"configured": known and name in known}
                 for name, record in found.items()]  # fmt: skip
@@ -75,8 +75,8 @@ def _forget(arguments: argparse.Namespace) -> int:
 
     config = node_config(arguments)
     with closing(open_existing(config)) as ledger:
-        _assert_known(arguments.name, [record.name for record in ledger.destinations()])
-        count = ledger.forget_destination(arguments.name, arguments.by)
+        _assert_known(arguments.name, [record.name for record in ledger.destinations.all()])
+        count = ledger.destinations.forget(arguments.name, arguments.by)
     print(f"{arguments.name}: {count} deliveries withdrawn")
     return 0
 
@@ -87,8 +87,8 @@ def _move(arguments: argparse.Namespace) -> int:
     config, old, new = node_config(arguments), arguments.old, arguments.new
     _assert_configured(config, new)
     with closing(open_existing(config)) as ledger:
-        _assert_known(old, [record.name for record in ledger.destinations()])
-        count = ledger.move_destination(old, new, arguments.by)
+        _assert_known(old, [record.name for record in ledger.destinations.all()])
+        count = ledger.destinations.move(old, new, arguments.by)
     print(f"{old}: {count} deliveries go to {new} now")
     return 0
 

@@ -77,7 +77,7 @@ def wait_for_ledger(config: Config, stop: threading.Event) -> Ledger:
 def name_orphans(config: Config, ledger: Ledger) -> None:
     """Say which deliveries wait for a destination that no sender will ever serve."""
     known = {destination.name for destination in config.destinations}
-    waiting = ledger.summary().deliveries_waiting
+    waiting = ledger.reports.summary().deliveries_waiting
     if orphans := {name: count for name, count in waiting.items() if name not in known}:
         remedy = "cxr-node destinations move OLD NEW, or forget NAME"
         logger.warning(

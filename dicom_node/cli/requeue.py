@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     selection, config = _selection(arguments), node_config(arguments)
     with closing(open_existing(config)) as ledger:
-        found = ledger.candidates(selection)
+        found = ledger.requeue.candidates(selection)
         for one in found:
             what = "send again what was refused" if one.is_built else "analyse again"
             print(f"{one.job_id} {one.sop_instance_uid} {one.state}: {what} ({one.reason})")
@@ -84,8 +84,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _begin_again(ledger: "Ledger", found: "list[Candidate]", pipeline: str) -> str:
     """Do it; one line that says what was done."""
-    again = ledger.repeat([one.job_id for one in found if not one.is_built], pipeline, who())
-    sent = ledger.redeliver([one.job_id for one in found if one.is_built])
+    again = ledger.requeue.repeat(
+        [one.job_id for one in found if not one.is_built], pipeline, who()
+    )
+    sent = ledger.repairs.redeliver([one.job_id for one in found if one.is_built])
     left = sum(not one.is_built for one in found) - len(again)
     said = f"requeued {len(again)} jobs and {sent} deliveries"
     if left:

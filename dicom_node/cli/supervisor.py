@@ -71,7 +71,7 @@ class Node:
         """Migrate it once, before three processes open it together."""
         with closing(wait_for_ledger(self._config, self._stop)) as ledger:
             # What waits for a pipeline of before an upgrade has nobody else: this host is alone.
-            adopted = ledger.adopt(pipeline_of(self._config))
+            adopted = ledger.jobs.adopt(pipeline_of(self._config))
         if adopted:
             logger.info("took over jobs of another pipeline", extra={"job_ids": adopted})
 

@@ -78,7 +78,7 @@ class DeliveryLoop:
     def deliver_due(self) -> bool:
         """Send what is due of one study; False when nothing was, or the destination is to rest."""
         self._record_all()
-        claimed = self._ledger.claim_deliveries(self.name, self._owner, LEASE_S, BATCH)
+        claimed = self._ledger.deliveries.claim(self.name, self._owner, LEASE_S, BATCH)
         if not claimed:
             return False
         started = time.monotonic()
@@ -129,7 +129,7 @@ class DeliveryLoop:
 
     def _record_arrival(self, delivery: Delivery, outcome: Outcome) -> None:
         assert outcome.status is not None
-        self._ledger.delivered(delivery.id, self._owner, outcome.status, outcome.message)
+        self._ledger.deliveries.delivered(delivery.id, self._owner, outcome.status, outcome.message)
         if outcome.message:
             extra = self._extra(delivery, outcome) | {"status": f"{outcome.status:#06x}"}
             logger.warning("was stored with a warning", extra=extra)
@@ -139,11 +139,12 @@ class DeliveryLoop:
     ) -> None:
         logger.warning("will try again", extra=self._extra(delivery, outcome) | {"in_s": wait_s})
         retry_at = self._clock() + timedelta(seconds=wait_s)
-        self._ledger.retry(delivery.id, self._owner, outcome.status, outcome.message, retry_at,
-                           declined=declined)  # fmt: skip
+        self._ledger.deliveries.retry(
+            delivery.id, self._owner, outcome.status, outcome.message, retry_at, declined=declined
+        )
 
     def _record_declined(self, delivery: Delivery, outcome: Outcome) -> None:
-        tries = 1 + self._ledger.times_declined(delivery.id)
+        tries = 1 + self._ledger.deliveries.times_declined(delivery.id)
         if tries >= DECLINED_TRIES:
             self._record_refusal(delivery, outcome)
             return
@@ -154,7 +155,7 @@ class DeliveryLoop:
     def _record_refusal(self, delivery: Delivery, outcome: Outcome) -> None:
         of_class = outcome.fate is Fate.CLASS_REFUSED
         instead = self._profile.instead_of(delivery.role) if of_class else None
-        state = self._ledger.refused(
+        state = self._ledger.deliveries.refused(
             delivery.id, self._owner, outcome.status, outcome.message, instead
         )
         extra = self._extra(delivery, outcome)
@@ -164,7 +165,7 @@ class DeliveryLoop:
             logger.error("was refused for good", extra=extra)
 
     def _record_damage(self, delivery: Delivery, outcome: Outcome) -> None:
-        state = self._ledger.damaged(delivery.id, self._owner, outcome.message)
+        state = self._ledger.repairs.damaged(delivery.id, self._owner, outcome.message)
         extra = self._extra(delivery, outcome) | {"job_id": delivery.job_id}
         if state is DeliveryState.DAMAGED:
             logger.warning("has an output built again", extra=extra)
@@ -194,7 +195,7 @@ class DeliveryLoop:
             self._rest(_LOST_REST_S)
             return
         if self._failures:
-            self._ledger.make_due(self.name)
+            self._ledger.deliveries.make_due(self.name)
             logger.info("reached again", extra=self._extra())
         self._failures = 0
 
@@ -203,7 +204,7 @@ class DeliveryLoop:
 
     def _wait_s(self) -> float:
         """Until the next look: when something becomes due, or the poll interval."""
-        due = self._ledger.next_due(self.name)
+        due = self._ledger.deliveries.next_due(self.name)
         if due is None:
             return POLL_S
         return min(POLL_S, max(0.0, (due - self._clock()).total_seconds()))

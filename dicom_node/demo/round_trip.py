@@ -115,7 +115,7 @@ def _wait(ledger: Ledger, sop_instance_uid: str) -> Job:
     """The instance's job, when it has ended or time is up."""
     deadline = time.monotonic() + RESULT_WITHIN_S
     while True:
-        job = ledger.find(sop_instance_uid)[-1]
+        job = ledger.jobs.of_instance(sop_instance_uid)[-1]
         if job.state in _ENDED or time.monotonic() > deadline:
             return job
         time.sleep(0.02)
@@ -132,7 +132,7 @@ def _outcome(
     arrived = {arrival.sop_instance_uid: arrival for arrival in pacs.stored}
     outputs = {
         delivery.role: arrived.get(delivery.sop_instance_uid)
-        for delivery in ledger.deliveries(job.id)
+        for delivery in ledger.deliveries.of_job(job.id)
     }
     missing = [role for role in ("SEG", "SR", "SC") if outputs.get(role) is None]
     if missing:

@@ -1,12 +1,16 @@
 """The durable truth: jobs, outputs, deliveries and an append-only record of events.
 
 SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL (several). Every
-method is one transaction. Read on: `states` (what may happen), `records` (what goes in and out),
-`schema` (the tables), `jobs`, `handover`, `issues`, `rejecting`, `deliveries`, `repairs`,
-`requeue`, `destinations`, `reports` (the methods), `reopening`, `ending`, `moves` and `database`
-(how).
+method is one transaction. A Ledger's members are its rooms, so that each part of the node says what
+it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `states` (what may happen),
+`records` (what goes in and out), `schema` (the tables), the rooms (`jobs`, `handover`, `issues`,
+`rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`, `reports`), `reopening`, `ending`,
+`moves` and `database` (how).
 """
 
+from typing import Self
+
+from dicom_node.ledger.database import Clock, Database, utc_now
 from dicom_node.ledger.deliveries import Deliveries
 from dicom_node.ledger.destinations import Destinations
 from dicom_node.ledger.handover import HandOver
@@ -67,7 +71,25 @@ __all__ = [
 ]
 
 
-class Ledger(
-    Jobs, HandOver, Issues, Rejecting, Deliveries, Repairs, Requeue, Destinations, Reports
-):
+class Ledger:
     """What every part of the node knows of every other: `Ledger.open(url)`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.jobs = Jobs(database)
+        self.handover = HandOver(database)
+        self.issues = Issues(database)
+        self.rejections = Rejecting(database)
+        self.deliveries = Deliveries(database)
+        self.repairs = Repairs(database)
+        self.requeue = Requeue(database)
+        self.destinations = Destinations(database)
+        self.reports = Reports(database)
+
+    @classmethod
+    def open(cls, url: str, clock: Clock = utc_now) -> Self:
+        """The ledger at `url`, made or migrated if need be; see `Database.open` for its errors."""
+        return cls(Database.open(url, clock))
+
+    def close(self) -> None:
+        self._database.close()

@@ -33,6 +33,9 @@ class Database:
         self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._clock = clock
 
+    def now(self) -> datetime:
+        return self._clock()
+
     @classmethod
     def open(cls, url: str, clock: Clock = utc_now) -> Self:
         """Open the ledger, made or migrated if need be.
@@ -53,15 +56,22 @@ class Database:
         self._engine.dispose()
 
     @contextmanager
-    def _read(self) -> Iterator[Connection]:
+    def read(self) -> Iterator[Connection]:
         with _as_unavailable(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
+    def write(self) -> Iterator[Connection]:
         """One transaction: committed, and on the disk, when the block ends without an exception."""
         with _as_unavailable(), self._writer.begin() as connection:
             yield connection
+
+
+class Part:
+    """One room of the ledger: transactions on the database that all of them share."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
 
 def _parsed(url: str) -> URL:

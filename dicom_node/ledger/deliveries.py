@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from dicom_node.ledger.database import Database
+from dicom_node.ledger.database import Part
 from dicom_node.ledger.ending import FREE, settle
 from dicom_node.ledger.moves import Condition, move_deliveries
 from dicom_node.ledger.records import Delivery, LeaseLost
@@ -20,18 +20,16 @@ _DELIVERIES = select(
 ).join(outputs, deliveries.c.output_id == outputs.c.id).order_by(deliveries.c.id)  # fmt: skip
 
 
-class Deliveries(Database):
+class Deliveries(Part):
     """The part of the ledger that the sender uses."""
 
-    def claim_deliveries(
-        self, destination: str, owner: str, lease_s: float, limit: int
-    ) -> list[Delivery]:
+    def claim(self, destination: str, owner: str, lease_s: float, limit: int) -> list[Delivery]:
         """Take what is due for `destination` of the study that has waited longest.
 
         Of one study, so that one association carries a radiograph's results together, and in the
         order they were built, so that what a report refers to is there before it.
         """
-        now = self._clock()
+        now = self._database.now()
         due = _free_for(destination) & (deliveries.c.due_at <= now)
         study = (
             select(deliveries.c.study_instance_uid)
@@ -53,7 +51,7 @@ class Deliveries(Database):
             "owner": owner,
             "lease_until": now + timedelta(seconds=lease_s),
         }
-        with self._write() as connection:
+        with self._database.write() as connection:
             ids = connection.scalars(batch).all()
             move_deliveries(connection, now, DeliveryState.WAITING, Event.TAKEN,
                             deliveries.c.id.in_(ids), by=owner, **lease)  # fmt: skip
@@ -61,8 +59,8 @@ class Deliveries(Database):
 
     def delivered(self, delivery_id: int, owner: str, dimse_status: int, warning: str = "") -> None:
         """The destination stored it; ends the job where it was the last one."""
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             job = lock_job(connection, delivery_id)
             report_delivery(connection, now, delivery_id, owner, Event.DELIVERED,
                             dimse_status, None, warning)  # fmt: skip
@@ -83,13 +81,13 @@ class Deliveries(Database):
         `declined`: the destination will probably never take it; see `times_declined`.
         """
         event = Event.DECLINED if declined else Event.RETRIED
-        with self._write() as connection:
-            report_delivery(connection, self._clock(), delivery_id, owner, event,
+        with self._database.write() as connection:
+            report_delivery(connection, self._database.now(), delivery_id, owner, event,
                             dimse_status, reason, due_at=next_attempt_at)  # fmt: skip
 
     def times_declined(self, delivery_id: int) -> int:
         """How often its destination declined it, since a person last asked to try again."""
-        with self._read() as connection:
+        with self._database.read() as connection:
             return times(connection, delivery_id, Event.DECLINED)
 
     def refused(
@@ -104,8 +102,8 @@ class Deliveries(Database):
 
         SUBSTITUTED, or REFUSED where there is none; that fails the job once nothing of it waits.
         """
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             job = lock_job(connection, delivery_id)
             event = Event.REFUSED
             if instead and _stands_in(connection, now, job, delivery_id, instead):
@@ -117,36 +115,36 @@ class Deliveries(Database):
     def next_due(self, destination: str) -> datetime | None:
         """When the next delivery that nobody holds becomes due there; None: none waits."""
         query = select(func.min(deliveries.c.due_at)).where(_free_for(destination))
-        with self._read() as connection:
+        with self._database.read() as connection:
             due: datetime | None = connection.execute(query).scalar_one()
         return due
 
     def make_due(self, destination: str) -> int:
         """An outage has ended: everything that waits for `destination` is due now; how many."""
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             return len(
                 move_deliveries(connection, now, DeliveryState.WAITING, Event.MADE_DUE,
                                 _free_for(destination), deliveries.c.due_at > now, due_at=now)
             )  # fmt: skip
 
-    def free_expired_deliveries(self) -> list[int]:
+    def free_expired(self) -> list[int]:
         """Take back the deliveries whose lease has ended, on whatever host; their ids."""
-        return self._return(deliveries.c.lease_until < self._clock())
+        return self._return(deliveries.c.lease_until < self._database.now())
 
-    def free_deliveries_of(self, owners: Collection[str]) -> list[int]:
+    def free_of(self, owners: Collection[str]) -> list[int]:
         """Take back the deliveries of senders known to be dead; their ids."""
         return self._return(deliveries.c.owner.in_(owners)) if owners else []
 
-    def deliveries(self, job_id: int) -> list[Delivery]:
+    def of_job(self, job_id: int) -> list[Delivery]:
         """A job's deliveries, in the order they were built."""
-        with self._read() as connection:
+        with self._database.read() as connection:
             rows = connection.execute(_of(deliveries.c.job_id == job_id)).all()
         return [_delivery(row) for row in rows]
 
     def _return(self, condition: Condition) -> list[int]:
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             rows = move_deliveries(connection, now, DeliveryState.WAITING, Event.RETURNED,
                                    condition, due_at=now, **FREE)  # fmt: skip
         return sorted(row.id for row in rows)

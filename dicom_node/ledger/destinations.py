@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, or_, select
 
-from dicom_node.ledger.database import Database
+from dicom_node.ledger.database import Part
 from dicom_node.ledger.ending import FREE, settle
 from dicom_node.ledger.moves import Condition, move_deliveries
 from dicom_node.ledger.records import DestinationRecord
@@ -19,10 +19,10 @@ UNSENT = (DeliveryState.WAITING, DeliveryState.RESERVE, DeliveryState.DAMAGED)
 BATCH = 100
 
 
-class Destinations(Database):
+class Destinations(Part):
     """The part of the ledger behind `cxr-node destinations`."""
 
-    def destinations(self) -> list[DestinationRecord]:
+    def all(self) -> list[DestinationRecord]:
         """Every destination that something was ever built for, by name."""
         columns = (deliveries.c.destination, deliveries.c.state)
         count = select(*columns, func.count().label("number")).group_by(*columns)
@@ -31,14 +31,14 @@ class Destinations(Database):
             .where(deliveries.c.state == DeliveryState.DELIVERED)
             .group_by(deliveries.c.destination)
         )
-        with self._read() as connection:
+        with self._database.read() as connection:
             counts: dict[str, dict[DeliveryState, int]] = {}
             for row in connection.execute(count):
                 counts.setdefault(row.destination, {})[DeliveryState(row.state)] = row.number
             last_at: dict[str, datetime] = dict(connection.execute(last).all())
         return [DestinationRecord(name, counts[name], last_at.get(name)) for name in sorted(counts)]
 
-    def forget_destination(self, name: str, by: str) -> int:
+    def forget(self, name: str, by: str) -> int:
         """Withdraw what has not left for it, except what a sender holds; how many deliveries."""
 
         def withdraw(connection: Connection, now: datetime, of_jobs: Condition) -> int:
@@ -53,7 +53,7 @@ class Destinations(Database):
 
         return self._job_by_job(name, withdraw)
 
-    def move_destination(self, old: str, new: str, by: str) -> int:
+    def move(self, old: str, new: str, by: str) -> int:
         """Let what has not left for `old` go to `new`, but not what goes there anyway; how many."""
 
         def move(connection: Connection, now: datetime, of_jobs: Condition) -> int:
@@ -76,8 +76,8 @@ class Destinations(Database):
         """Apply `change` to all jobs with something unsent for `name`, and settle each."""
         changed = 0
         for job_ids in self._batches(name):
-            now = self._clock()
-            with self._write() as connection:
+            now = self._database.now()
+            with self._database.write() as connection:
                 # Locked in one order, before their deliveries; see `Deliveries`.
                 lock = select(jobs.c.id).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id)
                 connection.execute(lock.with_for_update(key_share=True)).all()
@@ -87,8 +87,8 @@ class Destinations(Database):
         return changed
 
     def _batches(self, name: str) -> Iterator[Collection[int]]:
-        with self._read() as connection:
-            query = select(deliveries.c.job_id).distinct().where(_of(name, self._clock()))
+        with self._database.read() as connection:
+            query = select(deliveries.c.job_id).distinct().where(_of(name, self._database.now()))
             found = list(connection.scalars(query.order_by(deliveries.c.job_id)))
         return (found[start : start + BATCH] for start in range(0, len(found), BATCH))
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Row, Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from dicom_node.ledger.database import Database
+from dicom_node.ledger.database import Part
 from dicom_node.ledger.ending import end, lose_damaged, report, settle
 from dicom_node.ledger.moves import Condition, move_deliveries
 from dicom_node.ledger.records import BuiltOutput, Route
@@ -19,13 +19,13 @@ Built = Sequence[BuiltOutput]
 Routes = Sequence[Route]
 
 
-class HandOver(Database):
+class HandOver(Part):
     """The part of the ledger that a worker reports to. Each method gives the outputs' ids."""
 
     def handed_over(self, job_id: int, owner: str, built: Built, routes: Routes) -> list[int]:
         """These may leave at once; the worker goes on with the job."""
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             job = report(connection, now, job_id, owner, Event.HANDED_OVER)
             return _record(connection, now, job, built, routes)
 
@@ -34,8 +34,8 @@ class HandOver(Database):
 
         Without any route it stays BUILT: nobody has been sent anything.
         """
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             job = end(connection, now, job_id, owner, Event.BUILT, reason=None)
             output_ids = _record(connection, now, job, built, routes)
             # Those as well that were found damaged after they had been built again just now.
@@ -48,8 +48,8 @@ class HandOver(Database):
         self, job_id: int, owner: str, reason: str, built: Built = (), routes: Routes = ()
     ) -> list[int]:
         """End a job whose instance is not to be analysed; what it has built says so."""
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             job = end(connection, now, job_id, owner, Event.SKIPPED, reason)
             output_ids = _record(connection, now, job, built, routes)
             lose_damaged(connection, now, [job_id], reason)
@@ -65,8 +65,8 @@ class HandOver(Database):
         routes: Routes = (),
     ) -> list[int]:
         """End a job for good; what it has built says so, `detail` (a traceback) its events."""
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             job = end(connection, now, job_id, owner, Event.FAILED, reason, detail)
             output_ids = _record(connection, now, job, built, routes)
             lose_damaged(connection, now, [job_id], reason)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, case, delete, insert, select, update
 
-from dicom_node.ledger.database import Database
+from dicom_node.ledger.database import Part
 from dicom_node.ledger.ending import FREE, report, settle
 from dicom_node.ledger.moves import Condition, move_deliveries, move_jobs
 from dicom_node.ledger.records import Arrived, Earlier, Job, LeaseLost, Source
@@ -24,7 +24,7 @@ _STOPPABLE = (DeliveryState.RESERVE, DeliveryState.WAITING, DeliveryState.REFUSE
 _SOURCE = [sources.c[field.name] for field in fields(Source)]
 
 
-class Issues(Database):
+class Issues(Part):
     """The part of the ledger for a worker whose job has a past.
 
     `own` are the SOP Instance UIDs that the job's present issue gives its results: what else there
@@ -36,7 +36,7 @@ class Issues(Database):
         # Bytes that were only noted have the issue that the job has.
         here = select(jobs.c.issue).where(jobs.c.id == job_id).scalar_subquery()
         query = select(*_SOURCE).where(sources.c.job_id == job_id, sources.c.issue != here)
-        with self._read() as connection:
+        with self._database.read() as connection:
             had = tuple(
                 Source(**row._asdict()) for row in connection.execute(query.order_by(sources.c.id))
             )
@@ -48,9 +48,9 @@ class Issues(Database):
 
         Where there is any, the caller tries again: what a destination has is not known before.
         """
-        now = self._clock()
+        now = self._database.now()
         earlier = deliveries.c.output_id.in_(_not_own(job.id, own))
-        with self._write() as connection:
+        with self._database.write() as connection:
             report(connection, now, job.id, owner, Event.SUPERSEDED, why)
             connection.execute(
                 update(sources).where(sources.c.job_id == job.id).values(standing=False)
@@ -59,16 +59,16 @@ class Issues(Database):
 
     def retracted(self, job_id: int, delivery_ids: Collection[int], note_uid: str) -> None:
         """Rejection note `note_uid` has been handed over: it takes these back."""
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             move_deliveries(connection, now, DeliveryState.DELIVERED, Event.RETRACTED,
                             deliveries.c.id.in_(delivery_ids), reason=note_uid,
                             detail=f"{note_uid}, an output of job {job_id}")  # fmt: skip
 
     def unchanged(self, job: Job, owner: str, detail: str) -> None:
         """Note the job's bytes, and make it again about those whose results stand."""
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             last = select(*sources.c).where(sources.c.job_id == job.id, sources.c.standing)
             before = connection.execute(last.order_by(sources.c.id.desc()).limit(1)).one()
             kept = {name: getattr(before, name) for name in (*INSTANCE[1:], "received_at")}

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from dicom_node.errors import UNKNOWN_TRIES
-from dicom_node.ledger.database import Database
+from dicom_node.ledger.database import Part
 from dicom_node.ledger.ending import FREE, end, lose_damaged
 from dicom_node.ledger.handover import insert_once
 from dicom_node.ledger.moves import Condition, move_jobs, record
@@ -20,13 +20,13 @@ from dicom_node.ledger.states import Event, JobState
 _JOB_COLUMNS = [column for column in jobs.c if column.name != "published_at"]
 
 
-class Jobs(Database):
+class Jobs(Part):
     """The part of the ledger that listener and worker use."""
 
     def accept(self, instance: StoredInstance, pipeline: str) -> Acceptance:
         """The job of a received instance: a new one, or the one it already has."""
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             job_id = _insert_job(connection, instance, pipeline, now)
             if job_id is None:
                 return accept_again(connection, now, instance, pipeline)
@@ -36,11 +36,11 @@ class Jobs(Database):
 
     def passed_over(self, job_id: int, reason: str) -> None:
         """End a job that no worker has to look at; nothing where one has already taken it."""
-        with self._write() as connection:
-            move_jobs(connection, self._clock(), JobState.RECEIVED, Event.PASSED_OVER,
+        with self._database.write() as connection:
+            move_jobs(connection, self._database.now(), JobState.RECEIVED, Event.PASSED_OVER,
                       jobs.c.id == job_id, detail=reason, reason=reason)  # fmt: skip
 
-    def claim_job(
+    def claim(
         self, job_id: int, pipeline: str, owner: str, lease_s: float, steal: bool = False
     ) -> Job | None:
         """Take a job that is due; None where it is not, somebody has it, or it is to be done by
@@ -48,14 +48,14 @@ class Jobs(Database):
 
         `steal` takes it from the worker that has it as well: the broker says that one vanished.
         """
-        now = self._clock()
+        now = self._database.now()
         lease: dict[str, Any] = {
             "attempts": jobs.c.attempts + 1,
             "owner": owner,
             "lease_until": now + timedelta(seconds=lease_s),
         }
         this = (jobs.c.id == job_id) & (jobs.c.pipeline == pipeline)
-        with self._write() as connection:
+        with self._database.write() as connection:
             claimed = move_jobs(connection, now, JobState.RECEIVED, Event.CLAIMED,
                                 this, jobs.c.due_at <= now, by=owner, **lease)  # fmt: skip
             if not claimed and steal and not _give_up(connection, now, this):
@@ -66,15 +66,15 @@ class Jobs(Database):
 
     def released(self, job_id: int, owner: str, reason: str, retry_at: datetime) -> None:
         """Give a job back, to be tried again at `retry_at`."""
-        with self._write() as connection:
-            end(connection, self._clock(), job_id, owner, Event.RELEASED, reason,
+        with self._database.write() as connection:
+            end(connection, self._database.now(), job_id, owner, Event.RELEASED, reason,
                 due_at=retry_at, published_at=None)  # fmt: skip
 
-    def free_expired_leases(self) -> list[int]:
+    def free_expired(self) -> list[int]:
         """Take back the jobs whose lease has ended, on whatever host; their ids."""
-        return self._take_back(jobs.c.lease_until < self._clock())
+        return self._take_back(jobs.c.lease_until < self._database.now())
 
-    def free_leases_of(self, owners: Collection[str]) -> list[int]:
+    def free_of(self, owners: Collection[str]) -> list[int]:
         """Take back the jobs of workers known to be dead; their ids.
 
         It may be the job's image that kills them. After `UNKNOWN_TRIES` deaths a worker claims it
@@ -82,18 +82,18 @@ class Jobs(Database):
         """
         return self._take_back(jobs.c.owner.in_(owners)) if owners else []
 
-    def waiting_jobs(self, pipeline: str, limit: int, not_published_since: datetime) -> list[int]:
+    def waiting(self, pipeline: str, limit: int, not_published_since: datetime) -> list[int]:
         """Jobs that are due and of which no id was published lately, the oldest first."""
         unpublished = or_(jobs.c.published_at.is_(None), jobs.c.published_at < not_published_since)
-        due = *_waiting(self._clock()), jobs.c.pipeline == pipeline
+        due = *_waiting(self._database.now()), jobs.c.pipeline == pipeline
         query = select(jobs.c.id).where(*due, unpublished)
-        with self._read() as connection:
+        with self._database.read() as connection:
             return list(connection.scalars(query.order_by(jobs.c.id).limit(limit)))
 
     def mark_published(self, job_ids: Collection[int]) -> None:
         """Record that recovery has handed these ids to the broker again."""
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             marked = connection.scalars(
                 update(jobs)
                 .where(jobs.c.id.in_(job_ids), jobs.c.state == JobState.RECEIVED)
@@ -105,8 +105,8 @@ class Jobs(Database):
 
     def count_waiting(self) -> dict[str, int]:
         """How many jobs are due and wait for a worker, by the pipeline they ask for."""
-        query = select(jobs.c.pipeline, func.count()).where(*_waiting(self._clock()))
-        with self._read() as connection:
+        query = select(jobs.c.pipeline, func.count()).where(*_waiting(self._database.now()))
+        with self._database.read() as connection:
             return dict(connection.execute(query.group_by(jobs.c.pipeline)).all())
 
     def adopt(self, pipeline: str) -> list[int]:
@@ -115,7 +115,7 @@ class Jobs(Database):
         For a host on which no other will ever run again, after an upgrade. An image that `pipeline`
         has as well, or that waits twice, is done once: the other job ends SKIPPED.
         """
-        now = self._clock()
+        now = self._database.now()
         of_another = jobs.c.pipeline != pipeline
         already = select(jobs.c.sop_instance_uid).where(jobs.c.pipeline == pipeline)
         newest = (
@@ -123,7 +123,7 @@ class Jobs(Database):
             .where(jobs.c.state == JobState.RECEIVED, of_another)
             .group_by(jobs.c.sop_instance_uid)
         )
-        with self._write() as connection:
+        with self._database.write() as connection:
             adopted = move_jobs(connection, now, JobState.RECEIVED, Event.ADOPTED, of_another,
                                 jobs.c.sop_instance_uid.not_in(already), jobs.c.id.in_(newest),
                                 pipeline=pipeline, published_at=None)  # fmt: skip
@@ -132,20 +132,20 @@ class Jobs(Database):
                       detail=reason, reason=reason)  # fmt: skip
         return sorted(row.id for row in adopted)
 
-    def job(self, job_id: int) -> Job | None:
-        with self._read() as connection:
+    def get(self, job_id: int) -> Job | None:
+        with self._database.read() as connection:
             row = connection.execute(select(*_JOB_COLUMNS).where(jobs.c.id == job_id)).first()
         return None if row is None else _job(row)
 
-    def find(self, sop_instance_uid: str) -> list[Job]:
+    def of_instance(self, sop_instance_uid: str) -> list[Job]:
         """The jobs of an instance, one for each pipeline, the oldest first."""
         query = select(*_JOB_COLUMNS).where(jobs.c.sop_instance_uid == sop_instance_uid)
-        with self._read() as connection:
+        with self._database.read() as connection:
             return [_job(row) for row in connection.execute(query.order_by(jobs.c.id))]
 
     def _take_back(self, condition: Condition) -> list[int]:
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             given_up = _give_up(connection, now, condition)
             freed = move_jobs(connection, now, JobState.ANALYZING, Event.FREED, condition,
                               due_at=now, published_at=None, deaths=jobs.c.deaths + 1,

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from dicom_node.ledger.database import Database
+from dicom_node.ledger.database import Part
 from dicom_node.ledger.ending import FREE, report
 from dicom_node.ledger.handover import insert_once
 from dicom_node.ledger.issues import stop
@@ -17,7 +17,7 @@ from dicom_node.ledger.schema import deliveries, jobs, rejections
 from dicom_node.ledger.states import Event, JobState
 
 
-class Rejecting(Database):
+class Rejecting(Part):
     """The part of the ledger for a worker whose job is a rejection note."""
 
     def rejected(
@@ -28,8 +28,8 @@ class Rejecting(Database):
         Their ids, and how much is just leaving, hence not stopped: the caller tries again. Each
         instance is remembered, also one that has not come yet. `code` is the note's title.
         """
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             report(connection, now, note.id, owner, Event.REJECTING, reason)
             # In one order, so that two notes cannot wait for each other.
             query = select(*jobs.c).where(jobs.c.sop_instance_uid.in_(sop_instance_uids))

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from dicom_node.errors import UNKNOWN_TRIES
-from dicom_node.ledger.database import Database
+from dicom_node.ledger.database import Part
 from dicom_node.ledger.deliveries import lock_job, report_delivery, times
 from dicom_node.ledger.ending import settle
 from dicom_node.ledger.moves import move_deliveries, move_jobs
@@ -19,7 +19,7 @@ _DONE = (JobState.BUILT, JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED)
 _FAILURES = (Event.FAILED, Event.GIVEN_UP, Event.NOT_ALL_DELIVERED)
 
 
-class Repairs(Database):
+class Repairs(Part):
     """The part of the ledger that opens again what had ended."""
 
     def damaged(self, delivery_id: int, owner: str, reason: str) -> DeliveryState:
@@ -28,8 +28,8 @@ class Repairs(Database):
         DAMAGED until then; what was delivered stays so. DEAD where that was done `UNKNOWN_TRIES`
         times and did not help.
         """
-        now = self._clock()
-        with self._write() as connection:
+        now = self._database.now()
+        with self._database.write() as connection:
             job = lock_job(connection, delivery_id)
             if times(connection, delivery_id, Event.DAMAGED) >= UNKNOWN_TRIES:
                 said = f"{reason}; building it again {UNKNOWN_TRIES} times did not help"
@@ -50,10 +50,10 @@ class Repairs(Database):
         How many deliveries that are. A job that failed for them alone is BUILT again; one whose
         analysis failed, or that was skipped, stays so.
         """
-        now = self._clock()
+        now = self._database.now()
         # In one order, and first: see `lock_job`.
         query = select(jobs.c.id).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id)
-        with self._write() as connection:
+        with self._database.write() as connection:
             locked = connection.scalars(query.with_for_update(key_share=True)).all()
             return sum(_redeliver(connection, now, job_id) for job_id in locked)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from dicom_node.ledger.database import Database
+from dicom_node.ledger.database import Part
 from dicom_node.ledger.records import Change, Entry, Failure, Skipped, Substitution, Summary
 from dicom_node.ledger.schema import deliveries, events, jobs
 from dicom_node.ledger.states import DeliveryState, Event, JobState
@@ -24,19 +24,19 @@ _TRACEBACK = "Traceback (most recent call last):"
 _RAISED = re.compile(r"^(?:\w+\.)*(\w+)(?::|$)", re.MULTILINE)
 
 
-class Reports(Database):
+class Reports(Part):
     """The part of the ledger that only reads."""
 
     def events(self, job_id: int) -> list[Entry]:
         """All that happened to a job and its deliveries, in order."""
         columns = [column for column in events.c if column.name != "id"]
         query = select(*columns).where(events.c.job_id == job_id).order_by(events.c.id)
-        with self._read() as connection:
+        with self._database.read() as connection:
             return [Entry(**row._asdict()) for row in connection.execute(query)]
 
     def summary(self) -> Summary:
-        now = self._clock()
-        with self._read() as connection:
+        now = self._database.now()
+        with self._database.read() as connection:
             return Summary(
                 counts=_counts(connection),
                 kept=_kept(connection),

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, false, func, or_, select
 
-from dicom_node.ledger.database import Database
+from dicom_node.ledger.database import Part
 from dicom_node.ledger.moves import Condition, move_jobs
 from dicom_node.ledger.reopening import ANEW, issue_to_repeat, was_built, was_rejected
 from dicom_node.ledger.schema import deliveries, jobs
@@ -44,13 +44,13 @@ class Candidate:
     is_built: bool  #: its results exist: what was refused is sent again, nothing analysed
 
 
-class Requeue(Database):
+class Requeue(Part):
     """The part of the ledger that `cxr-node requeue` uses."""
 
     def candidates(self, selection: Selection) -> list[Candidate]:
         """The jobs that are meant and can begin again, the oldest first."""
         query = select(*jobs.c).where(*_conditions(selection)).order_by(jobs.c.id)
-        with self._read() as connection:
+        with self._database.read() as connection:
             return [
                 candidate
                 for row in connection.execute(query).all()
@@ -62,7 +62,7 @@ class Requeue(Database):
 
         `by` (user@host) asked for it. An image that `pipeline` has another job of is left out.
         """
-        now = self._clock()
+        now = self._database.now()
         newest = select(func.max(jobs.c.id)).where(jobs.c.id.in_(job_ids))
         already = select(jobs.c.sop_instance_uid).where(jobs.c.pipeline == pipeline)
         may = jobs.c.id.in_(newest.group_by(jobs.c.sop_instance_uid)) & or_(
@@ -70,7 +70,7 @@ class Requeue(Database):
         )
         ended = jobs.c.state.in_([JobState.FAILED, JobState.SKIPPED])
         query = select(*jobs.c).where(may, ended).order_by(jobs.c.id)
-        with self._write() as connection:
+        with self._database.write() as connection:
             repeated: list[Row[Any]] = []
             for job in connection.execute(query.with_for_update(key_share=True)).all():
                 # Recovery hands their ids to the broker.

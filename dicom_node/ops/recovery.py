@@ -64,14 +64,14 @@ class Recovery:
 
     def _free_leases(self) -> None:
         dead = dead_owners(self._run_folder)
-        jobs = self._ledger.free_leases_of(dead) + self._ledger.free_expired_leases()
-        deliveries = self._ledger.free_deliveries_of(dead) + self._ledger.free_expired_deliveries()
+        jobs = self._ledger.jobs.free_of(dead) + self._ledger.jobs.free_expired()
+        deliveries = self._ledger.deliveries.free_of(dead) + self._ledger.deliveries.free_expired()
         # Last: had the ledger been away, the next sweep must find them again.
         forget_owners(self._run_folder, dead)
         if jobs or deliveries or dead:
             extra = {"owners": dead, "job_ids": jobs, "delivery_ids": deliveries}
             logger.warning("freed leases", extra=extra)
-        for job in filter(None, map(self._ledger.job, jobs)):
+        for job in filter(None, map(self._ledger.jobs.get, jobs)):
             if job.state is JobState.FAILED:
                 uid = {"job_id": job.id, "sop_instance_uid": job.sop_instance_uid}
                 logger.error("failed for good", extra=uid | {"reason": job.reason})
@@ -79,7 +79,7 @@ class Recovery:
     def _republish(self) -> None:
         """Hand the broker as many ids as it lacks, so that a long outage cannot flood it."""
         # In this order: what arrives in between makes it too few, which the next sweep mends.
-        for pipeline, waiting in self._ledger.count_waiting().items():
+        for pipeline, waiting in self._ledger.jobs.count_waiting().items():
             self._republish_of(pipeline, waiting)
 
     def _republish_of(self, pipeline: str, waiting: int) -> None:
@@ -89,12 +89,12 @@ class Recovery:
             if lacking <= 0:
                 return
             not_since = self._clock() - LOST_AFTER
-            for job_id in self._ledger.waiting_jobs(pipeline, min(lacking, BATCH), not_since):
+            for job_id in self._ledger.jobs.waiting(pipeline, min(lacking, BATCH), not_since):
                 self._queues.publish(Kind.JOB, job_id, pipeline)
                 published.append(job_id)
         except BrokerUnavailable as exc:
             extra = {"reason": str(exc), "waiting": waiting}
             logger.warning("could not republish; the next sweep will try", extra=extra)
         if published:
-            self._ledger.mark_published(published)
+            self._ledger.jobs.mark_published(published)
             logger.info("republished", extra={"job_ids": published})

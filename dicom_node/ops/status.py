@@ -19,7 +19,7 @@ def show_status(config: Config, *, as_json: bool) -> int:
     """Print what the ledger knows; 0."""
     ledger = open_existing(config)
     try:
-        summary = ledger.summary()
+        summary = ledger.reports.summary()
     finally:
         ledger.close()
     running, known = last_run(config.state), known_destinations(config)

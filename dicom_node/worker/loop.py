@@ -83,7 +83,7 @@ class Worker:
     def handle(self, received: Received) -> None:
         """Do one job; when this returns, the ledger knows what became of it."""
         # A redelivered message means the broker saw its holder vanish: do not wait for its lease.
-        job = self._ledger.claim_job(
+        job = self._ledger.jobs.claim(
             received.id, self._pipeline, self._owner, self._lease_s, steal=received.redelivered
         )
         if job is None:
@@ -107,7 +107,7 @@ class Worker:
             self._reject(job, rejection)
             return
         if noted := self._past.nothing_new(job, content):
-            self._ledger.unchanged(job, self._owner, noted)
+            self._ledger.issues.unchanged(job, self._owner, noted)
             logger.info("found nothing new", extra=_ids(job) | {"reason": noted})
             return
         processed = process(
@@ -121,7 +121,7 @@ class Worker:
         durations_ms |= findings.durations_ms
         for step in self._steps:
             is_last = step is self._steps[-1]
-            commit = self._ledger.built if is_last else self._ledger.handed_over
+            commit = self._ledger.handover.built if is_last else self._ledger.handover.handed_over
             if is_last:
                 self._past.withdraw(job, content)
             with _timed(durations_ms, step.name):
@@ -137,25 +137,27 @@ class Worker:
             write = partial(self._notices.not_analysed, content, reason, job.received_at, issue)
             notices = self._try_to_write(job, write)
             self._past.withdraw(job, content, Decision.NOT_ANALYSED)
-        self._hand_over(job, notices, partial(self._ledger.skipped, reason=reason))
+        self._hand_over(job, notices, partial(self._ledger.handover.skipped, reason=reason))
         logger.info("skipped", extra=_ids(job) | {"reason": reason})
 
     def _reject(self, job: Job, rejection: Rejection) -> None:
         """Stop what has not left of the images that a rejection note names, take back the rest."""
         uids, reason = rejection.sop_instance_uids, rejection.reason
-        rejected, leaving = self._ledger.rejected(job, self._owner, uids, rejection.title, reason)
+        rejected, leaving = self._ledger.rejections.rejected(
+            job, self._owner, uids, rejection.title, reason
+        )
         if leaving:
             raise Transient(f"{leaving} results of what is rejected are just being sent")
         if rejection.title != EXPIRED:
-            for image in filter(None, map(self._ledger.job, rejected)):
-                arrived = self._ledger.earlier(image.id, ()).arrived
+            for image in filter(None, map(self._ledger.jobs.get, rejected)):
+                arrived = self._ledger.issues.earlier(image.id, ()).arrived
                 said = "The image that these results were made from was rejected."
                 self._past.take_back(job, image, arrived, rejection.title, said)
         known = f"{len(rejected)} of {len(uids)} instances it names were received"
-        if self._ledger.deliveries(job.id):
-            self._ledger.built(job.id, self._owner, [], [])
+        if self._ledger.deliveries.of_job(job.id):
+            self._ledger.handover.built(job.id, self._owner, [], [])
         else:
-            self._ledger.skipped(job.id, self._owner, f"a rejection note ({known})")
+            self._ledger.handover.skipped(job.id, self._owner, f"a rejection note ({known})")
         logger.warning("obeyed a rejection note", extra=_ids(job) | {"reason": reason, "of": known})
 
     def _read_received(self, job: Job) -> bytes:
@@ -203,7 +205,9 @@ class Worker:
         if not self._past.is_told(job, reason):
             notices = self._try_to_write(job, partial(self._failure_notices, job, told))
         trace = "".join(format_exception(error))
-        self._hand_over(job, notices, partial(self._ledger.failed, reason=reason, detail=trace))
+        self._hand_over(
+            job, notices, partial(self._ledger.handover.failed, reason=reason, detail=trace)
+        )
         exc_info = None if known else error
         logger.error("failed for good", extra=_ids(job) | {"reason": reason}, exc_info=exc_info)
 
@@ -211,7 +215,7 @@ class Worker:
         wait_s = backoff_s(job.attempts, random.random())
         logger.warning("will try again", extra=_ids(job) | {"reason": reason, "in_s": wait_s})
         retry_at = datetime.now(UTC) + timedelta(seconds=wait_s)
-        self._ledger.released(job.id, self._owner, reason, retry_at)
+        self._ledger.jobs.released(job.id, self._owner, reason, retry_at)
 
     def _failure_notices(self, job: Job, reason: str) -> tuple[Output, ...]:
         content = self._read_received(job)
@@ -229,7 +233,7 @@ class Worker:
         try:
             # What has already handed over a report cannot say as well that there is none.
             own = self._past.own(job)
-            if any(sent.sop_instance_uid in own for sent in self._ledger.deliveries(job.id)):
+            if any(sent.sop_instance_uid in own for sent in self._ledger.deliveries.of_job(job.id)):
                 return ()
             return write()
         except Transient:

@@ -55,7 +55,7 @@ class Past:
         """
         if not job.issue:
             return None
-        sources = self.ledger.earlier(job.id, self.own(job)).sources
+        sources = self.ledger.issues.earlier(job.id, self.own(job)).sources
         if not sources or not sources[-1].standing:
             return None
         before = self._read(sources[-1])
@@ -74,13 +74,13 @@ class Past:
         Raises Transient while something earlier is just being sent.
         """
         own = self.own(job, notice)
-        earlier = self.ledger.earlier(job.id, own)
+        earlier = self.ledger.issues.earlier(job.id, own)
         if not earlier.sources and not earlier.arrived and not earlier.may_leave:
             return Issue(job.issue)
         why = f"issue {job.issue} takes its place ({self._what_changed(job, content)})"
-        if leaving := self.ledger.superseded(job, self.owner, own, why):
+        if leaving := self.ledger.issues.superseded(job, self.owner, own, why):
             raise Transient(f"{leaving} earlier results are just being sent")
-        arrived = self.ledger.earlier(job.id, own).arrived
+        arrived = self.ledger.issues.earlier(job.id, own).arrived
         reports = {one.sop_instance_uid: _reference(one) for one in arrived
                    if one.role in REPORTS}  # fmt: skip
         return Issue(job.issue, tuple(reports.values()))
@@ -93,7 +93,7 @@ class Past:
         # Before the first issue nothing can be but a notice, whose place the report takes.
         if not job.issue:
             return
-        earlier = self.ledger.earlier(job.id, self.own(job, notice))
+        earlier = self.ledger.issues.earlier(job.id, self.own(job, notice))
         if not earlier.arrived:
             return
         wrong = self.is_misplaced(job, content)
@@ -112,7 +112,7 @@ class Past:
 
     def is_misplaced(self, job: Job, content: bytes) -> bool:
         """Whether anything before was of another patient, study or order."""
-        sources = self.ledger.earlier(job.id, self.own(job)).sources
+        sources = self.ledger.issues.earlier(job.id, self.own(job)).sources
         if not sources:
             return False
         header = read_dataset(content, header_only=True)
@@ -124,7 +124,7 @@ class Past:
 
         Else whoever sends a study again because a report has come would get another, for ever.
         """
-        sources = self.ledger.earlier(job.id, self.own(job)).sources
+        sources = self.ledger.issues.earlier(job.id, self.own(job)).sources
         if not sources:
             return False
         last = sources[-1]
@@ -167,13 +167,15 @@ class Past:
         self, holding: Job, note: BuiltOutput, destination: str, ours: Sequence[Arrived]
     ) -> None:
         routes = [Route(destination, (REJECTION_NOTE,))]
-        output_ids = self.ledger.handed_over(holding.id, self.owner, built=[note], routes=routes)
+        output_ids = self.ledger.handover.handed_over(
+            holding.id, self.owner, built=[note], routes=routes
+        )
         ids = [one.delivery_id for one in ours]
-        self.ledger.retracted(holding.id, ids, note.sop_instance_uid)
+        self.ledger.issues.retracted(holding.id, ids, note.sop_instance_uid)
         self.announce(output_ids)
 
     def _what_changed(self, job: Job, content: bytes) -> str:
-        sources = self.ledger.earlier(job.id, self.own(job)).sources
+        sources = self.ledger.issues.earlier(job.id, self.own(job)).sources
         before = self._read(sources[-1]) if sources else None
         if before is None:
             return "the same bytes, analysed again" if not sources else "other bytes"

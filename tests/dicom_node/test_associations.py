@@ -271,12 +271,14 @@ def test_what_is_not_analysed_is_kept_and_skipped_with_its_reason_and_costs_no_w
     node = running()
     other = another(radiograph, SOPClassUID=sop_class)
     assert node.send(other, radiograph) == [SUCCESS, SUCCESS]
-    (job,) = node.ledger.find(other.SOPInstanceUID)
+    (job,) = node.ledger.jobs.of_instance(other.SOPInstanceUID)
     assert (job.state, job.sop_class_uid) == (JobState.SKIPPED, sop_class)
     assert job.reason is not None
     assert job.reason.startswith("SOP Class is not CR, DX or Secondary Capture (SOP Class ")
     assert node.spool.read(job.path)
-    assert [entry.event for entry in node.ledger.events(job.id)][-1] == "passed over as it came"
+    assert [entry.event for entry in node.ledger.reports.events(job.id)][
+        -1
+    ] == "passed over as it came"
     assert node.queues.depth(Kind.JOB, PIPELINE) == 1
     assert node.send(other) == [SUCCESS]
 
@@ -329,8 +331,8 @@ def test_a_bad_uid_costs_its_one_instance(
         stored = one.store(good, good.SOPInstanceUID.encode())
         assert wire.status_of(stored) == SUCCESS
         assert one.release().type == wire.RELEASED
-    assert node.ledger.find(good.SOPInstanceUID)
-    assert sum(node.ledger.summary().counts.values()) == 1
+    assert node.ledger.jobs.of_instance(good.SOPInstanceUID)
+    assert sum(node.ledger.reports.summary().counts.values()) == 1
     assert len(list((node.config.spool / "quarantine").rglob("*.txt"))) == 1
 
 
@@ -351,7 +353,7 @@ def test_an_instance_beyond_the_limit_is_refused_and_the_next_is_taken(
     large = as_dicom(draw(PhantomKind.HEALTHY, rows=1024, columns=1024, seed=1))
     assert len(large.PixelData) == 2 * 1024 * 1024
     assert node.send(large, radiograph) == [OUT_OF_RESOURCES, SUCCESS]
-    assert node.ledger.find(large.SOPInstanceUID) == []
+    assert node.ledger.jobs.of_instance(large.SOPInstanceUID) == []
 
 
 # --- our own results, routed back ---
@@ -368,13 +370,13 @@ def test_our_own_results_are_answered_success_and_dropped_and_logged_once(
     assert {result.SOPClassUID for result in results} <= storage_classes()
     assert node.send(*results) == [SUCCESS] * len(Role)
     assert node.send(*results) == [SUCCESS] * len(Role)
-    assert sum(node.ledger.summary().counts.values()) == 0
+    assert sum(node.ledger.reports.summary().counts.values()) == 0
     assert list((node.config.spool / "received").rglob("*.dcm")) == []
     said = [one for one in caplog.records if "our own result came back" in one.getMessage()]
     assert len(said) == 1
     assert "CXR node project" in said[0].getMessage()
     assert node.send(radiograph) == [SUCCESS]
-    assert node.ledger.find(radiograph.SOPInstanceUID)
+    assert node.ledger.jobs.of_instance(radiograph.SOPInstanceUID)
 
 
 def test_a_stranger_is_told_so_before_a_place_is_taken(running: Start) -> None:

@@ -47,7 +47,7 @@ def test_success_means_spooled_committed_and_published(
 ) -> None:
     node = running()
     assert node.send(radiograph) == [SUCCESS]
-    (job,) = node.ledger.find(radiograph.SOPInstanceUID)
+    (job,) = node.ledger.jobs.of_instance(radiograph.SOPInstanceUID)
     assert (job.state, job.pipeline, job.calling_aet) == (JobState.RECEIVED, PIPELINE, "MODALITY")
     assert job.study_instance_uid == radiograph.StudyInstanceUID
     assert hashlib.sha256(node.spool.read(job.path)).hexdigest() == job.sha256
@@ -68,7 +68,7 @@ def test_the_bytes_are_kept_exactly_as_they_came(
     path = tmp_path / "sent.dcm"
     dataset.save_as(path, enforce_file_format=True)
     assert node.send(path) == [SUCCESS]
-    (job,) = node.ledger.find(dataset.SOPInstanceUID)
+    (job,) = node.ledger.jobs.of_instance(dataset.SOPInstanceUID)
     assert job.transfer_syntax_uid == transfer_syntax
     assert data_set_bytes(node.spool.read(job.path)) == data_set_bytes(path.read_bytes())
 
@@ -85,7 +85,7 @@ def test_a_duplicate_is_the_same_job_and_answers_success(
     node = running()
     assert node.send(radiograph, radiograph) == [SUCCESS, SUCCESS]
     assert node.send(radiograph) == [SUCCESS]
-    assert len(node.ledger.find(radiograph.SOPInstanceUID)) == 1
+    assert len(node.ledger.jobs.of_instance(radiograph.SOPInstanceUID)) == 1
     assert node.queues.depth(Kind.JOB, PIPELINE) == 1
 
 
@@ -94,11 +94,11 @@ def test_the_same_uid_with_other_bytes_keeps_both_files_and_the_newest_are_the_j
 ) -> None:
     node = running()
     node.send(radiograph)
-    (first,) = node.ledger.find(radiograph.SOPInstanceUID)
+    (first,) = node.ledger.jobs.of_instance(radiograph.SOPInstanceUID)
     other = copy.deepcopy(radiograph)
     other.StudyDescription = "corrected later"
     assert node.send(other) == [SUCCESS]
-    (job,) = node.ledger.find(radiograph.SOPInstanceUID)
+    (job,) = node.ledger.jobs.of_instance(radiograph.SOPInstanceUID)
     assert job.id == first.id
     assert job.sha256 != first.sha256
     assert hashlib.sha256(node.spool.read(job.path)).hexdigest() == job.sha256
@@ -114,7 +114,7 @@ def test_a_data_set_of_another_instance_is_refused_and_quarantined(
     with pytest.raises(Exception, match="request says") as caught:
         node.listener.receive(file_bytes(radiograph), radiograph.SOPClassUID, other, "MODALITY")
     assert caught.value.dimse_status == DATA_SET_DOES_NOT_MATCH  # type: ignore[attr-defined]
-    assert node.ledger.find(other) == []
+    assert node.ledger.jobs.of_instance(other) == []
     assert len(list((node.config.spool / "quarantine").rglob("*.txt"))) == 1
 
 
@@ -153,7 +153,7 @@ def test_a_disk_that_takes_nothing_answers_out_of_resources(
     # A file where the folder should be: root ignores permissions, so they cannot be the obstacle.
     received.write_bytes(b"")
     assert node.send(radiograph) == [OUT_OF_RESOURCES]
-    assert node.ledger.find(radiograph.SOPInstanceUID) == []
+    assert node.ledger.jobs.of_instance(radiograph.SOPInstanceUID) == []
     received.unlink()
     assert node.send(radiograph) == [SUCCESS]
 
@@ -169,7 +169,7 @@ def test_a_dead_broker_does_not_keep_the_listener_from_answering(
     try:
         sent = send([radiograph], "127.0.0.1", listener.port)
         assert [one.status for one in sent] == [SUCCESS]
-        assert ledger.count_waiting() == {PIPELINE: 1}
+        assert ledger.jobs.count_waiting() == {PIPELINE: 1}
     finally:
         listener.stop()
         queues.close()

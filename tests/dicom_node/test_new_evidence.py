@@ -59,10 +59,10 @@ def other_pixels() -> Dataset:
 def deliver(bench: Bench, destination: str = PACS) -> dict[str, Dataset]:
     """What a sender would get there now: role to data set."""
     arrived = {}
-    while batch := bench.ledger.claim_deliveries(destination, "sender", LEASE_S, 32):
+    while batch := bench.ledger.deliveries.claim(destination, "sender", LEASE_S, 32):
         for delivery in batch:
             arrived[delivery.role] = dcmread(bench.spool.resolve(delivery.path))
-            bench.ledger.delivered(delivery.id, "sender", 0x0000)
+            bench.ledger.deliveries.delivered(delivery.id, "sender", 0x0000)
     return arrived
 
 
@@ -125,7 +125,7 @@ def test_the_report_of_an_image_sent_again_takes_the_place_of_the_failures(bench
     assert results["SR"].ContentTime > notice.ContentTime or (
         results["SR"].ContentDate > notice.ContentDate
     )
-    job = bench.ledger.job(job_id)
+    job = bench.ledger.jobs.get(job_id)
     assert job is not None
     assert (job.state, job.reason) == (JobState.DELIVERED, None)
 
@@ -181,7 +181,9 @@ def test_a_change_that_matters_to_nothing_is_noted_and_changes_nothing(bench: Be
     bench.accept(file_bytes(image))
     assert bench.work(job_id, STANDARD).state is JobState.DELIVERED
     assert deliver(bench) == {}
-    noted = [e for e in bench.ledger.events(job_id) if e.event == "nothing that matters changed"]
+    noted = [
+        e for e in bench.ledger.reports.events(job_id) if e.event == "nothing that matters changed"
+    ]
     assert len(noted) == 2
 
 
@@ -204,8 +206,8 @@ def test_other_pixels_make_a_new_issue_that_takes_the_place_of_the_old(bench: Be
         first["SEG"].SOPInstanceUID,
         first["SC"].SOPInstanceUID,
     }
-    assert bench.ledger.summary().counts[JobState.DELIVERED] == 1
-    assert any("pixels" in change.what for change in bench.ledger.summary().changes)
+    assert bench.ledger.reports.summary().counts[JobState.DELIVERED] == 1
+    assert any("pixels" in change.what for change in bench.ledger.reports.summary().changes)
 
 
 def test_results_in_a_wrong_study_are_taken_back_there_and_made_in_the_right_one(
@@ -262,14 +264,14 @@ def test_each_destination_is_told_of_what_it_has(bench: Bench) -> None:
 def test_what_is_just_leaving_is_waited_for(bench: Bench) -> None:
     job_id = bench.accept(file_bytes(radiograph()))
     bench.work(job_id, ONLY_SR)
-    (sending,) = bench.ledger.claim_deliveries(PACS, "sender", LEASE_S, 1)
+    (sending,) = bench.ledger.deliveries.claim(PACS, "sender", LEASE_S, 1)
     bench.accept(file_bytes(other_pixels()))
     waiting = bench.work(job_id, ONLY_SR)
     assert (waiting.state, waiting.reason) == (
         JobState.RECEIVED,
         "1 earlier results are just being sent",
     )
-    bench.ledger.delivered(sending.id, "sender", 0x0000)
+    bench.ledger.deliveries.delivered(sending.id, "sender", 0x0000)
     bench.clock.ahead += timedelta(hours=1)
     assert bench.work(job_id, ONLY_SR).state is JobState.BUILT
     # What had arrived by then is taken back, and nothing else.
@@ -300,7 +302,7 @@ def test_an_analysis_of_bytes_that_are_replaced_meanwhile_leaves_nothing(bench: 
     other = file_bytes(other_pixels())
     engine = Interrupted(bench.engine, lambda: bench.accept(other))
     assert bench.work(job_id, STANDARD, engine=engine).state is JobState.RECEIVED
-    assert bench.ledger.deliveries(job_id) == []
+    assert bench.ledger.deliveries.of_job(job_id) == []
     assert bench.work(job_id, STANDARD).state is JobState.BUILT
     alone = process(other, bench.engine, Equipment(), datetime.now(UTC)).analysis
     assert alone is not None
@@ -308,7 +310,7 @@ def test_an_analysis_of_bytes_that_are_replaced_meanwhile_leaves_nothing(bench: 
     expected = Percentages(
         found.left.infected_percent, found.right.infected_percent, found.infected_percent
     )
-    seg = next(sent for sent in bench.ledger.deliveries(job_id) if sent.role == "SEG")
+    seg = next(sent for sent in bench.ledger.deliveries.of_job(job_id) if sent.role == "SEG")
     assert count_segmentation(bench.spool.resolve(seg.path)).agree(expected)
 
 
@@ -316,16 +318,16 @@ def test_results_that_have_left_when_their_bytes_are_replaced_are_taken_back(
     bench: Bench,
 ) -> None:
     job_id = bench.accept(file_bytes(radiograph()))
-    claimed = bench.ledger.claim_job(job_id, bench.pipeline, "other worker", LEASE_S)
+    claimed = bench.ledger.jobs.claim(job_id, bench.pipeline, "other worker", LEASE_S)
     assert claimed is not None
     outputs = process(file_bytes(radiograph()), bench.engine, Equipment(), claimed.received_at)
     built = [spool_output(bench.spool, output) for output in outputs.write(["SEG", "SR"])]
     route = Route(PACS, STANDARD.outputs)
-    bench.ledger.handed_over(job_id, "other worker", built, [route])
+    bench.ledger.handover.handed_over(job_id, "other worker", built, [route])
     first = deliver(bench)
     bench.accept(file_bytes(other_pixels()))
     with pytest.raises(LeaseLost):
-        bench.ledger.built(job_id, "other worker", [], [route])
+        bench.ledger.handover.built(job_id, "other worker", [], [route])
     assert bench.work(job_id, STANDARD).state is JobState.BUILT
     second = deliver(bench)
     assert predecessors(second["SR"]) == {first["SR"].SOPInstanceUID}
@@ -375,11 +377,11 @@ def test_a_retry_of_a_new_issue_builds_the_same_bytes(bench: Bench) -> None:
     deliver(bench)
     bench.accept(file_bytes(other_pixels()))
     bench.work(job_id, STANDARD)
-    before = {d.id: d.sha256 for d in bench.ledger.deliveries(job_id)}
-    with bench.ledger._write() as connection:
+    before = {d.id: d.sha256 for d in bench.ledger.deliveries.of_job(job_id)}
+    with bench.ledger._database.write() as connection:
         connection.execute(update(jobs).values(state=JobState.RECEIVED))
     assert bench.work(job_id, STANDARD).state is JobState.BUILT
-    assert {d.id: d.sha256 for d in bench.ledger.deliveries(job_id)} == before
+    assert {d.id: d.sha256 for d in bench.ledger.deliveries.of_job(job_id)} == before
     files = [path.name for path in (bench.folder / "spool" / "outputs").rglob("*.dcm")]
     # Two issues of six outputs, and one note.
     assert len(files) == 13
@@ -398,7 +400,7 @@ def test_results_of_a_rejected_image_are_taken_back_where_they_are(
     first = deliver(bench)
     rejecting = bench.accept(file_bytes(rejection_note(code, image)))
     assert bench.work(rejecting, STANDARD).state is JobState.BUILT
-    job = bench.ledger.job(job_id)
+    job = bench.ledger.jobs.get(job_id)
     assert job is not None
     assert (job.state, job.reason) == (JobState.SKIPPED, f"rejected: {TITLES[code]}")
     note = deliver(bench)[REJECTION_NOTE]
@@ -408,7 +410,7 @@ def test_results_of_a_rejected_image_are_taken_back_where_they_are(
     assert evidence == {one.SOPInstanceUID for one in first.values()}
     note.save_as(tmp_path / "note.dcm", enforce_file_format=True)
     assert dciodvfy(tmp_path / "note.dcm") == []
-    done = bench.ledger.job(rejecting)
+    done = bench.ledger.jobs.get(rejecting)
     assert done is not None
     assert done.state is JobState.DELIVERED
 
@@ -437,9 +439,9 @@ def test_a_person_brings_a_rejected_image_back_as_a_new_issue(bench: Bench) -> N
     first = deliver(bench)
     bench.work(bench.accept(file_bytes(rejection_note("113037", image))), STANDARD)
     deliver(bench)
-    (candidate,) = bench.ledger.candidates(Selection(job_ids=[job_id]))
+    (candidate,) = bench.ledger.requeue.candidates(Selection(job_ids=[job_id]))
     assert not candidate.is_built
-    assert bench.ledger.repeat([job_id], bench.pipeline, "somebody@host") == [job_id]
+    assert bench.ledger.requeue.repeat([job_id], bench.pipeline, "somebody@host") == [job_id]
     assert bench.work(job_id, STANDARD).state is JobState.BUILT
     second = deliver(bench)
     assert set(second) == {"SEG", "SR", "SC"}
@@ -478,7 +480,7 @@ def test_our_own_rejection_note_sent_back_rejects_nothing(bench: Bench) -> None:
     note = deliver(bench)[REJECTION_NOTE]
     returned = bench.work(bench.accept(file_bytes(note)), STANDARD)
     assert returned.state is JobState.SKIPPED
-    job = bench.ledger.job(job_id)
+    job = bench.ledger.jobs.get(job_id)
     assert job is not None
     assert job.state is JobState.DELIVERED
 

@@ -70,18 +70,18 @@ def recovery(
 
 def accept(ledger: Ledger, number: int = 1) -> int:
     made = StoredInstance("1.1", f"1.2.{number}", "1.3", "1.4", "1.5", "PACS", "a/b", "ab" * 32, 9)
-    return ledger.accept(made, "pipeline").job_id
+    return ledger.jobs.accept(made, "pipeline").job_id
 
 
 def state(ledger: Ledger, job_id: int) -> JobState:
-    job = ledger.job(job_id)
+    job = ledger.jobs.get(job_id)
     assert job is not None
     return job.state
 
 
 def work_and_hang(ledger_url: str, run_folder: Path, job_id: int, claimed: ProcessEvent) -> None:
     with Owner(run_folder, "work") as owner, closing(Ledger.open(ledger_url)) as ledger:
-        assert ledger.claim_job(job_id, "pipeline", owner.name, LEASE_S)
+        assert ledger.jobs.claim(job_id, "pipeline", owner.name, LEASE_S)
         claimed.set()
         threading.Event().wait()
 
@@ -113,7 +113,7 @@ def test_what_a_living_worker_holds_is_left_alone(
 ) -> None:
     job_id = accept(ledger)
     with Owner(run_folder, "work") as owner:
-        ledger.claim_job(job_id, "pipeline", owner.name, LEASE_S)
+        ledger.jobs.claim(job_id, "pipeline", owner.name, LEASE_S)
         recovery.sweep()
         assert state(ledger, job_id) is JobState.ANALYZING
     assert queues.depth(Kind.JOB, "pipeline") == 0
@@ -123,7 +123,7 @@ def test_a_lease_that_ran_out_is_freed_wherever_its_owner_was(
     recovery: Recovery, ledger: Ledger, queues: Queues, clock: Clock
 ) -> None:
     job_id = accept(ledger)
-    ledger.claim_job(job_id, "pipeline", "another-host:work:1", LEASE_S)
+    ledger.jobs.claim(job_id, "pipeline", "another-host:work:1", LEASE_S)
     clock.ahead += timedelta(seconds=LEASE_S + 1)
     recovery.sweep()
     assert state(ledger, job_id) is JobState.RECEIVED
@@ -136,7 +136,7 @@ def test_an_image_that_kills_every_worker_is_given_up_and_said(
     job_id = accept(ledger)
     for number in range(UNKNOWN_TRIES + 1):
         assert state(ledger, job_id) is JobState.RECEIVED
-        assert ledger.claim_job(job_id, "pipeline", f"another-host:work:{number}", LEASE_S)
+        assert ledger.jobs.claim(job_id, "pipeline", f"another-host:work:{number}", LEASE_S)
         clock.ahead += timedelta(seconds=LEASE_S + 1)
         recovery.sweep()
     assert state(ledger, job_id) is JobState.FAILED
@@ -147,15 +147,15 @@ def test_the_deliveries_of_a_dead_sender_are_due_again(
     recovery: Recovery, ledger: Ledger, clock: Clock
 ) -> None:
     job_id = accept(ledger)
-    ledger.claim_job(job_id, "pipeline", "worker", LEASE_S)
+    ledger.jobs.claim(job_id, "pipeline", "worker", LEASE_S)
     output = BuiltOutput("SEG", "1.6", "1.7", "1.8", "1.9", "c/d", "cd" * 32, 9)
-    ledger.built(job_id, "worker", [output], [Route("PACS", ["SEG"])])
-    ledger.claim_deliveries("PACS", "another-host:send:1", LEASE_S, 10)
+    ledger.handover.built(job_id, "worker", [output], [Route("PACS", ["SEG"])])
+    ledger.deliveries.claim("PACS", "another-host:send:1", LEASE_S, 10)
     recovery.sweep()
-    assert ledger.next_due("PACS") is None
+    assert ledger.deliveries.next_due("PACS") is None
     clock.ahead += timedelta(seconds=LEASE_S + 1)
     recovery.sweep()
-    assert ledger.next_due("PACS") is not None
+    assert ledger.deliveries.next_due("PACS") is not None
 
 
 def test_an_id_that_the_broker_lost_is_published_again(
@@ -189,14 +189,14 @@ def test_a_broker_that_is_away_does_not_keep_leases_from_being_freed(
     ledger: Ledger, run_folder: Path, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     job_id = accept(ledger)
-    ledger.claim_job(job_id, "pipeline", "another-host:work:1", LEASE_S)
+    ledger.jobs.claim(job_id, "pipeline", "another-host:work:1", LEASE_S)
     clock.ahead += timedelta(seconds=LEASE_S + 1)
     away = Queues("amqp://127.0.0.1:1//", None, prefetch=1)
     Recovery(ledger, away, Spool(tmp_path / "spool"), run_folder, clock).sweep()
     assert state(ledger, job_id) is JobState.RECEIVED
     assert "could not republish" in caplog.text
     # Not marked as published: the next sweep will hand it over at once.
-    assert ledger.waiting_jobs("pipeline", 10, clock() - LOST_AFTER) == [job_id]
+    assert ledger.jobs.waiting("pipeline", 10, clock() - LOST_AFTER) == [job_id]
 
 
 def test_old_leftovers_in_the_spool_are_removed(

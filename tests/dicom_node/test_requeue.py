@@ -20,12 +20,12 @@ from tests.dicom_node.ledger.records import built, claimed, happened, state
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """One job failed, one was skipped, of one a destination refused a part."""
     with closing(Ledger.open(Config(state=tmp_path).ledger_url)) as ledger:
-        ledger.failed(claimed(ledger, number=1).id, "w1", "undecodable")
-        ledger.skipped(claimed(ledger, number=2).id, "w1", "a lateral view")
+        ledger.handover.failed(claimed(ledger, number=1).id, "w1", "undecodable")
+        ledger.handover.skipped(claimed(ledger, number=2).id, "w1", "a lateral view")
         built(ledger, "PACS", roles="AB", number=3)
-        refused, sent = ledger.claim_deliveries("PACS", "s1", 60.0, 10)
-        ledger.refused(refused.id, "s1", 0xC000, "PACS refused A")
-        ledger.delivered(sent.id, "s1", 0x0000)
+        refused, sent = ledger.deliveries.claim("PACS", "s1", 60.0, 10)
+        ledger.deliveries.refused(refused.id, "s1", 0xC000, "PACS refused A")
+        ledger.deliveries.delivered(sent.id, "s1", 0x0000)
         yield ledger
 
 
@@ -56,9 +56,9 @@ def test_what_failed_is_analysed_and_what_was_refused_sent_again(
     assert capsys.readouterr().out.splitlines()[-1] == "requeued 2 jobs and 1 deliveries"
     assert state(ledger, FAILED) is state(ledger, SKIPPED) is JobState.RECEIVED
     assert state(ledger, REFUSED) is JobState.BUILT
-    states = [delivery.state for delivery in ledger.deliveries(REFUSED)]
+    states = [delivery.state for delivery in ledger.deliveries.of_job(REFUSED)]
     assert states == [DeliveryState.WAITING, DeliveryState.DELIVERED]
-    asked = ledger.events(FAILED)[-1]
+    asked = ledger.reports.events(FAILED)[-1]
     assert asked.event == "to be analysed again, as a person asked"
     assert asked.owner == f"{getpass.getuser()}@{socket.gethostname()}"
 
@@ -75,7 +75,7 @@ def test_only_what_is_asked_for_begins_again(
     ledger: Ledger, tmp_path: Path, asked: tuple[str, ...], job_id: int
 ) -> None:
     assert requeue(tmp_path, *asked) == 0
-    counts = ledger.summary().counts
+    counts = ledger.reports.summary().counts
     assert (state(ledger, job_id), counts[JobState.RECEIVED]) == (JobState.RECEIVED, 1)
 
 

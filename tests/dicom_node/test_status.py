@@ -37,9 +37,9 @@ def cli(config: Config, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_status_shows_failures_with_a_remedy_and_skipped_by_reason(
     config: Config, ledger: Ledger
 ) -> None:
-    ledger.failed(claimed(ledger, number=1).id, "w1", "1.2.3.1: cut short")
+    ledger.handover.failed(claimed(ledger, number=1).id, "w1", "1.2.3.1: cut short")
     for number in range(2, 15):
-        ledger.skipped(claimed(ledger, number=number).id, "w1", "a lateral view")
+        ledger.handover.skipped(claimed(ledger, number=number).id, "w1", "a lateral view")
     lines = cli(config, "status").stdout.splitlines()
     assert "  FAILED           1" in lines
     skipped = lines.index("skipped, by reason")
@@ -53,7 +53,7 @@ def test_status_shows_failures_with_a_remedy_and_skipped_by_reason(
 
 
 def test_status_for_machines_says_the_same(config: Config, ledger: Ledger) -> None:
-    ledger.failed(claimed(ledger, number=1).id, "w1", "cut short")
+    ledger.handover.failed(claimed(ledger, number=1).id, "w1", "cut short")
     built(ledger, "OLD", number=2)
     document = json.loads(cli(config, "status", "--json").stdout)
     assert document["failures"][0]["reason"] == "cut short"
@@ -77,22 +77,22 @@ def test_an_orphaned_destination_is_named_until_it_is_moved(config: Config, ledg
         moved = cli(config, "destinations", "move", "OLD", "PACS", "--by", "me")
         assert (moved.returncode, moved.stdout) == (0, "OLD: 2 deliveries go to PACS now\n")
         assert "not configured" not in cli(config, "status").stdout
-    assert {delivery.destination for delivery in ledger.deliveries(job_id)} == {"PACS"}
-    assert {e.owner for e in ledger.events(job_id) if e.event.startswith("moved")} == {"me"}
+    assert {delivery.destination for delivery in ledger.deliveries.of_job(job_id)} == {"PACS"}
+    assert {e.owner for e in ledger.reports.events(job_id) if e.event.startswith("moved")} == {"me"}
 
 
 def test_a_destination_can_be_forgotten_with_the_options_on_either_side(
     config: Config, ledger: Ledger
 ) -> None:
     job_id = built(ledger, "OLD", "PACS", roles="A")
-    for delivery in ledger.claim_deliveries("PACS", "s1", LEASE_S, 10):
-        ledger.delivered(delivery.id, "s1", 0x0000)
+    for delivery in ledger.deliveries.claim("PACS", "s1", LEASE_S, 10):
+        ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
     unknown = cli(config, "destinations", "forget", "ODL")
     assert unknown.returncode == 2
     assert "nothing was ever built for a destination 'ODL': did you mean OLD?" in unknown.stderr
     run = run_cli("destinations", "--state", str(config.state), "forget", "OLD")
     assert (run.returncode, run.stdout) == (0, "OLD: 1 deliveries withdrawn\n")
-    states = {delivery.destination: delivery.state for delivery in ledger.deliveries(job_id)}
+    states = {delivery.destination: delivery.state for delivery in ledger.deliveries.of_job(job_id)}
     assert states == {"OLD": DeliveryState.WITHDRAWN, "PACS": DeliveryState.DELIVERED}
     assert state(ledger, job_id) is JobState.DELIVERED
 
@@ -101,7 +101,9 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(
     config: Config, ledger: Ledger
 ) -> None:
     for number in range(40):
-        ledger.skipped(claimed(ledger, number=number).id, "w1", f"reason {number}: " + 50_000 * "x")
+        ledger.handover.skipped(
+            claimed(ledger, number=number).id, "w1", f"reason {number}: " + 50_000 * "x"
+        )
     for options in (["status"], ["status", "--json"]):
         command = [sys.executable, "-m", "dicom_node", *options, "--state", str(config.state)]
         with subprocess.Popen(

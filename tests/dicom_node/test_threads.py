@@ -9,6 +9,8 @@ from dicom_node.cli.parts import Part, _recovered
 from dicom_node.config import Config
 from dicom_node.errors import ThreadEnded
 from dicom_node.ledger import Ledger
+from dicom_node.ledger.database import Database
+from dicom_node.ledger.jobs import Jobs
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from dicom_node.threads import beside
@@ -56,20 +58,22 @@ def test_an_error_in_the_block_ends_the_loops_and_is_raised() -> None:
     assert stop.is_set()
 
 
-class Ending(Ledger):
+class Ending(Jobs):
     """Ends whichever thread comes to free leases, but the first."""
 
     calls = 0
 
-    def free_expired_leases(self) -> list[int]:
+    def free_expired(self) -> list[int]:
         self.calls += 1
         if self.calls > 1:
             raise SystemExit("no more sweeps")
-        return super().free_expired_leases()
+        return super().free_expired()
 
 
 def test_a_part_whose_recovery_ends_ends_itself(tmp_path: Path) -> None:
-    ledger = Ending.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    database = Database.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    ledger = Ledger(database)
+    ledger.jobs = Ending(database)
     queues = Queues("filesystem://", tmp_path / "queue", prefetch=1)
     config, stop = Config(state=tmp_path), threading.Event()
     with (

@@ -75,7 +75,7 @@ class Bench:
             sha256=stored.sha256,
             size_bytes=stored.size_bytes,
         )
-        return self.ledger.accept(instance, pipeline or self.pipeline).job_id
+        return self.ledger.jobs.accept(instance, pipeline or self.pipeline).job_id
 
     def work(
         self,
@@ -95,21 +95,21 @@ class Bench:
             self.spool, self.ledger, self.queues, "worker", LEASE_S,
         )  # fmt: skip
         worker.handle(Received(job_id, redelivered=False))
-        job = self.ledger.job(job_id)
+        job = self.ledger.jobs.get(job_id)
         assert job is not None
         return job
 
     def states(self, job_id: int, destination: str = PACS) -> dict[str, str]:
-        return {d.role: d.state.value for d in self.ledger.deliveries(job_id)
+        return {d.role: d.state.value for d in self.ledger.deliveries.of_job(job_id)
                 if d.destination == destination}  # fmt: skip
 
     def die(self, job_id: int) -> None:
-        assert self.ledger.claim_job(job_id, self.pipeline, "dead", LEASE_S) is not None
-        self.ledger.free_leases_of(["dead"])
+        assert self.ledger.jobs.claim(job_id, self.pipeline, "dead", LEASE_S) is not None
+        self.ledger.jobs.free_of(["dead"])
 
     def text_of(self, job_id: int, role: str) -> str:
         """What one of its reports says."""
-        (delivery,) = [d for d in self.ledger.deliveries(job_id) if d.role == role]
+        (delivery,) = [d for d in self.ledger.deliveries.of_job(job_id) if d.role == role]
         return " ".join(_texts(dcmread(self.spool.resolve(delivery.path))))
 
 
@@ -147,8 +147,8 @@ def test_reports_and_masks_are_handed_over_before_the_pictures_are_built(bench: 
         "SEG": "WAITING", "SR": "WAITING", "SC": "WAITING",
         "SR2D": "RESERVE", "PR": "RESERVE", "DOC": "RESERVE",
     }  # fmt: skip
-    assert [d.role for d in bench.ledger.deliveries(job_id)][:2] == ["SEG", "SR"]
-    events = [entry.event for entry in bench.ledger.events(job_id)]
+    assert [d.role for d in bench.ledger.deliveries.of_job(job_id)][:2] == ["SEG", "SR"]
+    events = [entry.event for entry in bench.ledger.reports.events(job_id)]
     handed_over = ["results handed over"] * 2
     assert events == ["received", "claimed", *handed_over, "built"]
     # The bell has been rung for each.
@@ -173,16 +173,16 @@ def test_a_key_object_is_for_positives_only(bench: Bench) -> None:
 def test_a_try_after_a_crash_in_between_adds_only_what_is_missing(bench: Bench) -> None:
     content = file_bytes(radiograph())
     job_id = bench.accept(content)
-    job = bench.ledger.claim_job(job_id, bench.pipeline, "dead", LEASE_S)
+    job = bench.ledger.jobs.claim(job_id, bench.pipeline, "dead", LEASE_S)
     assert job is not None
     processed = process(content, bench.engine, Equipment(), job.received_at)
     first = [spool_output(bench.spool, output) for output in processed.write(["SEG", "SR"])]
     route = Route(PACS, STANDARD.outputs, STANDARD.reserves)
-    bench.ledger.handed_over(job_id, "dead", first, [route])
-    bench.ledger.free_leases_of(["dead"])
-    before = {d.id: d.sha256 for d in bench.ledger.deliveries(job_id)}
+    bench.ledger.handover.handed_over(job_id, "dead", first, [route])
+    bench.ledger.jobs.free_of(["dead"])
+    before = {d.id: d.sha256 for d in bench.ledger.deliveries.of_job(job_id)}
     assert bench.work(job_id, STANDARD).state is JobState.BUILT
-    after = {d.id: d.sha256 for d in bench.ledger.deliveries(job_id)}
+    after = {d.id: d.sha256 for d in bench.ledger.deliveries.of_job(job_id)}
     assert len(after) == 6
     assert before.items() <= after.items()
     # The second try built the same bytes: no second file of either.
@@ -247,16 +247,16 @@ def test_an_image_that_kills_its_workers_is_reported_without_being_looked_at(
 def test_what_has_a_report_does_not_get_one_that_there_is_none(bench: Bench) -> None:
     content = file_bytes(radiograph())
     job_id = bench.accept(content)
-    job = bench.ledger.claim_job(job_id, bench.pipeline, "dead", LEASE_S)
+    job = bench.ledger.jobs.claim(job_id, bench.pipeline, "dead", LEASE_S)
     assert job is not None
     outputs = process(content, bench.engine, Equipment(), job.received_at).write(["SR"])
     built = [spool_output(bench.spool, output) for output in outputs]
-    bench.ledger.handed_over(job_id, "dead", built, [Route(PACS, ["SR"])])
-    bench.ledger.free_leases_of(["dead"])
+    bench.ledger.handover.handed_over(job_id, "dead", built, [Route(PACS, ["SR"])])
+    bench.ledger.jobs.free_of(["dead"])
     for _ in range(UNKNOWN_TRIES - 1):
         bench.die(job_id)
     assert bench.work(job_id, STANDARD).state is JobState.FAILED
-    assert [d.sha256 for d in bench.ledger.deliveries(job_id)] == [built[0].sha256]
+    assert [d.sha256 for d in bench.ledger.deliveries.of_job(job_id)] == [built[0].sha256]
 
 
 class Broken:

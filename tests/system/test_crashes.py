@@ -188,15 +188,15 @@ def crash_midway(config: Config, contents: Sequence[bytes], destination_name: st
 
         def claim(source: Dataset) -> int:
             job_id = accept(spool, ledger, source)
-            assert ledger.claim_job(job_id, pipeline_id("", ""), worker.name, lease_s=3600)
+            assert ledger.jobs.claim(job_id, pipeline_id("", ""), worker.name, lease_s=3600)
             return job_id
 
         def hand_over(source: Dataset) -> list[Delivery]:
             """Of a job that is not built yet; a sender has taken what it has."""
             job_id = claim(source)
             first = build(spool, ledger, job_id, source, ["SEG", "SR"])
-            ledger.handed_over(job_id, worker.name, first, [route])
-            return ledger.claim_deliveries(destination_name, sender.name, 3600, 32)
+            ledger.handover.handed_over(job_id, worker.name, first, [route])
+            return ledger.deliveries.claim(destination_name, sender.name, 3600, 32)
 
         spool.store_received(spooled.SOPInstanceUID, contents[0])
         accept(spool, ledger, committed)
@@ -204,12 +204,12 @@ def crash_midway(config: Config, contents: Sequence[bytes], destination_name: st
         hand_over(handed_over)
         seg, _ = hand_over(arrived)
         send([spool.resolve(seg.path)], *address(destination_name))
-        ledger.delivered(seg.id, sender.name, SUCCESS)
+        ledger.deliveries.delivered(seg.id, sender.name, SUCCESS)
         seg, _ = hand_over(refused)
-        ledger.refused(seg.id, sender.name, None, "SEG is not accepted", "PR")
+        ledger.deliveries.refused(seg.id, sender.name, None, "SEG is not accepted", "PR")
         job_id = claim(built)
         everything = build(spool, ledger, job_id, built, STANDARD.built)
-        ledger.built(job_id, worker.name, everything, [route])
+        ledger.handover.built(job_id, worker.name, everything, [route])
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -231,13 +231,13 @@ def accept(spool: Spool, ledger: Ledger, source: Dataset) -> int:
         sha256=stored.sha256,
         size_bytes=stored.size_bytes,
     )
-    return ledger.accept(instance, pipeline_id("", "")).job_id
+    return ledger.jobs.accept(instance, pipeline_id("", "")).job_id
 
 
 def build(
     spool: Spool, ledger: Ledger, job_id: int, source: Dataset, roles: Sequence[str]
 ) -> list[BuiltOutput]:
-    job = ledger.job(job_id)
+    job = ledger.jobs.get(job_id)
     assert job is not None
     engine = load_networks("", "", "cpu")
     processed = process(file_bytes(source), engine, Equipment(), job.received_at)

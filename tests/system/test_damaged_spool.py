@@ -36,18 +36,20 @@ def test_outputs_damaged_while_the_pacs_was_away_arrive_whole_and_once(tmp_path:
         ):
             sent = send([source, other], "127.0.0.1", node.port)
             assert [one.status for one in sent] == [SUCCESS] * 2
-            (job,), (second,) = (ledger.find(each.SOPInstanceUID) for each in (source, other))
+            (job,), (second,) = (
+                ledger.jobs.of_instance(each.SOPInstanceUID) for each in (source, other)
+            )
             for each in (job.id, second.id):
                 wait_until(lambda each=each: is_built(ledger, each), 90, "both to be built")
             spool = Spool(config.spool)
-            built = {d.role: spool.resolve(d.path) for d in ledger.deliveries(job.id)}
+            built = {d.role: spool.resolve(d.path) for d in ledger.deliveries.of_job(job.id)}
             damage = {"SEG": flip_a_bit, "SR": truncate, "SC": remove}
             for role, does_harm in damage.items():
                 does_harm(built[role])
             pacs.start()
             assert ended_job(config.state, source.SOPInstanceUID).state is JobState.DELIVERED
             assert ended_job(config.state, other.SOPInstanceUID).state is JobState.DELIVERED
-            outputs = {d.sop_instance_uid: d for d in ledger.deliveries(job.id)}
+            outputs = {d.sop_instance_uid: d for d in ledger.deliveries.of_job(job.id)}
     arrivals = [arrival.sop_instance_uid for arrival in pacs.stored]
     assert len(arrivals) == len(set(arrivals)) == 6
     for arrival in pacs.stored:
@@ -62,5 +64,5 @@ def test_outputs_damaged_while_the_pacs_was_away_arrive_whole_and_once(tmp_path:
 
 
 def is_built(ledger: Ledger, job_id: int) -> bool:
-    job = ledger.job(job_id)
+    job = ledger.jobs.get(job_id)
     return job is not None and job.state is JobState.BUILT

@@ -75,7 +75,7 @@ def test_a_killed_worker_loses_nothing_and_another_takes_over_at_once(
             killed_at = time.monotonic()
             for source in sources:
                 wait_until(lambda uid=source.SOPInstanceUID: is_ended(ledger, uid), 90, "a job")  # type: ignore[misc]
-                (job,) = ledger.find(source.SOPInstanceUID)
+                (job,) = ledger.jobs.of_instance(source.SOPInstanceUID)
                 assert job.state is JobState.DELIVERED, job.reason
             # Far below the lease of an hour: the broker gave back at once what the dead one held.
             assert time.monotonic() - killed_at < 90
@@ -85,7 +85,7 @@ def test_a_killed_worker_loses_nothing_and_another_takes_over_at_once(
 
 
 def is_ended(ledger: Ledger, uid: str) -> bool:
-    return all(job.state in ENDED for job in ledger.find(uid))
+    return all(job.state in ENDED for job in ledger.jobs.of_instance(uid))
 
 
 def configure(

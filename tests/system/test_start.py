@@ -129,7 +129,9 @@ def test_results_that_stay_here_are_built_and_not_called_delivered(tmp_path: Pat
     with RunningNode(state) as node, closing(Ledger.open(Config(state=state).ledger_url)) as ledger:
         send([source], "127.0.0.1", node.port)
         wait_until(
-            lambda: ledger.summary().counts[JobState.BUILT] == 1, 90, "the results to be built"
+            lambda: ledger.reports.summary().counts[JobState.BUILT] == 1,
+            90,
+            "the results to be built",
         )
         status = run_cli("status", "--state", str(state))
         assert "1 without a destination" in status.stdout

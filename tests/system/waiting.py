@@ -24,11 +24,13 @@ def ended_job(state: Path, sop_instance_uid: str, timeout_s: float = 90.0) -> Jo
     ledger = Ledger.open(Config(state=state).ledger_url)
     try:
         wait_until(
-            lambda: bool(jobs := ledger.find(sop_instance_uid)) and jobs[0].state in ENDED,
+            lambda: (
+                bool(jobs := ledger.jobs.of_instance(sop_instance_uid)) and jobs[0].state in ENDED
+            ),
             timeout_s,
             f"{sop_instance_uid} to end",
         )
-        (job,) = ledger.find(sop_instance_uid)
+        (job,) = ledger.jobs.of_instance(sop_instance_uid)
         return job
     finally:
         ledger.close()

@@ -72,13 +72,13 @@ class Bench:
             *(CLASSES["SC"], generate_uid(), study, generate_uid(), ExplicitVRLittleEndian),
             *("MODALITY", "received/x.dcm", "0" * 64, 1),
         )
-        job_id = self.ledger.accept(instance, "pipeline").job_id
-        assert self.ledger.claim_job(job_id, "pipeline", "worker", 60)
+        job_id = self.ledger.jobs.accept(instance, "pipeline").job_id
+        assert self.ledger.jobs.claim(job_id, "pipeline", "worker", 60)
         profiles = {to.name: to.profile for to in destinations}
         roles = [role for role in CLASSES if any(role in p.built for p in profiles.values())]
         outputs = [self.output(role, study) for role in roles]
         routes = [Route(name, p.outputs, p.reserves) for name, p in profiles.items()]
-        self.ledger.built(job_id, "worker", outputs, routes)
+        self.ledger.handover.built(job_id, "worker", outputs, routes)
         return job_id
 
     def output(self, role: str, study: str) -> BuiltOutput:
@@ -104,12 +104,12 @@ class Bench:
     def states(self, job_id: int) -> list[DeliveryState]:
         return [
             delivery.state
-            for delivery in self.ledger.deliveries(job_id)
+            for delivery in self.ledger.deliveries.of_job(job_id)
             if delivery.state is not DeliveryState.RESERVE
         ]
 
     def by_role(self, job_id: int) -> dict[str, str]:
-        return {d.role: d.state.value for d in self.ledger.deliveries(job_id)}
+        return {d.role: d.state.value for d in self.ledger.deliveries.of_job(job_id)}
 
     def deliver_all(self, destination: Destination) -> None:
         loop = self.loop(destination)

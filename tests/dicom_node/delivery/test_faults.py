@@ -20,6 +20,8 @@ from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.errors import LedgerUnavailable, ThreadEnded
 from dicom_node.ledger import Delivery, DeliveryState, JobState, Ledger
+from dicom_node.ledger.database import Database
+from dicom_node.ledger.deliveries import Deliveries
 from dicom_node.queueing import Queues
 from tests.dicom_node.delivery.bench import CLASSES, Bench, at, wait_until
 from tests.marks import refused_connection
@@ -28,12 +30,12 @@ pytestmark = refused_connection
 
 
 def delivery_of(bench: Bench, job_id: int, role: str) -> Delivery:
-    (delivery,) = [d for d in bench.ledger.deliveries(job_id) if d.role == role]
+    (delivery,) = [d for d in bench.ledger.deliveries.of_job(job_id) if d.role == role]
     return delivery
 
 
 def job_state(bench: Bench, job_id: int) -> JobState:
-    job = bench.ledger.job(job_id)
+    job = bench.ledger.jobs.get(job_id)
     assert job is not None
     return job.state
 
@@ -79,8 +81,8 @@ def test_a_damaged_output_is_not_sent_and_holds_up_no_other(
     }  # fmt: skip
     # A worker is to build it again.
     assert job_state(bench, job_id) is JobState.RECEIVED
-    assert bench.ledger.waiting_jobs("pipeline", 10, bench.clock()) == [job_id]
-    assert bench.ledger.summary().deliveries_waiting == {"pacs": 1}
+    assert bench.ledger.jobs.waiting("pipeline", 10, bench.clock()) == [job_id]
+    assert bench.ledger.reports.summary().deliveries_waiting == {"pacs": 1}
 
 
 def test_a_spool_that_is_away_damages_nothing(bench: Bench, pacs: Pacs) -> None:
@@ -128,7 +130,7 @@ def test_after_a_few_answers_of_failure_it_is_refused_until_a_person_asks(
         bench.clock.advance(600)
     assert len(asked) == DECLINED_TRIES
     assert job_state(bench, job_id) is JobState.FAILED
-    assert bench.ledger.redeliver([job_id]) == 1
+    assert bench.ledger.repairs.redeliver([job_id]) == 1
     bench.deliver_all(to)
     assert len(asked) == DECLINED_TRIES + 1
     assert job_state(bench, job_id) is JobState.BUILT
@@ -147,7 +149,7 @@ def test_a_warning_is_a_delivery_and_is_kept(
     job_id = bench.build(to)
     bench.deliver_all(to)
     assert job_state(bench, job_id) is JobState.DELIVERED
-    (kept,) = [e.detail for e in bench.ledger.events(job_id) if e.event == "delivered"]
+    (kept,) = [e.detail for e in bench.ledger.reports.events(job_id) if e.event == "delivered"]
     assert kept.startswith(f"status {status:#06x}")
     (said,) = [r for r in caplog.records if r.getMessage() == "was stored with a warning"]
     assert said.__dict__["status"] == f"{status:#06x}"
@@ -185,7 +187,7 @@ def test_an_output_that_breaks_the_association_keeps_no_other_from_arriving(
 
 def test_a_slow_destination_gets_the_rest_of_a_batch_in_the_next(bench: Bench, pacs: Pacs) -> None:
     bench.build(at(pacs))
-    claimed = bench.ledger.claim_deliveries("pacs", "sender", 300, 10)
+    claimed = bench.ledger.deliveries.claim("pacs", "sender", 300, 10)
     batch = Sending("CXRNODE", at(pacs), bench.spool).send(claimed, within_s=0)
     fates = [batch.outcomes[delivery.id].fate for delivery in claimed]
     assert fates == [Fate.DELIVERED, Fate.AGAIN, Fate.AGAIN]
@@ -265,7 +267,7 @@ def test_an_unexpected_error_in_the_wait_does_not_end_the_loop(
     assert failed.exc_info
 
 
-class Ending(Ledger):
+class Ending(Deliveries):
     """Ends whichever thread asks when something is due."""
 
     def next_due(self, destination: str) -> None:
@@ -276,8 +278,10 @@ def test_a_sender_whose_loop_ends_ends_itself(bench: Bench, pacs: Pacs, tmp_path
     queues = Queues("filesystem://", tmp_path / "queue", prefetch=1)
     with (
         closing(queues),
-        closing(Ending.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")) as ending,
+        closing(Database.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")) as database,
     ):
+        ending = Ledger(database)
+        ending.deliveries = Ending(database)
         sender = Sender("CXRNODE", [at(pacs)], bench.spool, ending, queues, "sender")
         stop = threading.Event()
         with pytest.raises(ThreadEnded, match="deliver pacs"):

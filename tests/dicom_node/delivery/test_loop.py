@@ -30,7 +30,7 @@ def test_all_outputs_of_a_study_arrive_and_the_job_is_delivered(bench: Bench, pa
     assert bench.loop(at(pacs)).deliver_due()
     assert [arrival.sop_class_uid for arrival in pacs.stored] == USUAL
     assert {arrival.calling_aet for arrival in pacs.stored} == {"CXRNODE"}
-    job = bench.ledger.job(job_id)
+    job = bench.ledger.jobs.get(job_id)
     assert job is not None
     assert job.state is JobState.DELIVERED
     assert not bench.loop(at(pacs)).deliver_due()
@@ -78,7 +78,7 @@ def test_a_status_decides_and_is_recorded(
     pacs.answer = lambda _: status
     job_id = bench.build(at(pacs))
     bench.loop(at(pacs)).deliver_due()
-    deliveries = [d for d in bench.ledger.deliveries(job_id) if d.stands_in_for is None]
+    deliveries = [d for d in bench.ledger.deliveries.of_job(job_id) if d.stands_in_for is None]
     assert [delivery.state for delivery in deliveries] == [state] * 3
     assert {delivery.dimse_status for delivery in deliveries} == {status}
     assert all(f"{status:#06x}" in (d.reason or "") for d in deliveries) == (
@@ -144,11 +144,11 @@ def test_what_is_not_accepted_at_association_is_replaced_by_the_next_best(
         arrived = {arrival.sop_class_uid for arrival in pacs.stored}
     assert arrived == {CLASSES[role] for role in old.arrived.split()}
     assert bench.by_role(job_id) == old.states
-    job = bench.ledger.job(job_id)
+    job = bench.ledger.jobs.get(job_id)
     assert job is not None
     assert job.state is old.job
     if old.states.get("SEG") == "SUBSTITUTED":
-        said = [one.what for one in bench.ledger.summary().substitutions]
+        said = [one.what for one in bench.ledger.reports.summary().substitutions]
         assert "old does not accept SEG: PR is sent instead" in said
 
 
@@ -160,7 +160,7 @@ def test_a_class_refused_by_status_counts_as_not_accepted(bench: Bench, pacs: Pa
         "SUBSTITUTED",
         "DELIVERED",
     )
-    assert "0x0122" in bench.ledger.summary().substitutions[0].what
+    assert "0x0122" in bench.ledger.reports.summary().substitutions[0].what
 
 
 def test_who_takes_only_implicit_vr_gets_the_same_values_in_it(
@@ -170,7 +170,7 @@ def test_who_takes_only_implicit_vr_gets_the_same_values_in_it(
         job_id = bench.build(at(pacs))
         bench.deliver_all(at(pacs))
         assert len(pacs.stored) == 3
-        built = {d.sop_instance_uid: d.path for d in bench.ledger.deliveries(job_id)}
+        built = {d.sop_instance_uid: d.path for d in bench.ledger.deliveries.of_job(job_id)}
         for arrival in pacs.stored:
             received = dcmread(arrival.path)
             assert received.file_meta.TransferSyntaxUID == ImplicitVRLittleEndian
@@ -182,7 +182,7 @@ def test_who_takes_only_implicit_vr_gets_the_same_values_in_it(
 def test_the_files_own_syntax_leaves_byte_for_byte(bench: Bench, pacs: Pacs) -> None:
     job_id = bench.build(at(pacs))
     bench.deliver_all(at(pacs))
-    sent = {d.sop_instance_uid: d.path for d in bench.ledger.deliveries(job_id)}
+    sent = {d.sop_instance_uid: d.path for d in bench.ledger.deliveries.of_job(job_id)}
     for arrival in pacs.stored:
         built = bench.spool.read(sent[arrival.sop_instance_uid])
         assert data_set_of(arrival.path.read_bytes()) == data_set_of(built)
@@ -200,7 +200,7 @@ def test_no_transfer_syntax_in_common_is_not_accepting_either(bench: Bench, tmp_
         destination = Destination("odd", pacs.aet, pacs.host, pacs.port, profile)
         job_id = bench.build(destination)
         bench.deliver_all(destination)
-    (delivery,) = bench.ledger.deliveries(job_id)
+    (delivery,) = bench.ledger.deliveries.of_job(job_id)
     assert delivery.reason == "odd does not accept SR in any transfer syntax offered"
 
 
@@ -212,7 +212,7 @@ def test_an_outage_ends_with_everything_delivered_once(bench: Bench, pacs: Pacs)
     thread = threading.Thread(target=loop.run, args=(stop,))
     thread.start()
     try:
-        wait_until(lambda: any(d.reason for d in bench.ledger.deliveries(job_ids[0])))
+        wait_until(lambda: any(d.reason for d in bench.ledger.deliveries.of_job(job_ids[0])))
         assert bench.states(job_ids[0]) == [DeliveryState.WAITING] * 3
         pacs.start()
         arrivals = pacs.wait_for(lambda stored: len(stored) >= 9)
@@ -241,5 +241,7 @@ def test_a_dead_destination_does_not_hold_up_another(
         stop.set()
         thread.join()
         queues.close()
-    waiting = {d.destination for d in bench.ledger.deliveries(job_id) if d.state == "WAITING"}
+    waiting = {
+        d.destination for d in bench.ledger.deliveries.of_job(job_id) if d.state == "WAITING"
+    }
     assert waiting == {"dead"}

@@ -43,14 +43,14 @@ def deliver(node: Bench, pacs: Pacs) -> None:
 
 
 def job_of(node: Bench, job_id: int) -> Job:
-    job = node.ledger.job(job_id)
+    job = node.ledger.jobs.get(job_id)
     assert job is not None
     return job
 
 
 def files(node: Bench, job_id: int) -> dict[str, Path]:
     """Of each output."""
-    return {d.role: node.spool.resolve(d.path) for d in node.ledger.deliveries(job_id)}
+    return {d.role: node.spool.resolve(d.path) for d in node.ledger.deliveries.of_job(job_id)}
 
 
 @pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
@@ -90,7 +90,7 @@ def test_where_the_received_file_is_lost_too_the_job_says_what_to_do(
     assert (states["SEG"], states["SR"], states["SC"]) == ("DEAD", "DELIVERED", "DELIVERED")
     # Sent again, and asked for again: the copy in the spool is whole, and the SEG can be built.
     node.accept(content)
-    assert node.ledger.redeliver([job_id]) == 1
+    assert node.ledger.repairs.redeliver([job_id]) == 1
     deliver(node, pacs)
     node.work(job_id, STANDARD)
     deliver(node, pacs)
@@ -108,7 +108,7 @@ def test_a_received_file_that_is_damaged_fails_the_job_at_once_with_the_reason(
     assert (job.state, job.attempts) == (JobState.FAILED, 1)
     assert job.reason is not None
     assert job.reason.endswith("; send the image again")
-    assert [failure.reason for failure in node.ledger.summary().failures] == [job.reason]
+    assert [failure.reason for failure in node.ledger.reports.summary().failures] == [job.reason]
 
 
 def test_a_spool_that_is_away_fails_no_job(node: Bench) -> None:

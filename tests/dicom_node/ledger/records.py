@@ -64,8 +64,8 @@ def to(*destinations: str, roles: Sequence[str] = ("SEG", "SR")) -> list[Route]:
 
 
 def claimed(ledger: Ledger, owner: str = "w1", number: int = 1) -> Job:
-    job = ledger.claim_job(
-        ledger.accept(instance(number), PIPELINE).job_id, PIPELINE, owner, LEASE_S
+    job = ledger.jobs.claim(
+        ledger.jobs.accept(instance(number), PIPELINE).job_id, PIPELINE, owner, LEASE_S
     )
     assert job is not None
     return job
@@ -75,15 +75,15 @@ def built(ledger: Ledger, *destinations: str, roles: str = "AB", number: int = 1
     """A job whose outputs wait for the destinations; its id."""
     job = claimed(ledger, number=number)
     outputs = [output(role, number) for role in roles]
-    ledger.built(job.id, "w1", outputs, to(*destinations, roles=roles))
+    ledger.handover.built(job.id, "w1", outputs, to(*destinations, roles=roles))
     return job.id
 
 
 def state(ledger: Ledger, job_id: int) -> JobState:
-    job = ledger.job(job_id)
+    job = ledger.jobs.get(job_id)
     assert job is not None
     return job.state
 
 
 def happened(ledger: Ledger, job_id: int) -> list[str]:
-    return [entry.event for entry in ledger.events(job_id)]
+    return [entry.event for entry in ledger.reports.events(job_id)]

@@ -25,6 +25,7 @@ from dicom_node.ledger import (
     JobState,
     Ledger,
 )
+from dicom_node.ledger.database import Database
 from dicom_node.ledger.migrate import MIGRATIONS
 from dicom_node.ledger.schema import HEAD, jobs, metadata
 from dicom_node.ledger.states import (
@@ -88,8 +89,8 @@ def test_what_has_ended_begins_again_only_for_a_reason() -> None:
 def accept_and_claim(url: str, worker: str, count: int) -> tuple[list[int], list[int]]:
     """One process of several on the same instances: the jobs it was first to accept, to claim."""
     with closing(Ledger.open(url)) as ledger:
-        accepted = [ledger.accept(instance(number), PIPELINE) for number in range(count)]
-        jobs = [ledger.claim_job(a.job_id, PIPELINE, worker, LEASE_S) for a in accepted]
+        accepted = [ledger.jobs.accept(instance(number), PIPELINE) for number in range(count)]
+        jobs = [ledger.jobs.claim(a.job_id, PIPELINE, worker, LEASE_S) for a in accepted]
     return [a.job_id for a in accepted if a.is_new], [job.id for job in jobs if job]
 
 
@@ -114,9 +115,9 @@ def test_two_destinations_that_finish_at_once_end_the_job(ledger: Ledger) -> Non
 
     def deliver(destination: str) -> None:
         for _ in job_ids:
-            (delivery,) = ledger.claim_deliveries(destination, destination, LEASE_S, 1)
+            (delivery,) = ledger.deliveries.claim(destination, destination, LEASE_S, 1)
             barrier.wait()
-            ledger.delivered(delivery.id, destination, 0x0000)
+            ledger.deliveries.delivered(delivery.id, destination, 0x0000)
 
     barrier = threading.Barrier(len(destinations), timeout=30)
     with ThreadPoolExecutor(len(destinations)) as pool:
@@ -130,8 +131,8 @@ def test_two_senders_of_one_destination_never_take_the_same_delivery(ledger: Led
 
     def take(owner: str) -> list[int]:
         taken: list[int] = []
-        while ledger.next_due("PACS"):
-            taken += [d.id for d in ledger.claim_deliveries("PACS", owner, LEASE_S, 3)]
+        while ledger.deliveries.next_due("PACS"):
+            taken += [d.id for d in ledger.deliveries.claim("PACS", owner, LEASE_S, 3)]
         return taken
 
     with ThreadPoolExecutor(4) as pool:
@@ -175,14 +176,14 @@ def test_a_first_ledger_is_migrated_and_goes_on_where_it_was(ledger_url: str) ->
     engine.dispose()
     with closing(Ledger.open(ledger_url)) as ledger:
         assert state(ledger, 1) is JobState.BUILT
-        (delivery,) = ledger.claim_deliveries("PACS", "s1", LEASE_S, 10)
+        (delivery,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
         assert (delivery.role, delivery.stands_in_for) == ("SEG", None)
-        ledger.delivered(delivery.id, "s1", 0x0000)
+        ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
         assert state(ledger, 1) is JobState.DELIVERED
         # New evidence opens what was delivered before the migration.
         corrected = replace(instance(sha256="ff" * 32), sop_instance_uid="1.2")
-        assert ledger.accept(corrected, "p").is_reopened
-        (before,) = ledger.earlier(1, ()).sources
+        assert ledger.jobs.accept(corrected, "p").is_reopened
+        (before,) = ledger.issues.earlier(1, ()).sources
         assert (before.issue, before.sha256) == (0, "c")
 
 
@@ -212,10 +213,10 @@ def test_a_ledger_newer_than_the_code_is_refused(ledger: Ledger, ledger_url: str
 
 def test_a_reopened_ledger_knows_what_it_knew(ledger_url: str) -> None:
     with closing(Ledger.open(ledger_url)) as ledger:
-        job_id = ledger.accept(instance(), PIPELINE).job_id
+        job_id = ledger.jobs.accept(instance(), PIPELINE).job_id
     with closing(Ledger.open(ledger_url)) as ledger:
         assert state(ledger, job_id) is JobState.RECEIVED
-        assert [job.id for job in ledger.find("1.2.3.1")] == [job_id]
+        assert [job.id for job in ledger.jobs.of_instance("1.2.3.1")] == [job_id]
 
 
 # A database that goes away
@@ -246,9 +247,9 @@ def test_a_sqlite_ledger_that_another_process_holds_is_unavailable_for_as_long(
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             connection.execute(update(jobs).values(attempts=0))
             with pytest.raises(LedgerUnavailable, match="locked"):
-                ledger.accept(instance(), PIPELINE)
+                ledger.jobs.accept(instance(), PIPELINE)
             connection.rollback()
-        assert ledger.accept(instance(), PIPELINE).is_new
+        assert ledger.jobs.accept(instance(), PIPELINE).is_new
     holder.dispose()
 
 
@@ -256,27 +257,27 @@ def test_a_sqlite_ledger_that_another_process_holds_is_unavailable_for_as_long(
 def test_a_postgresql_that_drops_every_connection_is_used_again(
     ledger: Ledger, ledger_url: str
 ) -> None:
-    ledger.accept(instance(1), PIPELINE)
+    ledger.jobs.accept(instance(1), PIPELINE)
     with psycopg.connect(ledger_url, autocommit=True) as server:
         server.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    assert ledger.accept(instance(2), PIPELINE).is_new
+    assert ledger.jobs.accept(instance(2), PIPELINE).is_new
 
 
 def test_what_was_not_committed_is_not_there(ledger: Ledger) -> None:
     job = claimed(ledger)
     broken = replace(output("SR"), path=None)  # type: ignore[arg-type]  # what the schema refuses
     with pytest.raises(Exception, match=r"(?i)not.null"):
-        ledger.built(job.id, "w1", [output("SEG"), broken], to("PACS"))
+        ledger.handover.built(job.id, "w1", [output("SEG"), broken], to("PACS"))
     assert state(ledger, job.id) is JobState.ANALYZING
     assert happened(ledger, job.id) == ["received", "claimed"]
 
 
 def test_sqlite_holds_to_foreign_keys_and_syncs_every_commit(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    with closing(Ledger.open(url)) as ledger, ledger._read() as connection:
+    with closing(Database.open(url)) as ledger, ledger.read() as connection:
         pragmas = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")

@@ -41,39 +41,39 @@ def corrected(sha256: str = OTHER, **changes: str) -> StoredInstance:
 
 
 def job_of(ledger: Ledger, job_id: int) -> Job:
-    job = ledger.job(job_id)
+    job = ledger.jobs.get(job_id)
     assert job is not None
     return job
 
 
 def again(ledger: Ledger, job_id: int) -> Job:
     """Claimed once more."""
-    job = ledger.claim_job(job_id, PIPELINE, "w1", LEASE_S)
+    job = ledger.jobs.claim(job_id, PIPELINE, "w1", LEASE_S)
     assert job is not None
     return job
 
 
 def deliver(ledger: Ledger, destination: str = "PACS", limit: int = 10) -> list[str]:
     """What a sender gets there; the roles."""
-    batch = ledger.claim_deliveries(destination, "s1", LEASE_S, limit)
+    batch = ledger.deliveries.claim(destination, "s1", LEASE_S, limit)
     for delivery in batch:
-        ledger.delivered(delivery.id, "s1", 0x0000)
+        ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
     return [delivery.role for delivery in batch]
 
 
 def states(ledger: Ledger, job_id: int) -> list[str]:
-    return [f"{d.role} {d.state}" for d in ledger.deliveries(job_id)]
+    return [f"{d.role} {d.state}" for d in ledger.deliveries.of_job(job_id)]
 
 
 # Coming again
 
 
 def fail(ledger: Ledger, job: Job) -> None:
-    ledger.failed(job.id, "w1", "undecodable")
+    ledger.handover.failed(job.id, "w1", "undecodable")
 
 
 def skip(ledger: Ledger, job: Job) -> None:
-    ledger.skipped(job.id, "w1", "a lateral view")
+    ledger.handover.skipped(job.id, "w1", "a lateral view")
 
 
 @pytest.mark.parametrize("end", [fail, skip])
@@ -83,13 +83,13 @@ def test_other_bytes_open_what_failed_or_was_skipped(
     job = claimed(ledger)
     end(ledger, job)
     clock.advance(60)
-    acceptance = ledger.accept(corrected(), PIPELINE)
+    acceptance = ledger.jobs.accept(corrected(), PIPELINE)
     assert acceptance == Acceptance(job.id, False, JobState.RECEIVED, True, is_reopened=True)
     now = job_of(ledger, job.id)
     assert (now.sha256, now.path, now.study_instance_uid) == (OTHER, "received/ff/x.dcm", "1.2.8")
     assert (now.attempts, now.deaths, now.reason, now.issue) == (0, 0, None, 0)
     assert now.received_at == clock.now
-    last = ledger.events(job.id)[-1]
+    last = ledger.reports.events(job.id)[-1]
     assert last.event == "reopened"
     assert "ab" * 32 in last.detail
     assert OTHER in last.detail
@@ -99,8 +99,8 @@ def test_the_same_bytes_open_what_failed_and_not_what_was_skipped(ledger: Ledger
     failed, skipped = claimed(ledger, number=1), claimed(ledger, number=2)
     fail(ledger, failed)
     skip(ledger, skipped)
-    assert ledger.accept(instance(1), PIPELINE).is_reopened
-    assert not ledger.accept(instance(2), PIPELINE).is_reopened
+    assert ledger.jobs.accept(instance(1), PIPELINE).is_reopened
+    assert not ledger.jobs.accept(instance(2), PIPELINE).is_reopened
     assert (state(ledger, failed.id), state(ledger, skipped.id)) == (
         JobState.RECEIVED,
         JobState.SKIPPED,
@@ -110,27 +110,27 @@ def test_the_same_bytes_open_what_failed_and_not_what_was_skipped(ledger: Ledger
 
 def test_the_same_bytes_do_not_analyse_again_what_a_destination_refused(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", roles="A")
-    (delivery,) = ledger.claim_deliveries("PACS", "s1", LEASE_S, 1)
-    ledger.refused(delivery.id, "s1", 0xC000, "no")
+    (delivery,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 1)
+    ledger.deliveries.refused(delivery.id, "s1", 0xC000, "no")
     assert state(ledger, job_id) is JobState.FAILED
-    assert not ledger.accept(instance(), PIPELINE).is_reopened
+    assert not ledger.jobs.accept(instance(), PIPELINE).is_reopened
 
 
 def test_of_bytes_that_come_while_the_job_waits_the_newest_are_analysed(ledger: Ledger) -> None:
-    job_id = ledger.accept(instance(), PIPELINE).job_id
-    assert ledger.accept(corrected(), PIPELINE).is_reopened
-    assert ledger.accept(corrected("ee" * 32), PIPELINE).is_reopened
+    job_id = ledger.jobs.accept(instance(), PIPELINE).job_id
+    assert ledger.jobs.accept(corrected(), PIPELINE).is_reopened
+    assert ledger.jobs.accept(corrected("ee" * 32), PIPELINE).is_reopened
     job = again(ledger, job_id)
     assert (job.sha256, job.issue) == ("ee" * 32, 0)
-    assert ledger.earlier(job_id, ()).sources == ()
+    assert ledger.issues.earlier(job_id, ()).sources == ()
 
 
 def test_bytes_that_come_while_others_are_analysed_take_the_job_away(ledger: Ledger) -> None:
     job = claimed(ledger)
-    ledger.handed_over(job.id, "w1", [output("SEG")], to("PACS"))
-    assert ledger.accept(corrected(), PIPELINE).is_reopened
+    ledger.handover.handed_over(job.id, "w1", [output("SEG")], to("PACS"))
+    assert ledger.jobs.accept(corrected(), PIPELINE).is_reopened
     with pytest.raises(LeaseLost):
-        ledger.built(job.id, "w1", [output("SR")], to("PACS"))
+        ledger.handover.built(job.id, "w1", [output("SR")], to("PACS"))
     now = again(ledger, job.id)
     # Something of the first bytes may be out: these results need names of their own.
     assert (now.sha256, now.issue) == (OTHER, 1)
@@ -139,7 +139,7 @@ def test_bytes_that_come_while_others_are_analysed_take_the_job_away(ledger: Led
 def test_two_copies_that_arrive_at_once_leave_one_job_about_one_of_them(ledger: Ledger) -> None:
     copies = [corrected(f"{number:02x}" * 32) for number in range(1, 9)]
     with ThreadPoolExecutor(4) as pool:
-        accepted = list(pool.map(lambda copy: ledger.accept(copy, PIPELINE), copies))
+        accepted = list(pool.map(lambda copy: ledger.jobs.accept(copy, PIPELINE), copies))
     assert len({one.job_id for one in accepted}) == 1
     assert sum(one.is_new for one in accepted) == 1
     assert all(one.is_new or one.is_reopened for one in accepted)
@@ -156,13 +156,13 @@ def reissued(ledger: Ledger) -> Job:
     job_id = built(ledger, "PACS", roles="AB")
     deliver(ledger)
     assert state(ledger, job_id) is JobState.DELIVERED
-    assert ledger.accept(corrected(), PIPELINE).is_reopened
+    assert ledger.jobs.accept(corrected(), PIPELINE).is_reopened
     return again(ledger, job_id)
 
 
 def test_a_new_issue_knows_what_was_made_of_what_and_where_it_is(ledger: Ledger) -> None:
     job = reissued(ledger)
-    earlier = ledger.earlier(job.id, ())
+    earlier = ledger.issues.earlier(job.id, ())
     (before,) = earlier.sources
     assert (before.issue, before.standing, before.sha256) == (0, True, "ab" * 32)
     assert [(one.destination, one.role, one.study_instance_uid) for one in earlier.arrived] == [
@@ -175,66 +175,68 @@ def test_a_new_issue_knows_what_was_made_of_what_and_where_it_is(ledger: Ledger)
 def test_what_has_not_left_of_an_earlier_issue_never_does(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", "AWAY", roles="AB")
     deliver(ledger, "PACS", 1)
-    ledger.accept(corrected(), PIPELINE)
+    ledger.jobs.accept(corrected(), PIPELINE)
     job = again(ledger, job_id)
-    assert ledger.superseded(job, "w1", (), "other pixels") == 0
-    ledger.built(job.id, "w1", [output("A", 7)], to("PACS", roles="A"))
+    assert ledger.issues.superseded(job, "w1", (), "other pixels") == 0
+    ledger.handover.built(job.id, "w1", [output("A", 7)], to("PACS", roles="A"))
     assert deliver(ledger, "AWAY") == []
     assert deliver(ledger, "PACS") == ["A"]
     assert state(ledger, job_id) is JobState.DELIVERED
-    (change,) = ledger.summary().changes
+    (change,) = ledger.reports.summary().changes
     assert "other pixels" in change.what
 
 
 def test_what_is_just_being_sent_is_waited_for(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", roles="AB")
-    (sending,) = ledger.claim_deliveries("PACS", "s1", LEASE_S, 1)
-    ledger.accept(corrected(), PIPELINE)
+    (sending,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 1)
+    ledger.jobs.accept(corrected(), PIPELINE)
     job = again(ledger, job_id)
-    assert ledger.superseded(job, "w1", (), "other pixels") == 1
-    ledger.delivered(sending.id, "s1", 0x0000)
-    assert ledger.superseded(job, "w1", (), "other pixels") == 0
+    assert ledger.issues.superseded(job, "w1", (), "other pixels") == 1
+    ledger.deliveries.delivered(sending.id, "s1", 0x0000)
+    assert ledger.issues.superseded(job, "w1", (), "other pixels") == 0
     assert states(ledger, job_id) == ["A DELIVERED", "B WITHDRAWN"]
 
 
 def test_where_nothing_that_matters_changed_the_results_stand(ledger: Ledger) -> None:
     job = reissued(ledger)
-    ledger.unchanged(job, "w1", "the same pixels")
+    ledger.issues.unchanged(job, "w1", "the same pixels")
     now = job_of(ledger, job.id)
     assert (now.state, now.sha256, now.issue) == (JobState.DELIVERED, "ab" * 32, 0)
     assert now.study_instance_uid == "1.2.9"
     # Neither of the two is anything new from now on.
-    assert not ledger.accept(corrected(), PIPELINE).is_reopened
-    assert not ledger.accept(instance(), PIPELINE).is_reopened
+    assert not ledger.jobs.accept(corrected(), PIPELINE).is_reopened
+    assert not ledger.jobs.accept(instance(), PIPELINE).is_reopened
     # What differs from both is, and is compared with what stands.
-    assert ledger.accept(corrected("ee" * 32), PIPELINE).is_reopened
-    before = ledger.earlier(job.id, ()).sources[-1]
+    assert ledger.jobs.accept(corrected("ee" * 32), PIPELINE).is_reopened
+    before = ledger.issues.earlier(job.id, ()).sources[-1]
     assert (before.sha256, before.standing) == ("ab" * 32, True)
 
 
 def test_deliveries_go_on_while_it_is_looked_whether_anything_matters(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", roles="AB")
-    ledger.accept(corrected(), PIPELINE)
+    ledger.jobs.accept(corrected(), PIPELINE)
     job = again(ledger, job_id)
     deliver(ledger)
-    ledger.unchanged(job, "w1", "the same pixels")
+    ledger.issues.unchanged(job, "w1", "the same pixels")
     assert state(ledger, job_id) is JobState.DELIVERED
 
 
 def test_only_who_holds_the_job_may_call_it_unchanged(ledger: Ledger) -> None:
     job = reissued(ledger)
     with pytest.raises(LeaseLost):
-        ledger.unchanged(job, "w2", "the same pixels")
+        ledger.issues.unchanged(job, "w2", "the same pixels")
 
 
 def test_what_a_rejection_note_takes_back_is_said(ledger: Ledger) -> None:
     job = reissued(ledger)
-    ids = [one.delivery_id for one in ledger.earlier(job.id, ()).arrived]
-    ledger.handed_over(job.id, "w1", [output(REJECTION_NOTE)], to("PACS", roles=[REJECTION_NOTE]))
-    ledger.retracted(job.id, ids, "2.25.99")
-    assert {one.retracted_by for one in ledger.earlier(job.id, ()).arrived} == {"2.25.99"}
+    ids = [one.delivery_id for one in ledger.issues.earlier(job.id, ()).arrived]
+    ledger.handover.handed_over(
+        job.id, "w1", [output(REJECTION_NOTE)], to("PACS", roles=[REJECTION_NOTE])
+    )
+    ledger.issues.retracted(job.id, ids, "2.25.99")
+    assert {one.retracted_by for one in ledger.issues.earlier(job.id, ()).arrived} == {"2.25.99"}
     assert states(ledger, job.id)[:2] == ["A RETRACTED", "B RETRACTED"]
-    (change,) = ledger.summary().changes
+    (change,) = ledger.reports.summary().changes
     assert change.what.startswith("2 outputs withdrawn by a rejection note: 2.25.99")
 
 
@@ -246,41 +248,43 @@ def note(ledger: Ledger) -> Job:
 
 
 def test_a_rejected_image_is_not_analysed_whatever_its_state(ledger: Ledger) -> None:
-    waits = ledger.accept(instance(1), PIPELINE).job_id
+    waits = ledger.jobs.accept(instance(1), PIPELINE).job_id
     analysed = claimed(ledger, number=2)
     sent = built(ledger, "PACS", roles="AB", number=3)
     rejecting = note(ledger)
     uids = [f"1.2.3.{number}" for number in (1, 2, 3, 4)]
-    rejected, leaving = ledger.rejected(rejecting, "w1", uids, "113001", "rejected: why")
+    rejected, leaving = ledger.rejections.rejected(rejecting, "w1", uids, "113001", "rejected: why")
     assert (rejected, leaving) == ([waits, analysed.id, sent], 0)
     for job_id in rejected:
         job = job_of(ledger, job_id)
         assert (job.state, job.reason) == (JobState.SKIPPED, "rejected: why")
     assert deliver(ledger) == []
     with pytest.raises(LeaseLost):
-        ledger.built(analysed.id, "w1", [output("A")], to("PACS"))
+        ledger.handover.built(analysed.id, "w1", [output("A")], to("PACS"))
 
 
 def test_a_rejected_image_is_analysed_again_only_for_other_bytes(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", roles="A")
-    ledger.rejected(note(ledger), "w1", ["1.2.3.1"], "113001", "rejected: why")
-    assert not ledger.accept(instance(), PIPELINE).is_reopened
+    ledger.rejections.rejected(note(ledger), "w1", ["1.2.3.1"], "113001", "rejected: why")
+    assert not ledger.jobs.accept(instance(), PIPELINE).is_reopened
     # Nor by another pipeline.
-    assert ledger.accept(instance(), "fpn-2").state is JobState.SKIPPED
-    assert ledger.accept(corrected(), PIPELINE).is_reopened
+    assert ledger.jobs.accept(instance(), "fpn-2").state is JobState.SKIPPED
+    assert ledger.jobs.accept(corrected(), PIPELINE).is_reopened
     assert state(ledger, job_id) is JobState.RECEIVED
 
 
 def test_what_is_unsafe_for_the_patient_no_other_bytes_bring_back(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", roles="A")
-    ledger.rejected(note(ledger), "w1", ["1.2.3.1"], "113037", "rejected: why")
-    assert not ledger.accept(corrected(), PIPELINE).is_reopened
+    ledger.rejections.rejected(note(ledger), "w1", ["1.2.3.1"], "113037", "rejected: why")
+    assert not ledger.jobs.accept(corrected(), PIPELINE).is_reopened
     assert state(ledger, job_id) is JobState.SKIPPED
 
 
 def test_an_image_rejected_before_it_came_is_skipped_when_it_does(ledger: Ledger) -> None:
-    assert ledger.rejected(note(ledger), "w1", ["1.2.3.1"], "113001", "rejected: why") == ([], 0)
-    acceptance = ledger.accept(instance(), PIPELINE)
+    assert ledger.rejections.rejected(
+        note(ledger), "w1", ["1.2.3.1"], "113001", "rejected: why"
+    ) == ([], 0)
+    acceptance = ledger.jobs.accept(instance(), PIPELINE)
     assert (acceptance.is_new, acceptance.state) == (True, JobState.SKIPPED)
     assert happened(ledger, acceptance.job_id) == ["received", "rejected"]
 
@@ -290,7 +294,9 @@ def test_what_has_left_before_its_time_was_up_stays(ledger: Ledger) -> None:
     deliver(ledger)
     waits = built(ledger, "PACS", roles="A", number=2)
     uids = ["1.2.3.1", "1.2.3.2"]
-    rejected, _ = ledger.rejected(note(ledger), "w1", uids, "113039", "rejected: expired")
+    rejected, _ = ledger.rejections.rejected(
+        note(ledger), "w1", uids, "113039", "rejected: expired"
+    )
     assert rejected == [waits]
     assert state(ledger, delivered) is JobState.DELIVERED
 
@@ -298,9 +304,12 @@ def test_what_has_left_before_its_time_was_up_stays(ledger: Ledger) -> None:
 def test_a_note_that_is_obeyed_again_leaves_what_has_come_since(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", roles="A")
     rejecting = note(ledger)
-    ledger.rejected(rejecting, "w1", ["1.2.3.1"], "113001", "rejected: why")
-    ledger.accept(corrected(), PIPELINE)
-    assert ledger.rejected(rejecting, "w1", ["1.2.3.1"], "113001", "rejected: why") == ([], 0)
+    ledger.rejections.rejected(rejecting, "w1", ["1.2.3.1"], "113001", "rejected: why")
+    ledger.jobs.accept(corrected(), PIPELINE)
+    assert ledger.rejections.rejected(rejecting, "w1", ["1.2.3.1"], "113001", "rejected: why") == (
+        [],
+        0,
+    )
     assert state(ledger, job_id) is JobState.RECEIVED
 
 
@@ -313,25 +322,27 @@ def test_a_person_repeats_what_failed_or_was_skipped(ledger: Ledger, clock: Cloc
     fail(ledger, failed)
     clock.advance(60)
     skip(ledger, skipped)
-    found = ledger.candidates(Selection())
+    found = ledger.requeue.candidates(Selection())
     assert [(one.job_id, one.is_built) for one in found] == [
         (failed.id, False),
         (skipped.id, False),
     ]
-    assert [one.job_id for one in ledger.candidates(Selection(states=["FAILED"]))] == [failed.id]
+    assert [one.job_id for one in ledger.requeue.candidates(Selection(states=["FAILED"]))] == [
+        failed.id
+    ]
     since = Selection(since=clock.now - timedelta(seconds=1))
-    assert [one.job_id for one in ledger.candidates(since)] == [skipped.id]
+    assert [one.job_id for one in ledger.requeue.candidates(since)] == [skipped.id]
     named = Selection(sop_instance_uids=["1.2.3.2", "1.2.3.3"])
-    assert [one.job_id for one in ledger.candidates(named)] == [skipped.id]
+    assert [one.job_id for one in ledger.requeue.candidates(named)] == [skipped.id]
     of_study = Selection(study_instance_uids=["1.2.9"], job_ids=[failed.id, done])
-    assert [one.job_id for one in ledger.candidates(of_study)] == [failed.id]
-    assert ledger.repeat([failed.id, skipped.id, done], PIPELINE, "root@host") == [
+    assert [one.job_id for one in ledger.requeue.candidates(of_study)] == [failed.id]
+    assert ledger.requeue.repeat([failed.id, skipped.id, done], PIPELINE, "root@host") == [
         failed.id,
         skipped.id,
     ]
-    last = ledger.events(failed.id)[-1]
+    last = ledger.reports.events(failed.id)[-1]
     assert (last.event, last.owner) == ("to be analysed again, as a person asked", "root@host")
-    assert ledger.waiting_jobs(PIPELINE, 10, clock.now - timedelta(days=1)) == [
+    assert ledger.jobs.waiting(PIPELINE, 10, clock.now - timedelta(days=1)) == [
         failed.id,
         skipped.id,
     ]
@@ -339,10 +350,10 @@ def test_a_person_repeats_what_failed_or_was_skipped(ledger: Ledger, clock: Cloc
 
 def test_what_a_destination_refused_is_told_from_what_was_not_analysed(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", roles="AB")
-    batch = ledger.claim_deliveries("PACS", "s1", LEASE_S, 10)
+    batch = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
     for delivery in batch:
-        ledger.refused(delivery.id, "s1", 0xC000, "no")
-    (candidate,) = ledger.candidates(Selection(states=[REFUSED]))
+        ledger.deliveries.refused(delivery.id, "s1", 0xC000, "no")
+    (candidate,) = ledger.requeue.candidates(Selection(states=[REFUSED]))
     assert (candidate.job_id, candidate.is_built) == (job_id, True)
 
 
@@ -352,30 +363,34 @@ def test_what_is_repeated_after_an_upgrade_is_done_by_the_pipeline_of_today(
     old, both = claimed(ledger, number=1), claimed(ledger, number=2)
     fail(ledger, old)
     fail(ledger, both)
-    ledger.accept(instance(2), "fpn-2")
-    assert ledger.repeat([old.id, both.id], "fpn-2", "root@host") == [old.id]
-    assert ledger.claim_job(old.id, "fpn-2", "w1", LEASE_S) is not None
+    ledger.jobs.accept(instance(2), "fpn-2")
+    assert ledger.requeue.repeat([old.id, both.id], "fpn-2", "root@host") == [old.id]
+    assert ledger.jobs.claim(old.id, "fpn-2", "w1", LEASE_S) is not None
 
 
 def test_a_rejected_image_is_repeated_only_by_its_name(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", roles="A")
-    ledger.rejected(note(ledger), "w1", ["1.2.3.1"], "113037", "rejected: why")
-    assert job_id not in [one.job_id for one in ledger.candidates(Selection(states=["SKIPPED"]))]
-    assert [one.job_id for one in ledger.candidates(Selection(job_ids=[job_id]))] == [job_id]
+    ledger.rejections.rejected(note(ledger), "w1", ["1.2.3.1"], "113037", "rejected: why")
+    assert job_id not in [
+        one.job_id for one in ledger.requeue.candidates(Selection(states=["SKIPPED"]))
+    ]
+    assert [one.job_id for one in ledger.requeue.candidates(Selection(job_ids=[job_id]))] == [
+        job_id
+    ]
 
 
 def test_a_withdrawn_delivery_is_no_reason_to_fail(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", roles="AB")
-    refused, _ = ledger.claim_deliveries("PACS", "s1", LEASE_S, 10)
-    ledger.refused(refused.id, "s1", 0xC000, "no")
-    ledger.free_deliveries_of(["s1"])
-    ledger.accept(corrected(), PIPELINE)
+    refused, _ = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
+    ledger.deliveries.refused(refused.id, "s1", 0xC000, "no")
+    ledger.deliveries.free_of(["s1"])
+    ledger.jobs.accept(corrected(), PIPELINE)
     job = again(ledger, job_id)
-    ledger.superseded(job, "w1", (), "other pixels")
-    ledger.built(job.id, "w1", [output("A", 7)], to("PACS", roles="A"))
+    ledger.issues.superseded(job, "w1", (), "other pixels")
+    ledger.handover.built(job.id, "w1", [output("A", 7)], to("PACS", roles="A"))
     deliver(ledger)
     assert state(ledger, job_id) is JobState.DELIVERED
-    assert {d.state for d in ledger.deliveries(job_id)} == {
+    assert {d.state for d in ledger.deliveries.of_job(job_id)} == {
         DeliveryState.WITHDRAWN,
         DeliveryState.DELIVERED,
     }

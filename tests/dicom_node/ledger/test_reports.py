@@ -18,16 +18,16 @@ from tests.dicom_node.ledger.records import (
 
 
 def test_the_summary_shows_the_node_at_a_glance(ledger: Ledger, clock: Clock) -> None:
-    assert ledger.summary().oldest_waiting_age_s is None
+    assert ledger.reports.summary().oldest_waiting_age_s is None
     built(ledger, "PACS", "RESEARCH", roles="AB", number=1)
     skipped, failed = claimed(ledger, number=2), claimed(ledger, number=3)
-    ledger.skipped(skipped.id, "w1", "a lateral view")
+    ledger.handover.skipped(skipped.id, "w1", "a lateral view")
     clock.advance(1)
-    ledger.failed(failed.id, "w1", "undecodable")
-    ledger.accept(instance(4), PIPELINE)
+    ledger.handover.failed(failed.id, "w1", "undecodable")
+    ledger.jobs.accept(instance(4), PIPELINE)
     clock.advance(30)
-    ledger.accept(instance(5), PIPELINE)
-    summary = ledger.summary()
+    ledger.jobs.accept(instance(5), PIPELINE)
+    summary = ledger.reports.summary()
     assert summary.counts == {
         JobState.RECEIVED: 2,
         JobState.ANALYZING: 0,
@@ -48,12 +48,12 @@ def test_the_summary_shows_the_node_at_a_glance(ledger: Ledger, clock: Clock) ->
 def test_skipped_instances_are_counted_by_reason_and_never_bury_a_failure(
     ledger: Ledger, clock: Clock
 ) -> None:
-    ledger.failed(claimed(ledger, number=1).id, "w1", "undecodable")
+    ledger.handover.failed(claimed(ledger, number=1).id, "w1", "undecodable")
     for number in range(2, 30):
         clock.advance(1)
         reason = "a lateral view" if number % 4 else "no chest"
-        ledger.skipped(claimed(ledger, number=number).id, "w1", reason)
-    summary = ledger.summary()
+        ledger.handover.skipped(claimed(ledger, number=number).id, "w1", reason)
+    summary = ledger.reports.summary()
     assert [(skip.reason, skip.count) for skip in summary.skipped] == [
         ("a lateral view", 21), ("no chest", 7),
     ]  # fmt: skip
@@ -67,14 +67,14 @@ def test_a_failure_says_what_ended_it(ledger: Ledger) -> None:
             raise error
         except Exception as exc:
             trace = "".join(format_exception(exc))
-        ledger.failed(claimed(ledger, number=number).id, "w1", str(error), trace)
+        ledger.handover.failed(claimed(ledger, number=number).id, "w1", str(error), trace)
 
     fail(1, Undecodable("1.2.3: cut short\nWarning: and more"))
     fail(2, KeyError("x"))
     built(ledger, "PACS", roles="A", number=3)
-    (delivery,) = ledger.claim_deliveries("PACS", "s1", LEASE_S, 10)
-    ledger.refused(delivery.id, "s1", 0x0110, "processing failure")
-    refused, unexpected, undecodable = ledger.summary().failures
+    (delivery,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
+    ledger.deliveries.refused(delivery.id, "s1", 0x0110, "processing failure")
+    refused, unexpected, undecodable = ledger.reports.summary().failures
     assert (refused.event, refused.error) == ("not all delivered", "")
     assert (unexpected.event, unexpected.error) == ("failed", "KeyError")
     assert (undecodable.event, undecodable.error) == ("failed", "Undecodable")
