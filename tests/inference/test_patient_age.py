@@ -1,5 +1,7 @@
 """A child is noticed however its age is written; what is malformed or unknown is no child."""
 
+from typing import Any
+
 import pytest
 
 from inference.decode import read_radiograph
@@ -9,7 +11,7 @@ from tests.inference.decoding.test_bad_input import malformed
 from tests.inference.instances import instance, reread, smooth
 
 
-def minor(**header: object) -> bool:
+def minor(**header: Any) -> bool:
     return is_minor(instance(smooth(), **header))
 
 

@@ -1,5 +1,7 @@
 """The paper's section 3.2, plausibility, and the way back to the source's grid."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def soft_ellipse(x: float, y: float, half_width: float, half_height: float) -> P
     """Sure inside and outside, and a slope in between, as a network draws it."""
     rows, columns = np.mgrid[0:SIZE, 0:SIZE]
     distance = np.hypot((columns - x) / half_width, (rows - y) / half_height)
-    return (1 / (1 + np.exp(40 * (distance - 1)))).astype(np.float32)
+    return np.asarray(1 / (1 + np.exp(40 * (distance - 1))), np.float32)
 
 
 def both_lungs() -> Probability:
@@ -42,7 +44,7 @@ def masks_of(
     return restore_masks(clean(find_lungs(lung), infection), orientation, shape)
 
 
-def union(masks: dict[Laterality, Mask]) -> Mask:
+def union(masks: Mapping[Laterality, Mask]) -> Mask:
     return masks[LEFT] | masks[RIGHT]
 
 
@@ -58,7 +60,7 @@ def test_infection_outside_the_lungs_does_not_count() -> None:
     everywhere = np.ones((SIZE, SIZE), np.float32)
     lungs = both_lungs() > 0.5
     masks = masks_of(both_lungs(), everywhere)
-    np.testing.assert_array_equal(union(masks.infection), lungs)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(union(masks.infection), lungs)
 
 
 def test_at_the_networks_size_the_masks_are_those_decided_there() -> None:
@@ -67,9 +69,9 @@ def test_at_the_networks_size_the_masks_are_those_decided_there() -> None:
     lung[3:10, 3:10] = 1
     infection = soft_ellipse(85, 150, 30, 30)
     decided, masks = clean(find_lungs(lung), infection), masks_of(lung, infection)
-    np.testing.assert_array_equal(union(masks.lung), lung_mask(lung))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(union(masks.lung), lung_mask(lung))
     infected = (infection > decided.infected_above) & lung_mask(lung)
-    np.testing.assert_array_equal(union(masks.infection), infected)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(union(masks.infection), infected)
 
 
 @pytest.mark.parametrize("value", ORIENTATIONS)

@@ -28,6 +28,7 @@ def test_a_packed_set_is_the_same_set_in_fewer_bytes(
     )
     assert after.names == before.names
     assert torch.equal(after.masks, before.masks)
+    assert before.lungs is not None
     assert after.lungs is not None
     assert torch.equal(after.lungs, before.lungs)
     assert (after.images.float() - before.images.float()).abs().mean() < 3

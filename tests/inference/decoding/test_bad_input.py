@@ -49,7 +49,7 @@ def malformed(keyword: str, vr: str, value: bytes) -> Dataset:
     """A good instance but for one element, which holds these bytes."""
     dataset = instance(smooth(), WindowCenter=2000, WindowWidth=4000)
     tag = Tag(tag_for_keyword(keyword) or 0)
-    dataset._dict[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)  # type: ignore[index]
+    dataset._dict[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)
     return dataset
 
 

@@ -11,7 +11,7 @@ import copy
 import shutil
 import subprocess
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -104,7 +104,7 @@ CODECS: dict[str, Callable[[], Dataset]] = {
     "JPEG lossless by GDCM": lambda: jpeg_lossless_of(chest(), JPEGLossless),
     "JPEG lossless, shifted": lambda: dcmtk("dcmcjpeg", "+el", "+sv", "1", "+pt", "2"),
     **{
-        f"JPEG lossless, predictor {n}": lambda n=n: dcmtk("dcmcjpeg", "+el", "+sv", str(n))
+        f"JPEG lossless, predictor {n}": partial(dcmtk, "dcmcjpeg", "+el", "+sv", str(n))
         for n in range(2, 8)
     },
     "JPEG-LS by CharLS": lambda: drawn(JPEGLSLossless),

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from inference.decode import UndecodableImage, read_radiograph
 from inference.decoding.part10 import read_part10
@@ -13,7 +13,7 @@ from tests.inference.instances import UID_OF_IMAGE, compressed, part10
 DELIMITER = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
 
 
-def file_with(ending: bytes, syntax: str = JPEG2000Lossless) -> bytes:
+def file_with(ending: bytes, syntax: UID = JPEG2000Lossless) -> bytes:
     content = part10(compressed(syntax))
     assert content.endswith(DELIMITER)
     return content[: -len(DELIMITER)] + ending
@@ -21,7 +21,7 @@ def file_with(ending: bytes, syntax: str = JPEG2000Lossless) -> bytes:
 
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
 @pytest.mark.parametrize("ending", [b"", bytes(8), bytes(200), DELIMITER[:5]], ids=repr)
-def test_the_pixels_are_read_without_it(ending: bytes, syntax: str) -> None:
+def test_the_pixels_are_read_without_it(ending: bytes, syntax: UID) -> None:
     expected = read_radiograph(file_with(DELIMITER, syntax)).pixels
     np.testing.assert_array_equal(read_radiograph(file_with(ending, syntax)).pixels, expected)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from inference.engines.device import DeviceUnavailable, choose_device
 from inference.engines.normalise import normalise
@@ -19,12 +20,12 @@ from inference.weights import WeightsError, find, identify
 from tests.inference.conftest import gray_png
 
 
-def random_image(seed: int = 0, size: int = 256) -> np.ndarray:
+def random_image(seed: int = 0, size: int = 256) -> NDArray[np.float32]:
     """(1, size, size)"""
     return np.random.default_rng(seed).random((1, size, size), np.float32)
 
 
-def plain(task: Task, image: np.ndarray) -> np.ndarray:
+def plain(task: Task, image: NDArray[np.float32]) -> NDArray[np.float32]:
     """The network as it was trained: not folded, contiguous, alone."""
     batch = torch.from_numpy(normalise(image))[None].expand(1, 3, -1, -1).contiguous()
     with torch.inference_mode():
@@ -70,9 +71,8 @@ def test_a_blank_image_gives_numbers(engine: PytorchEngine) -> None:
 
 def test_brightness_and_contrast_do_not_matter(engine: PytorchEngine) -> None:
     image = random_image()
-    np.testing.assert_allclose(
-        engine.segment(image).lung, engine.segment(0.3 * image + 0.1).lung, atol=1e-3
-    )
+    duller = np.float32(0.3) * image + np.float32(0.1)
+    np.testing.assert_allclose(engine.segment(image).lung, engine.segment(duller).lung, atol=1e-3)
 
 
 def test_several_threads_may_share_an_engine(engine: PytorchEngine) -> None:
@@ -104,6 +104,8 @@ def test_folding_changes_no_networks_answer(name: str) -> None:
     network = build(name).eval()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
             # Fresh statistics would fold into nothing.
             torch.nn.init.normal_(module.running_mean, std=0.1)
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
@@ -159,7 +161,8 @@ def test_the_shipped_lung_network_is_as_good_as_its_card_says(
     scores = []
     for path in images:
         truth = gray_png(path.parent.parent / "lung masks" / path.name) > 127
-        found = lung_mask(engine.segment(gray_png(path)[None] / np.float32(255)).lung[0])
+        image = gray_png(path)[None].astype(np.float32) / np.float32(255)
+        found = lung_mask(engine.segment(image).lung[0])
         scores.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
     # The card says 0.970 over all 932; a sample of 12 may differ.
     assert np.mean(scores) > 0.95

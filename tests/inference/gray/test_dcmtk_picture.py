@@ -55,8 +55,8 @@ def stored(bits: int, signed: bool = False) -> NDArray[Any]:
     """A picture that uses most of the range."""
     values = smooth(96, 70, peak=2**bits - 1).astype(np.int64)
     if signed:
-        return (values - 2 ** (bits - 1)).astype(np.int8 if bits <= 8 else np.int16)
-    return values.astype(np.uint8 if bits <= 8 else np.uint16)
+        return np.asarray(values - 2 ** (bits - 1), np.int8 if bits <= 8 else np.int16)
+    return np.asarray(values, np.uint8 if bits <= 8 else np.uint16)
 
 
 def depth(bits: int) -> Header:

@@ -42,7 +42,7 @@ def test_eight_bit_pixels_without_a_window_are_as_they_are() -> None:
 
 @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
 def test_a_window_is_applied_as_the_standard_says(function: str) -> None:
-    header = {"WindowCenter": 1800, "WindowWidth": 2000, "VOILUTFunction": function}
+    header: dict[str, Any] = {"WindowCenter": 1800, "WindowWidth": 2000, "VOILUTFunction": function}
     dataset = instance(smooth(), BitsStored=12, HighBit=11, **header)
     expected = apply_windowing(smooth(), dataset) / 4095
     # A sigmoid never quite reaches black or white; ours is scaled to reach them.
@@ -51,7 +51,7 @@ def test_a_window_is_applied_as_the_standard_says(function: str) -> None:
 
 
 def test_rescale_comes_before_the_window() -> None:
-    header = {"RescaleSlope": 2, "RescaleIntercept": -1000}
+    header: dict[str, Any] = {"RescaleSlope": 2, "RescaleIntercept": -1000}
     window = {"WindowCenter": 2600, "WindowWidth": 4000}
     rescaled = apply_modality_lut(smooth(), instance(smooth(), **header))
     expected = np.clip((rescaled - 2599.5) / 3999 + 0.5, 0, 1)
@@ -158,7 +158,7 @@ def test_colour_becomes_luminance() -> None:
     pixels = np.zeros((2, 3, 3), np.uint8)
     pixels[0] = np.eye(3) * 255
     pixels[1] = 255
-    expected = [[0.299, 0.587, 0.114], [1, 1, 1]]
+    expected = np.array([[0.299, 0.587, 0.114], [1, 1, 1]])
     np.testing.assert_allclose(gray(pixels), expected, atol=0.001)
 
 

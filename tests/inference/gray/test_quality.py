@@ -31,7 +31,7 @@ def healthy(shared_data: Path) -> list[Path]:
 
 
 def gray_chest(shared_data: Path) -> NDArray[np.float32]:
-    return gray_png(healthy(shared_data)[0]).astype(np.float32) / 255
+    return gray_png(healthy(shared_data)[0]).astype(np.float32) / np.float32(255)
 
 
 def test_an_ordinary_chest_gets_none(shared_data: Path) -> None:

@@ -11,7 +11,7 @@ from tests.inference.drawn_chests import chest
 def test_a_batch_is_prepared_as_the_engine_prepares_one_image() -> None:
     gray = torch.from_numpy(chest(1, infected=True)[0])
     prepared = prepare(to_gray(gray[None]))
-    expected = normalise(gray[None].numpy().astype(np.float32) / 255)[0]
+    expected = normalise(gray[None].numpy().astype(np.float32) / np.float32(255))[0]
     assert prepared.shape == (1, 3, 64, 64)
     for channel in prepared[0]:
         np.testing.assert_allclose(channel.numpy(), expected, atol=1e-5)
