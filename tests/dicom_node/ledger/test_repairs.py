@@ -205,7 +205,9 @@ def test_what_has_arrived_or_waits_is_not_sent_again_on_request(ledger: Ledger) 
 @pytest.mark.parametrize("end", ["failed", "skipped"])
 def test_a_refused_notice_sent_again_makes_no_result_of_the_job(ledger: Ledger, end: str) -> None:
     job = claimed(ledger)
-    getattr(ledger.handover, end)(job.id, "w1", "the reason", built=[output("SR")], routes=to("PACS"))
+    getattr(ledger.handover, end)(
+        job.id, "w1", "the reason", built=[output("SR")], routes=to("PACS")
+    )
     refuse_all(ledger)
     assert ledger.repairs.redeliver([job.id]) == 1
     (notice,) = take(ledger)
