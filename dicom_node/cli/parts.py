@@ -106,7 +106,7 @@ def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]
 
 
 def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
-    from dicom_node.listener import Installation, Listener
+    from dicom_node.intake.listener import Installation, Listener
     from inference.decoding.transfer_syntaxes import decodable
     from sr_writer.identity import Equipment
 

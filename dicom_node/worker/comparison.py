@@ -11,7 +11,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.valuerep import PersonName
 
-from dicom_node.eligibility import judge
+from dicom_node.intake.eligibility import judge
 from inference.decode import read_radiograph
 from inference.header import text_of, value_of
 

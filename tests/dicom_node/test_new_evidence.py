@@ -18,14 +18,14 @@ from dicom_node.config import Reports
 from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.demo.phantom import Kind
 from dicom_node.demo.results import Percentages, count_segmentation
+from dicom_node.intake.rejection import TITLES, read_rejection
 from dicom_node.ledger import REJECTION_NOTE, JobState, LeaseLost, Route, Selection
 from dicom_node.ledger.schema import jobs
-from dicom_node.rejection import TITLES, read_rejection
 from dicom_node.worker import process, spool_output
 from inference.engines import Engine, ProbabilityMaps
 from sr_writer.identity import Equipment
 from tests.conformance.test_validators import dciodvfy
-from tests.dicom_node.test_listener import file_bytes
+from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.test_worker import LEASE_S, PACS, Bench, radiograph, unreadable
 
 ONLY_SR = Profile(("SEG", "SR"), next_best=False)

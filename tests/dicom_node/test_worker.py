@@ -27,7 +27,7 @@ from inference.engines import Engine, ProbabilityMaps
 from inference.findings import ModelIdentity
 from inference.pipeline import Pipeline, Settings
 from sr_writer.identity import Equipment, results_digest
-from tests.dicom_node.test_listener import file_bytes
+from tests.dicom_node.intake.test_listener import file_bytes
 
 LEASE_S = 60.0
 PACS = "pacs"

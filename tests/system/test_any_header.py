@@ -21,8 +21,8 @@ from pydicom import Dataset, dcmread
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from dicom_node.eligibility import judge
 from dicom_node.errors import InvalidResult, Permanent
+from dicom_node.intake.eligibility import judge
 from dicom_node.worker import process
 from inference.analyze import analyze
 from inference.decode import UndecodableImage

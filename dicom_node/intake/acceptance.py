@@ -14,7 +14,7 @@ from pynetdicom.sop_class import Verification
 
 from dicom_node.config import ANY_TITLE, Config
 from dicom_node.dimse import storage_classes
-from dicom_node.eligibility import ANALYSED_SOP_CLASSES
+from dicom_node.intake.eligibility import ANALYSED_SOP_CLASSES
 
 
 class Rejection(Enum):

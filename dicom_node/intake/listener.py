@@ -15,10 +15,8 @@ from pynetdicom import evt
 from pynetdicom.events import Event
 from pynetdicom.transport import ThreadedAssociationServer
 
-from dicom_node.acceptance import Acceptance, Rejection, request_of
 from dicom_node.config import Config
 from dicom_node.dimse import Handler, acceptor, hang_up, serve
-from dicom_node.eligibility import ANALYSED_SOP_CLASSES, unsupported_class
 from dicom_node.errors import (
     OUT_OF_RESOURCES,
     SUCCESS,
@@ -29,11 +27,13 @@ from dicom_node.errors import (
     Permanent,
     Transient,
 )
+from dicom_node.intake.acceptance import Acceptance, Rejection, request_of
+from dicom_node.intake.eligibility import ANALYSED_SOP_CLASSES, unsupported_class
+from dicom_node.intake.rejection import KEY_OBJECT_SELECTION
+from dicom_node.intake.store_requests import StoreRequests, uid_fault, written
 from dicom_node.ledger import JobState, Ledger, StoredInstance
 from dicom_node.queueing import Kind, Queues
-from dicom_node.rejection import KEY_OBJECT_SELECTION
 from dicom_node.spool import Spool
-from dicom_node.store_requests import StoreRequests, uid_fault, written
 
 logger = logging.getLogger(__name__)
 

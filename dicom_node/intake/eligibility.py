@@ -19,7 +19,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from dicom_node.vocabulary import (
+from dicom_node.intake.vocabulary import (
     DECUBITUS_CODES,
     FRONTAL_VIEW_CODES,
     LATERAL_VIEW_CODES,

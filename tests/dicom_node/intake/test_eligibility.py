@@ -18,8 +18,8 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from dicom_node.eligibility import Refusal, judge
-from dicom_node.vocabulary import DECUBITUS_CODES, FRONTAL_VIEW_CODES, LATERAL_VIEW_CODES
+from dicom_node.intake.eligibility import Refusal, judge
+from dicom_node.intake.vocabulary import DECUBITUS_CODES, FRONTAL_VIEW_CODES, LATERAL_VIEW_CODES
 from tests.dicom_node.spellings import PARTS, SERIES_TEXTS, VIEWS, Kind, spelled
 
 

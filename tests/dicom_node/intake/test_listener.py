@@ -26,8 +26,8 @@ from dicom_node.demo.phantom import Kind as PhantomKind
 from dicom_node.demo.phantom import draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES, SUCCESS
+from dicom_node.intake.listener import Listener
 from dicom_node.ledger import JobState, Ledger
-from dicom_node.listener import Listener
 from dicom_node.queueing import Kind, Queues
 from dicom_node.spool import Spool
 from tests.dicom_node.listening import INSTALLATION, PIPELINE, Running
