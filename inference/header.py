@@ -1,7 +1,6 @@
 """One attribute of a real header, which may be absent, empty or malformed.
 
-The only tolerant reader there is: inference, sr_writer and dicom_node read with it alike. So it
-imports nothing of theirs.
+inference, sr_writer and dicom_node read values with it alike, so it imports nothing of theirs.
 """
 
 import math
