@@ -24,6 +24,7 @@ from dicom_node.ops.recovery import Recovery
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from dicom_node.threads import beside
+from sr_writer.equipment import Equipment
 
 logger = logging.getLogger(__name__)
 
@@ -105,13 +106,17 @@ def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]
     return spool, wait_for_ledger(config, stop), open_queues(config)
 
 
+def equipment_of(_: Config) -> Equipment:
+    """Who results say has made them."""
+    return Equipment()
+
+
 def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.intake.listener import Installation, Listener
     from inference.decoding.transfer_syntaxes import decodable
-    from sr_writer.identity import Equipment
 
     spool, ledger, queues = _open(config, stop)
-    maker = Equipment()
+    maker = equipment_of(config)
     installation = Installation(
         pipeline_of(config), decodable(), maker.manufacturer, maker.model_name
     )
@@ -127,7 +132,6 @@ def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
 def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.worker import Worker
     from inference.pipeline import STANDARD
-    from sr_writer.identity import Equipment
     from sr_writer.warmup import warm_up
 
     engine = load_networks(config.lung_model, config.infection_model, config.device)
@@ -141,7 +145,7 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
         Worker(
             engine,
             STANDARD,
-            Equipment(),
+            equipment_of(config),
             config.destinations,
             config.reports,
             spool,

@@ -23,7 +23,7 @@ from dicom_node.ledger import REJECTION_NOTE, JobState, LeaseLost, Route, Select
 from dicom_node.ledger.schema import jobs
 from dicom_node.worker import process, spool_output
 from inference.engines import Engine, ProbabilityMaps
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 from tests.conformance.test_validators import dciodvfy
 from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.test_worker import LEASE_S, PACS, Bench, radiograph, unreadable

@@ -26,7 +26,8 @@ from dicom_node.worker import Worker, process, spool_output
 from inference.engines import Engine, ProbabilityMaps
 from inference.findings import ModelIdentity
 from inference.pipeline import Pipeline, Settings
-from sr_writer.identity import Equipment, results_digest
+from sr_writer.equipment import Equipment
+from sr_writer.identity import results_digest
 from tests.dicom_node.intake.test_listener import file_bytes
 
 LEASE_S = 60.0

@@ -25,7 +25,7 @@ from dicom_node.ledger import BuiltOutput, Delivery, JobState, Ledger, Route, St
 from dicom_node.ops.liveness import Owner
 from dicom_node.spool import Spool
 from dicom_node.worker import process, spool_output
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 from tests.dicom_node.intake.test_listener import file_bytes
 from tests.marks import refused_connection
 from tests.system.waiting import ended_job, wait_until

@@ -15,8 +15,8 @@ from inference.findings import Laterality, ModelIdentity, Task
 from inference.pipeline import Pipeline
 from inference.postprocess import Masks
 from inference.quantify import quantify
-from sr_writer.identity import Equipment
-from sr_writer.results import Role, write_results
+from sr_writer.equipment import Equipment
+from sr_writer.results import write_results
 from tests.inference.drawn_chests import chest, draw_split
 
 UID = "1.2.826.0.1.3680043.10.1.1"
@@ -87,7 +87,7 @@ def write_pair(folder: Path, patient_orientation: list[str]) -> tuple[np.ndarray
     written = write_results(
         radiograph.header, findings, radiograph.pixels, Equipment(), datetime.now(UTC)
     )
-    seg = next(output for output in written if output.role is Role.SEG)
+    seg = next(output for output in written if output.role == "SEG")
     (folder / "sub").mkdir()
     (folder / "sub" / "b.dcm").write_bytes(seg.content)
     return gray, infection
