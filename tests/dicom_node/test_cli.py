@@ -51,7 +51,7 @@ def test_status_of_a_folder_without_a_ledger_is_a_failure(tmp_path: Path) -> Non
 
 def test_the_listener_starts_without_torch() -> None:
     code = (
-        "import sys, dicom_node.listener, dicom_node.cli.parts as parts\n"
+        "import sys, dicom_node.intake.listener, dicom_node.cli.parts as parts\n"
         "from dicom_node.cli.networks import pipeline_id\n"
         "pipeline_id('', '')\n"
         "print([name for name in ('torch', 'highdicom', 'skimage') if name in sys.modules])"
