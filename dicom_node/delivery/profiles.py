@@ -106,14 +106,9 @@ def steps(profiles: Sequence[Profile], kinds: Sequence[Kind] = KINDS) -> tuple[S
     )
 
 
-#: Keys of a profile in the configuration, and their types.
-KEYS = {"preset": str, "outputs": list, "sr": str, "transfer_syntaxes": list, "next_best": bool,
-        "rejection_notes": bool}  # fmt: skip
-
-
 def read_profile(keys: Mapping[str, Any], kinds: tuple[Kind, ...] = KINDS) -> Profile:
-    """The profile that the given `KEYS` make; raises ConfigError with every fault."""
-    if faults := list(_faults(keys, kinds)):
+    """The profile that these keys of a destination make; raises ConfigError with every fault."""
+    if faults := list(profile_faults(keys, kinds)):
         raise ConfigError(faults)
     changes: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
@@ -134,7 +129,8 @@ def unknown_outputs(names: list[Any], kinds: Sequence[Kind] = KINDS) -> Iterator
     yield from _unknown("outputs", names, tuple(kind.role for kind in kinds))
 
 
-def _faults(keys: Mapping[str, Any], kinds: Sequence[Kind]) -> Iterator[str]:
+def profile_faults(keys: Mapping[str, Any], kinds: Sequence[Kind] = KINDS) -> Iterator[str]:
+    """What is wrong with the values of these keys, each by itself."""
     yield from _unknown("preset", [keys["preset"]] if "preset" in keys else [], PRESETS)
     yield from _unknown("sr", [keys["sr"]] if "sr" in keys else [], _REPORT_CLASSES)
     yield from unknown_outputs(keys.get("outputs", []), kinds)

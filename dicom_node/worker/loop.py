@@ -12,7 +12,7 @@ from functools import partial
 from traceback import format_exception
 
 from dicom_node.backoff import backoff_s
-from dicom_node.config import Destination, Reports
+from dicom_node.config import AnyDestination, Reports
 from dicom_node.delivery.profiles import steps
 from dicom_node.errors import (
     UNKNOWN_TRIES,
@@ -51,7 +51,7 @@ class Worker:
         engine: Engine,
         settings: Settings,
         equipment: Equipment,
-        destinations: Sequence[Destination],
+        destinations: Sequence[AnyDestination],
         reports: Reports,
         spool: Spool,
         ledger: Ledger,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.system.waiting import run_cli
 
-COMMANDS = ("up", "listen", "work", "send", "analyze", "demo", "status", "destinations")
+COMMANDS = ("up", "config", "listen", "work", "send", "analyze", "demo", "status", "destinations")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -47,6 +47,16 @@ def test_status_of_a_folder_without_a_ledger_is_a_failure(tmp_path: Path) -> Non
     assert run.returncode == 1
     assert "no ledger here" in run.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manual_costs_no_library() -> None:
+    libraries = ("pydantic", "pynetdicom", "sqlalchemy", "kombu", "numpy", "torch")
+    code = (
+        "import sys\nfrom dicom_node.__main__ import build_parser\nbuild_parser()\n"
+        f"print([name for name in {libraries} if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
 
 
 def test_the_listener_starts_without_torch() -> None:

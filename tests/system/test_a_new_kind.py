@@ -44,7 +44,7 @@ from sr_writer.identity import results_digest
 from sr_writer.kinds import KINDS, Kind
 from sr_writer.sr.document import evidence, sr_document, text_of
 from sr_writer.wording import conclusion
-from tests.dicom_node.test_listener import file_bytes
+from tests.dicom_node.intake.test_listener import file_bytes
 
 
 def build(case: Case) -> Dataset:
@@ -80,6 +80,12 @@ CREATED = datetime(2026, 11, 25, tzinfo=UTC)
 WANTED = {"outputs": ["SC", "SENTENCE"], "transfer_syntaxes": ["deflated", "explicit"]}
 
 
+class WithSentence(Destination):
+    """One that may be sent every kind there is here."""
+
+    known_outputs = ALL
+
+
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     return load_networks("", "", "cpu")
@@ -94,8 +100,8 @@ class Node:
     """A worker and a sender over one ledger, with one destination that wants a sentence."""
 
     def __init__(self, folder: Path, engine: Engine, pacs: Pacs) -> None:
-        profile = read_profile(WANTED, ALL)
-        self.to = Destination("pacs", pacs.aet, pacs.host, pacs.port, profile)
+        address = {"aet": pacs.aet, "host": pacs.host, "port": pacs.port}
+        self.to = WithSentence.model_validate({"name": "pacs", **address, **WANTED})
         self.pipeline = results_digest(Pipeline(engine.models))
         self.spool = Spool(folder / "spool")
         self.ledger = Ledger.open(f"sqlite:///{folder / 'ledger.sqlite'}")
