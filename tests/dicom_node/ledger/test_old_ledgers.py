@@ -36,9 +36,9 @@ from inference.engines import Engine
 from inference.pipeline import Pipeline, Settings
 from sr_writer.identity import Equipment, results_digest
 from tests.dicom_node.delivery.bench import at
+from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.ledger.old_version import AT, OldVersion
 from tests.dicom_node.ledger.records import PIPELINE, happened, instance, output, progress, state
-from tests.dicom_node.test_listener import file_bytes
 from tests.dicom_node.test_worker import radiograph
 
 SENT = ("SEG", "SR", "SC")
