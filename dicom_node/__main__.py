@@ -10,7 +10,17 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from dicom_node import logs
-from dicom_node.cli import analyze, demo, destinations, requeue, status, up, workshop
+from dicom_node.cli import (
+    analyze,
+    config,
+    demo,
+    destinations,
+    extras,
+    requeue,
+    status,
+    up,
+    workshop,
+)
 from dicom_node.cli.options import wants_json_logs
 from dicom_node.errors import NodeError, UsageError
 
@@ -26,7 +36,7 @@ lung, the decision). Research use only, not for diagnosis.
 """
 
 #: In the order of `--help`: those who run a node first.
-COMMANDS = (up, analyze, demo, status, requeue, destinations, workshop)
+COMMANDS = (up, config, analyze, demo, status, requeue, destinations, workshop)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as exc:
         for line in str(exc).splitlines():
             logs.say_fault(line)
+        return EXIT_USAGE
+    except ModuleNotFoundError as exc:
+        if (remedy := extras.remedy(exc)) is None:
+            raise
+        logs.say_fault(remedy)
         return EXIT_USAGE
     except (NodeError, OSError) as exc:
         logs.say_fault(str(exc))

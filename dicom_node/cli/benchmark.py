@@ -7,11 +7,11 @@ from typing import Any
 
 from dicom_node.cli.networks import load_networks
 from dicom_node.errors import UsageError
-from inference.engines.pytorch import DeviceUnavailable, choose_device
+from inference.engines.device import DeviceUnavailable, choose_device
+from inference.evaluation import paper
+from inference.evaluation.benchmark import compare, costs, machine
 from inference.findings import Task
 from inference.networks import PAPER_NETWORKS
-from inference.training import paper
-from inference.training.benchmark import compare, costs, machine
 from inference.weights import WeightsError, find
 
 

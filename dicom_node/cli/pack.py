@@ -7,9 +7,9 @@ from tqdm import tqdm
 
 from dicom_node.cli.train import folder_of
 from dicom_node.errors import NodeError, UsageError
+from inference.datasets.cases import DatasetError, not_of_covid, read_cases, spread
+from inference.datasets.pack import pack
 from inference.decode import UndecodableImage
-from inference.training.dataset import DatasetError, not_of_covid, read_cases, spread
-from inference.training.pack import pack
 
 _MIB = 2**20
 

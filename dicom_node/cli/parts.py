@@ -24,6 +24,7 @@ from dicom_node.ops.recovery import Recovery
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from dicom_node.threads import beside
+from sr_writer.equipment import Equipment
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def run(part: Part, config: Config, stop: threading.Event, ready: Ready) -> None
 
 
 def open_ledger(config: Config) -> Ledger:
-    config.state.mkdir(parents=True, exist_ok=True)
+    config.node.state.mkdir(parents=True, exist_ok=True)
     return Ledger.open(config.ledger_url)
 
 
@@ -76,7 +77,7 @@ def wait_for_ledger(config: Config, stop: threading.Event) -> Ledger:
 
 def name_orphans(config: Config, ledger: Ledger) -> None:
     """Say which deliveries wait for a destination that no sender will ever serve."""
-    known = {destination.name for destination in config.destinations}
+    known = config.destination_names
     waiting = ledger.reports.summary().deliveries_waiting
     if orphans := {name: count for name, count in waiting.items() if name not in known}:
         remedy = "cxr-node destinations move OLD NEW, or forget NAME"
@@ -88,34 +89,39 @@ def name_orphans(config: Config, ledger: Ledger) -> None:
 
 def open_queues(config: Config) -> Queues:
     """The broker the URL names; one id in hand at a time, so nothing waits behind a slow one."""
-    embedded = config.broker_url == EMBEDDED_BROKER
-    url = "filesystem://" if embedded else config.broker_url
-    folder = config.queue_folder if embedded else None
-    return Queues(url, folder, prefetch=1, prefix=config.queue_prefix)
+    url = config.broker.url.get_secret_value()
+    embedded = url == EMBEDDED_BROKER
+    folder = config.node.queue_folder if embedded else None
+    prefix = config.broker.queue_prefix
+    return Queues("filesystem://" if embedded else url, folder, prefetch=1, prefix=prefix)
 
 
 def pipeline_of(config: Config) -> str:
     """What a job is of, besides its instance: how that is analysed, not who gets which results."""
-    return pipeline_id(config.lung_model, config.infection_model)
+    return pipeline_id(config.models.lung, config.models.infection)
 
 
 def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]:
     """The three places where state is, of which the ledger is the truth."""
-    spool = Spool(config.spool, group_access=config.group_access)
+    spool = Spool(config.spool_folder, group_access=config.node.group_access)
     return spool, wait_for_ledger(config, stop), open_queues(config)
 
 
+def equipment_of(config: Config) -> Equipment:
+    """Who results say has made them: as built in, but for what the configuration says."""
+    return Equipment(**config.equipment.model_dump(exclude_none=True))
+
+
 def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
-    from dicom_node.listener import Installation, Listener
-    from inference.transfer_syntaxes import decodable
-    from sr_writer.identity import Equipment
+    from dicom_node.intake.listener import Installation, Listener
+    from inference.decoding.transfer_syntaxes import decodable
 
     spool, ledger, queues = _open(config, stop)
-    maker = Equipment()
+    maker = equipment_of(config)
     installation = Installation(
         pipeline_of(config), decodable(), maker.manufacturer, maker.model_name
     )
-    listener = Listener(config, spool, ledger, queues, installation)
+    listener = Listener(config.node, config.callers, spool, ledger, queues, installation)
     listener.start()
     ready()
     stop.wait()
@@ -127,10 +133,10 @@ def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
 def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.worker import Worker
     from inference.pipeline import STANDARD
-    from sr_writer.identity import Equipment
     from sr_writer.warmup import warm_up
 
-    engine = load_networks(config.lung_model, config.infection_model, config.device)
+    models = config.models
+    engine = load_networks(models.lung, models.infection, models.device)
     spool, ledger, queues = _open(config, stop)
     warm_up()
     # What torch and highdicom have made by now stays: the collector need not walk it for each job.
@@ -141,14 +147,14 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
         Worker(
             engine,
             STANDARD,
-            Equipment(),
+            equipment_of(config),
             config.destinations,
             config.reports,
             spool,
             ledger,
             queues,
             owner,
-            config.lease_s,
+            config.worker.lease_s,
         ).run(stop)
 
 
@@ -159,7 +165,7 @@ def _send(config: Config, stop: threading.Event, ready: Ready) -> None:
     with _recovered(config, Part.SEND, spool, ledger, queues, stop) as owner:
         name_orphans(config, ledger)
         ready()
-        Sender(config.aet, config.destinations, spool, ledger, queues, owner).run(stop)
+        Sender(config.node.aet, config.destinations, spool, ledger, queues, owner).run(stop)
 
 
 @contextmanager
@@ -167,8 +173,8 @@ def _recovered(
     config: Config, part: Part, spool: Spool, ledger: Ledger, queues: Queues, stop: threading.Event
 ) -> Iterator[str]:
     """An owner name for leases, with recovery swept once before and again and again beside."""
-    with Owner(config.run_folder, part.value) as owner:
-        recovery = Recovery(ledger, queues, spool, config.run_folder)
+    with Owner(config.node.run_folder, part.value) as owner:
+        recovery = Recovery(ledger, queues, spool, config.node.run_folder)
         recovery.sweep()
         sweeping = partial(recovery.run, interval_s=RECOVERY_INTERVAL_S)
         try:

@@ -11,6 +11,7 @@ import socket
 import tempfile
 from collections.abc import Collection, Iterator
 
+from dicom_node.cli.extras import missing_for_worker
 from dicom_node.cli.parts import Part, open_queues, pipeline_of
 from dicom_node.config import Config
 from dicom_node.errors import BrokerUnavailable, ConfigError, LedgerUnavailable, UsageError
@@ -29,9 +30,11 @@ def check(config: Config, parts: Collection[Part]) -> None:
     """Raises ConfigError with all that keeps these parts from running."""
     faults = [*_destinations(config, parts), *_folders(config)]
     if Part.LISTEN in parts:
-        faults += _address(config.host, config.port)
+        faults += _address(config.node.host, config.node.port)
     if parts != {Part.SEND}:
         faults += _models(config)
+    if Part.WORK in parts:
+        faults += missing_for_worker()
     # With nowhere to write, the rest would only say so again.
     if not faults:
         faults = [*_ledger(config), *_broker(config)]
@@ -40,7 +43,7 @@ def check(config: Config, parts: Collection[Part]) -> None:
 
 
 def _destinations(config: Config, parts: Collection[Part]) -> Iterator[str]:
-    if parts != {Part.LISTEN} and not config.destinations and not config.no_destination:
+    if parts != {Part.LISTEN} and not config.destinations and not config.node.no_destination:
         yield (
             "no destination: results would go nowhere. Give --destination AET@HOST:PORT or a"
             " [[destination]], or say that they are to stay here: --no-destination, or"
@@ -49,8 +52,9 @@ def _destinations(config: Config, parts: Collection[Part]) -> Iterator[str]:
 
 
 def _folders(config: Config) -> Iterator[str]:
-    for what, folder in (("state folder", config.state), ("spool", config.spool)):
-        if what == "spool" and folder.is_relative_to(config.state) and not config.state.is_dir():
+    state = config.node.state
+    for what, folder in (("state folder", state), ("spool", config.spool_folder)):
+        if what == "spool" and folder.is_relative_to(state) and not state.is_dir():
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)

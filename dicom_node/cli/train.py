@@ -10,11 +10,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dicom_node.errors import NodeError, UsageError
+from inference.datasets.cases import DatasetError, free_of_infection, read_cases
 from inference.decode import UndecodableImage
-from inference.engines.pytorch import DeviceUnavailable
+from inference.engines.device import DeviceUnavailable
 from inference.findings import Task
 from inference.training.checkpoint import CheckpointError
-from inference.training.dataset import DatasetError, free_of_infection, read_cases
 from inference.training.history import Epoch
 from inference.training.loop import TrainingError
 from inference.training.precision import Precision

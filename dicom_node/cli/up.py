@@ -11,7 +11,6 @@ from dicom_node.cli.options import (
     node_config,
     wants_json_logs,
 )
-from dicom_node.config import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE, load
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def _add_part(commands: Commands, name: str, what: str) -> None:
         help=what,
         description=f"{what.capitalize()}. Run as many as wanted, on as many hosts, with one"
         " configuration: ledger in PostgreSQL, broker RabbitMQ, spool a shared mount."
-        f" Passwords belong in {LEDGER_URL_VARIABLE} and {BROKER_URL_VARIABLE}.",
+        " Passwords belong in CXR_LEDGER_URL and CXR_BROKER_URL.",
     )
     part.add_argument("--config", type=Path, metavar="FILE", required=True, help="TOML file")
     add_log_format(part, piped="json")
@@ -69,11 +68,12 @@ def _run_part(arguments: argparse.Namespace) -> int:
     from dicom_node.cli.parts import Part, run
     from dicom_node.cli.preflight import check
     from dicom_node.cli.supervisor import stop_on_signals
+    from dicom_node.config import load
     from dicom_node.ops.privacy import keep_private
 
     part, config = Part(arguments.part), load(arguments.config)
     stop = stop_on_signals()
-    keep_private(config)
+    keep_private(config.node.state, config.spool_folder, group_access=config.node.group_access)
     check(config, {part})
     run(part, config, stop, lambda: logger.info(f"ready: {part}"))
     return 0

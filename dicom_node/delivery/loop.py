@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from dicom_node.backoff import backoff_s
-from dicom_node.config import Destination
+from dicom_node.config import AnyDestination
 from dicom_node.delivery.outcome import Fate, Outcome
 from dicom_node.delivery.sending import Batch, Sending
 from dicom_node.errors import LedgerUnavailable
@@ -40,7 +40,7 @@ class DeliveryLoop:
 
     def __init__(
         self,
-        destination: Destination,
+        destination: AnyDestination,
         sending: Sending,
         ledger: Ledger,
         owner: str,

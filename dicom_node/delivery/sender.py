@@ -7,9 +7,10 @@ message from the broker only rings the bell.
 import threading
 from collections.abc import Sequence
 
-from dicom_node.config import Destination
+from dicom_node.config import AnyDestination, Destination
 from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.sending import Sending
+from dicom_node.errors import UsageError
 from dicom_node.ledger import Ledger
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
@@ -22,14 +23,14 @@ class Sender:
     def __init__(
         self,
         aet: str,
-        destinations: Sequence[Destination],
+        destinations: Sequence[AnyDestination],
         spool: Spool,
         ledger: Ledger,
         queues: Queues,
         owner: str,
     ) -> None:
         self._loops = [
-            DeliveryLoop(destination, Sending(aet, destination, spool), ledger, owner)
+            DeliveryLoop(destination, _sending(aet, destination, spool), ledger, owner)
             for destination in destinations
         ]
         self._queues = queues
@@ -46,3 +47,9 @@ class Sender:
     def _ring(self, _received: Received | None = None) -> None:
         for loop in self._loops:
             loop.ring()
+
+
+def _sending(aet: str, destination: AnyDestination, spool: Spool) -> Sending:
+    if isinstance(destination, Destination):
+        return Sending(aet, destination, spool)
+    raise UsageError(f"{destination.name}: nothing here sends to a {destination.kind!r}")

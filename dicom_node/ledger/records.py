@@ -92,7 +92,7 @@ class Earlier:
 class BuiltOutput:
     """A result that has been built and spooled."""
 
-    role: str  #: one of `profiles.OUTPUTS`
+    role: str  #: of a kind of output, or `REJECTION_NOTE`
     sop_class_uid: str
     sop_instance_uid: str
     series_instance_uid: str

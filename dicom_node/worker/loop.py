@@ -12,7 +12,7 @@ from functools import partial
 from traceback import format_exception
 
 from dicom_node.backoff import backoff_s
-from dicom_node.config import Destination, Reports
+from dicom_node.config import AnyDestination, Reports
 from dicom_node.delivery.profiles import steps
 from dicom_node.errors import (
     UNKNOWN_TRIES,
@@ -23,9 +23,9 @@ from dicom_node.errors import (
     WorkerDied,
     is_retriable,
 )
+from dicom_node.intake.rejection import EXPIRED, KEY_OBJECT_SELECTION, Rejection, read_rejection
 from dicom_node.ledger import FindingsRecord, Job, LeaseLost, Ledger, Route
 from dicom_node.queueing import Kind, Queues, Received
-from dicom_node.rejection import EXPIRED, KEY_OBJECT_SELECTION, Rejection, read_rejection
 from dicom_node.spool import Spool
 from dicom_node.worker.notices import Notices
 from dicom_node.worker.past import Past
@@ -34,7 +34,10 @@ from dicom_node.worker.spooling import spool_output
 from inference.engines import Engine
 from inference.findings import Decision, Findings
 from inference.pipeline import Pipeline, Settings
-from sr_writer.identity import Equipment, Issue, results_digest
+from sr_writer.equipment import Equipment
+from sr_writer.identity import Issue, results_digest
+from sr_writer.kinds import KINDS
+from sr_writer.kinds import Kind as OutputKind
 from sr_writer.results import Output
 
 logger = logging.getLogger(__name__)
@@ -48,33 +51,38 @@ class Worker:
         engine: Engine,
         settings: Settings,
         equipment: Equipment,
-        destinations: Sequence[Destination],
+        destinations: Sequence[AnyDestination],
         reports: Reports,
         spool: Spool,
         ledger: Ledger,
         queues: Queues,
         owner: str,
         lease_s: float,
+        kinds: Sequence[OutputKind] = KINDS,
     ) -> None:
         profiles = [destination.profile for destination in destinations]
-        sent = [role for profile in profiles for role in profile.built]
+        sent = {role for profile in profiles for role in profile.built}
+        saying_so = [kind for kind in kinds if kind.is_report and kind.role in sent]
         pipeline = Pipeline(engine.models, settings)
         self._engine = engine
         self._settings = settings
         self._pipeline = results_digest(pipeline)  #: the one whose jobs it does
         self._equipment = equipment
-        self._steps = steps(profiles)
+        self._kinds = kinds
+        self._steps = steps(profiles, kinds)
         self._routes = [
             Route(to.name, to.profile.outputs, to.profile.reserves) for to in destinations
         ]
-        self._notices = Notices(reports, sent, pipeline, equipment)
+        self._notices = Notices(reports, saying_so, pipeline, equipment)
         self._spool = spool
         self._ledger = ledger
         self._queues = queues
         self._owner = owner
         self._lease_s = lease_s
         noted = [to.name for to in destinations if to.profile.rejection_notes]
-        self._past = Past(ledger, spool, pipeline, equipment, owner, noted, self._announce)
+        self._past = Past(
+            ledger, spool, pipeline, equipment, owner, kinds, noted, self._announce
+        )  # fmt: skip
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`; the job in hand is finished first."""
@@ -112,7 +120,7 @@ class Worker:
             return
         processed = process(
             content, self._engine, self._equipment, job.received_at, self._settings,
-            partial(self._past.supersede, job, content),
+            partial(self._past.supersede, job, content), self._kinds,
         )  # fmt: skip
         if processed.results is None or processed.analysis is None:
             self._skip(job, content, processed.verdict.reason)

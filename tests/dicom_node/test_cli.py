@@ -9,7 +9,7 @@ import pytest
 
 from tests.system.waiting import run_cli
 
-COMMANDS = ("up", "listen", "work", "send", "analyze", "demo", "status", "destinations")
+COMMANDS = ("up", "config", "listen", "work", "send", "analyze", "demo", "status", "destinations")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -49,9 +49,19 @@ def test_status_of_a_folder_without_a_ledger_is_a_failure(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_manual_costs_no_library() -> None:
+    libraries = ("pydantic", "pynetdicom", "sqlalchemy", "kombu", "numpy", "torch")
+    code = (
+        "import sys\nfrom dicom_node.__main__ import build_parser\nbuild_parser()\n"
+        f"print([name for name in {libraries} if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
 def test_the_listener_starts_without_torch() -> None:
     code = (
-        "import sys, dicom_node.listener, dicom_node.cli.parts as parts\n"
+        "import sys, dicom_node.intake.listener, dicom_node.cli.parts as parts\n"
         "from dicom_node.cli.networks import pipeline_id\n"
         "pipeline_id('', '')\n"
         "print([name for name in ('torch', 'highdicom', 'skimage') if name in sys.modules])"

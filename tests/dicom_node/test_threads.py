@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.cli.parts import Part, _recovered
-from dicom_node.config import Config
+from dicom_node.config import parse
 from dicom_node.errors import ThreadEnded
 from dicom_node.ledger import Ledger
 from dicom_node.ledger.database import Database
@@ -75,7 +75,7 @@ def test_a_part_whose_recovery_ends_ends_itself(tmp_path: Path) -> None:
     ledger = Ledger(database)
     ledger.jobs = Ending(database)
     queues = Queues("filesystem://", tmp_path / "queue", prefetch=1)
-    config, stop = Config(state=tmp_path), threading.Event()
+    config, stop = parse({"node": {"state": tmp_path}}), threading.Event()
     with (
         pytest.raises(ThreadEnded, match="recovery"),
         _recovered(config, Part.SEND, Spool(tmp_path / "spool"), ledger, queues, stop),

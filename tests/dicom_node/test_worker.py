@@ -26,8 +26,10 @@ from dicom_node.worker import Worker, process, spool_output
 from inference.engines import Engine, ProbabilityMaps
 from inference.findings import ModelIdentity
 from inference.pipeline import Pipeline, Settings
-from sr_writer.identity import Equipment, results_digest
-from tests.dicom_node.test_listener import file_bytes
+from sr_writer.equipment import Equipment
+from sr_writer.identity import results_digest
+from tests.dicom_node.delivery.bench import keys_of
+from tests.dicom_node.intake.test_listener import file_bytes
 
 LEASE_S = 60.0
 PACS = "pacs"
@@ -87,7 +89,7 @@ class Bench:
         """One worker's turn at the job; what became of it."""
         names = [PACS, *(f"other{number}" for number in range(1, len(profiles)))]
         destinations = [
-            Destination(name, "PACS", "127.0.0.1", 104, profile)
+            Destination(name=name, aet="PACS", host="127.0.0.1", port=104, **keys_of(profile))
             for name, profile in zip(names, profiles, strict=False)
         ]
         worker = Worker(
@@ -284,7 +286,7 @@ class Broken:
     def __init__(self, models: tuple[ModelIdentity, ...]) -> None:
         self.models = models
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:  # noqa: ARG002 - the protocol's
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:  # noqa: ARG002 - the protocol's
         raise RuntimeError("the device is gone")
 
 

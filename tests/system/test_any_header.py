@@ -21,29 +21,29 @@ from pydicom import Dataset, dcmread
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from dicom_node.eligibility import judge
 from dicom_node.errors import InvalidResult, Permanent
+from dicom_node.intake.eligibility import judge
 from dicom_node.worker import process
 from inference.analyze import analyze
 from inference.decode import UndecodableImage
 from inference.engines import ProbabilityMaps
 from inference.findings import Decision, ModelIdentity, Task
 from inference.pipeline import Pipeline
-from sr_writer.identity import Equipment
-from sr_writer.notice import write_notice
-from sr_writer.results import USUAL, Role
+from sr_writer.equipment import Equipment
+from sr_writer.kinds import USUAL
 from sr_writer.source import DESCRIBING, IDENTIFYING
+from sr_writer.sr.notice import write_notice
 from tests.conftest import DATA, missing
 from tests.inference.conftest import CHESTS
 from tests.inference.drawn_chests import BODY, INFECTED, LUNG, chest
-from tests.sr_writer.examples import header
+from tests.sr_writer.examples import ROLES, header
 from tests.system.malformed import Fault, encoded, faults
 
 Property = TypeVar("Property", bound=Callable[..., None])
 
 CREATED = datetime(2026, 11, 25, tzinfo=UTC)
 ROWS, COLUMNS = 64, 60
-EVERY_ROLE = tuple(Role)
+EVERY_ROLE = ROLES
 #: What decides how the pixels are read and shown, and what is said of them.
 READ = (
     *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
@@ -71,9 +71,9 @@ class Threshold:
     size = 64
     models = tuple(ModelIdentity(task, "threshold", "1", "0" * 64) for task in Task)
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
-        lung = image < (INFECTED + BODY) / 2
-        infection = lung & (image > (LUNG + INFECTED) / 2)
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
+        lung = images < (INFECTED + BODY) / 2
+        infection = lung & (images > (LUNG + INFECTED) / 2)
         return ProbabilityMaps(lung.astype(np.float32), infection.astype(np.float32))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
@@ -22,7 +23,7 @@ from pydicom.uid import (
 
 from dicom_node.config import Destination
 from dicom_node.delivery.loop import DeliveryLoop
-from dicom_node.delivery.profiles import STANDARD
+from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import BuiltOutput, DeliveryState, Ledger, Route, StoredInstance
@@ -117,8 +118,15 @@ class Bench:
             pass
 
 
-def at(pacs: Pacs) -> Destination:
-    return Destination("pacs", pacs.aet, pacs.host, pacs.port)
+def keys_of(profile: Profile) -> dict[str, Any]:
+    """Those of `[[destination]]` that make this profile."""
+    keys = ("outputs", "transfer_syntaxes", "next_best", "rejection_notes")
+    return {key: getattr(profile, key) for key in keys}
+
+
+def at(pacs: Pacs, name: str = "pacs", **keys: Any) -> Destination:
+    """`keys` are of `[[destination]]`."""
+    return Destination(name=name, aet=pacs.aet, host=pacs.host, port=pacs.port, **keys)
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

@@ -14,7 +14,6 @@ from pynetdicom import AE, evt
 from dicom_node.config import Destination
 from dicom_node.delivery.loop import DECLINED_TRIES
 from dicom_node.delivery.outcome import Fate
-from dicom_node.delivery.profiles import Profile
 from dicom_node.delivery.sender import Sender
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
@@ -68,7 +67,7 @@ def flip_a_bit(file: Path) -> None:
 def test_a_damaged_output_is_not_sent_and_holds_up_no_other(
     bench: Bench, pacs: Pacs, damage: Callable[[Path], None], syntaxes: tuple[str, ...]
 ) -> None:
-    to = Destination("pacs", pacs.aet, pacs.host, pacs.port, Profile(transfer_syntaxes=syntaxes))
+    to = at(pacs, transfer_syntaxes=syntaxes)
     job_id = bench.build(to)
     damage(bench.spool.resolve(delivery_of(bench, job_id, "SEG").path))
     other = bench.build(to)
@@ -123,7 +122,7 @@ def test_after_a_few_answers_of_failure_it_is_refused_until_a_person_asks(
         asked.append(bench.clock())
         return 0xC000
 
-    to = Destination("pacs", pacs.aet, pacs.host, pacs.port, Profile(("SR",), next_best=False))
+    to = at(pacs, outputs=("SR",), next_best=False)
     pacs.answer = decline
     job_id = bench.build(to)
     for _ in range(2 * DECLINED_TRIES):
@@ -146,7 +145,7 @@ def test_a_warning_is_a_delivery_and_is_kept(
     bench: Bench, pacs: Pacs, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     pacs.answer = lambda _: status
-    to = Destination("pacs", pacs.aet, pacs.host, pacs.port, Profile(("SR",), next_best=False))
+    to = at(pacs, outputs=("SR",), next_best=False)
     job_id = bench.build(to)
     bench.deliver_all(to)
     assert progress(bench.ledger, job_id) is Progress.DELIVERED
@@ -176,7 +175,7 @@ def test_an_output_that_breaks_the_association_keeps_no_other_from_arriving(
         ae.add_supported_context(sop_class)
     server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
     try:
-        to = Destination("pacs", "PACS", "127.0.0.1", server.server_address[1])
+        to = Destination(name="pacs", aet="PACS", host="127.0.0.1", port=server.server_address[1])
         job_id = bench.build(to)
         bench.loop(to).deliver_due()
     finally:

@@ -17,8 +17,8 @@ from dicom_node.ledger import Job, JobState, Progress
 from inference.engines import Engine
 from tests.dicom_node.delivery.bench import at
 from tests.dicom_node.delivery.test_faults import arrived, flip_a_bit, remove, truncate
+from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.ledger.records import progress
-from tests.dicom_node.test_listener import file_bytes
 from tests.dicom_node.test_worker import Bench, radiograph, unreadable
 
 

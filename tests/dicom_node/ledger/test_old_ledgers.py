@@ -34,11 +34,12 @@ from dicom_node.spool import Spool
 from dicom_node.worker import Worker, process, spool_output
 from inference.engines import Engine
 from inference.pipeline import Pipeline, Settings
-from sr_writer.identity import Equipment, results_digest
+from sr_writer.equipment import Equipment
+from sr_writer.identity import results_digest
 from tests.dicom_node.delivery.bench import at
+from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.ledger.old_version import AT, OldVersion
 from tests.dicom_node.ledger.records import PIPELINE, happened, instance, output, progress, state
-from tests.dicom_node.test_listener import file_bytes
 from tests.dicom_node.test_worker import radiograph
 
 SENT = ("SEG", "SR", "SC")
@@ -90,7 +91,7 @@ class Node:
         """As a worker of the version before had built them."""
         processed = process(file_bytes(image), self.engine, Equipment(), AT)
         written = processed.write([*SENT, "PR"])
-        return {one.role.value: spool_output(self.spool, one) for one in written}
+        return {one.role: spool_output(self.spool, one) for one in written}
 
     def work(self, ledger: Ledger, job_id: int) -> None:
         worker = Worker(
