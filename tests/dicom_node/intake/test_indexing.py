@@ -139,6 +139,12 @@ def test_a_text_that_is_too_long_is_cut() -> None:
     assert read.origin.accession_number == "9" * MOST_CHARACTERS
 
 
+def test_a_sequence_in_the_place_of_a_text_is_not_kept() -> None:
+    name = struct.pack("<HH2sH", 0x10, 0x10, b"PN", 10) + b"Sorrow^Ann"
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, len(name)) + name
+    assert index_of({"AccessionNumber": ("SQ", item)}).origin == Origin()
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's opinions of what is hostile
 @settings(max_examples=60, deadline=None)
 @given(
@@ -176,8 +182,9 @@ def test_one_patient_has_one_hash_and_nothing_else_of_the_patient_is_kept(
     assert [one.stored.sop_instance_uid for one in found] == [
         second.SOPInstanceUID, first.SOPInstanceUID,
     ]  # fmt: skip
-    state = node.spool_folder.parent
-    ledgers = [path for path in state.iterdir() if path.name.startswith("ledger")]
+    ledgers = [
+        path for path in node.spool_folder.parent.iterdir() if path.name.startswith("ledger")
+    ]
     kept = b"".join(path.read_bytes() for path in ledgers)
     assert str(first.SOPInstanceUID).encode() in kept
     assert not [word for word in (b"SECRET-4711", b"Sorrow") if word in kept]
