@@ -1,11 +1,12 @@
-"""The durable truth: jobs, outputs, deliveries and an append-only record of events.
+"""The durable truth: instances, jobs, findings, outputs, deliveries, and a record of all events.
 
 SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL (several). Every
 method is one transaction. A Ledger's members are its rooms, so that each part of the node says what
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `states` (what may happen),
-`records` (what goes in and out), `schema` (the tables), the rooms (`jobs`, `handover`, `issues`,
-`rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`, `reports`), `reopening`, `ending`,
-`moves` and `database` (how).
+`records` (what goes in and out), `schema` (the tables), the rooms (`instances`, `jobs`,
+`handover`, `findings`, `issues`, `rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`,
+`reports`), `progress` (is all delivered?), `reopening`, `ending`, `moves`, `former` and `database`
+(how).
 """
 
 from typing import Self
@@ -13,9 +14,19 @@ from typing import Self
 from dicom_node.ledger.database import Clock, Database, utc_now
 from dicom_node.ledger.deliveries import Deliveries
 from dicom_node.ledger.destinations import Destinations
+from dicom_node.ledger.findings import Findings, FindingsRecord
 from dicom_node.ledger.handover import HandOver
+from dicom_node.ledger.instances import (
+    Instance,
+    InstanceKind,
+    Instances,
+    Origin,
+    Search,
+    StoredInstance,
+)
 from dicom_node.ledger.issues import REJECTION_NOTE, Issues
 from dicom_node.ledger.jobs import Jobs
+from dicom_node.ledger.progress import Progress
 from dicom_node.ledger.records import (
     Acceptance,
     Arrived,
@@ -28,10 +39,10 @@ from dicom_node.ledger.records import (
     Failure,
     Job,
     LeaseLost,
+    Refusal,
     Route,
     Skipped,
     Source,
-    StoredInstance,
     Substitution,
     Summary,
 )
@@ -56,12 +67,19 @@ __all__ = [
     "Entry",
     "Event",
     "Failure",
+    "FindingsRecord",
     "IllegalTransition",
+    "Instance",
+    "InstanceKind",
     "Job",
     "JobState",
     "LeaseLost",
     "Ledger",
+    "Origin",
+    "Progress",
+    "Refusal",
     "Route",
+    "Search",
     "Selection",
     "Skipped",
     "Source",
@@ -76,8 +94,10 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.instances = Instances(database)
         self.jobs = Jobs(database)
         self.handover = HandOver(database)
+        self.findings = Findings(database)
         self.issues = Issues(database)
         self.rejections = Rejecting(database)
         self.deliveries = Deliveries(database)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, Table, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, select, update
 
-from dicom_node.ledger.database import Part
-from dicom_node.ledger.ending import end, lose_damaged, report, settle
+from dicom_node.ledger.database import Part, insert_once
+from dicom_node.ledger.ending import end, lose_damaged, report
+from dicom_node.ledger.findings import FindingsRecord, keep_findings
 from dicom_node.ledger.moves import Condition, move_deliveries
 from dicom_node.ledger.records import BuiltOutput, Route
 from dicom_node.ledger.schema import deliveries, outputs
@@ -29,19 +29,23 @@ class HandOver(Part):
             job = report(connection, now, job_id, owner, Event.HANDED_OVER)
             return _record(connection, now, job, built, routes)
 
-    def built(self, job_id: int, owner: str, built: Built, routes: Routes) -> list[int]:
-        """These are the last; the job ends when all it has handed over has got there.
-
-        Without any route it stays BUILT: nobody has been sent anything.
-        """
+    def built(
+        self,
+        job_id: int,
+        owner: str,
+        built: Built,
+        routes: Routes,
+        findings: FindingsRecord | None = None,
+    ) -> list[int]:
+        """These are the last, with what was found: the analysis has ended well."""
         now = self._database.now()
         with self._database.write() as connection:
             job = end(connection, now, job_id, owner, Event.BUILT, reason=None)
             output_ids = _record(connection, now, job, built, routes)
+            if findings is not None:
+                keep_findings(connection, now, job, findings)
             # Those as well that were found damaged after they had been built again just now.
-            _mend(connection, now, deliveries.c.job_id == job_id)
-            if routes:
-                settle(connection, now, job_id)
+            _mend(connection, now, DeliveryState.DAMAGED, deliveries.c.job_id == job_id)
             return output_ids
 
     def skipped(
@@ -73,13 +77,6 @@ class HandOver(Part):
             return output_ids
 
 
-def insert_once(connection: Connection, table: Table, *unique: str) -> Insert:
-    """An INSERT that passes over the rows that are there already, however close the race."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing(index_elements=unique)
-    return sqlite.insert(table).on_conflict_do_nothing(index_elements=unique)
-
-
 def _record(
     connection: Connection, now: datetime, job: Row[Any], built: Built, routes: Routes
 ) -> list[int]:
@@ -94,7 +91,8 @@ def _record(
     if rows:
         statement = insert_once(connection, deliveries, "output_id", "destination")
         connection.execute(statement, rows)
-        _mend(connection, now, deliveries.c.output_id.in_(ids.values()))
+        for lost in (DeliveryState.DAMAGED, DeliveryState.DEAD):
+            _mend(connection, now, lost, deliveries.c.output_id.in_(ids.values()))
         _step_in(connection, now, job.id)
     return list(ids.values())
 
@@ -135,9 +133,11 @@ def _delivery(
     }
 
 
-def _mend(connection: Connection, now: datetime, condition: Condition) -> None:
-    """What waited to be built again may leave."""
-    move_deliveries(connection, now, DeliveryState.DAMAGED, Event.REBUILT, condition, due_at=now)
+def _mend(
+    connection: Connection, now: datetime, state: DeliveryState, condition: Condition
+) -> None:
+    """What has been built again may leave."""
+    move_deliveries(connection, now, state, Event.REBUILT, condition, due_at=now)
 
 
 def _step_in(connection: Connection, now: datetime, job_id: int) -> None:

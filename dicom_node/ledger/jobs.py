@@ -1,23 +1,25 @@
 """Jobs: accepted from the listener, claimed by a worker, taken back from one that has died."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from dicom_node.errors import UNKNOWN_TRIES
-from dicom_node.ledger.database import Part
+from dicom_node.ledger.database import Part, insert_once
 from dicom_node.ledger.ending import FREE, end, lose_damaged
-from dicom_node.ledger.handover import insert_once
+from dicom_node.ledger.former import JOB
+from dicom_node.ledger.instances import StoredInstance, note_arrival
 from dicom_node.ledger.moves import Condition, move_jobs, record
-from dicom_node.ledger.records import Acceptance, Job, StoredInstance
+from dicom_node.ledger.records import Acceptance, Job
 from dicom_node.ledger.rejecting import skip_if_rejected
-from dicom_node.ledger.reopening import accept_again
+from dicom_node.ledger.reopening import INSTANCE, accept_again
 from dicom_node.ledger.schema import jobs
 from dicom_node.ledger.states import Event, JobState
 
-_JOB_COLUMNS = [column for column in jobs.c if column.name != "published_at"]
+_FIELDS = [field.name for field in fields(Job)]
 
 
 class Jobs(Part):
@@ -27,6 +29,7 @@ class Jobs(Part):
         """The job of a received instance: a new one, or the one it already has."""
         now = self._database.now()
         with self._database.write() as connection:
+            note_arrival(connection, now, instance)
             job_id = _insert_job(connection, instance, pipeline, now)
             if job_id is None:
                 return accept_again(connection, now, instance, pipeline)
@@ -134,12 +137,12 @@ class Jobs(Part):
 
     def get(self, job_id: int) -> Job | None:
         with self._database.read() as connection:
-            row = connection.execute(select(*_JOB_COLUMNS).where(jobs.c.id == job_id)).first()
+            row = connection.execute(select(*JOB).where(jobs.c.id == job_id)).first()
         return None if row is None else _job(row)
 
     def of_instance(self, sop_instance_uid: str) -> list[Job]:
         """The jobs of an instance, one for each pipeline, the oldest first."""
-        query = select(*_JOB_COLUMNS).where(jobs.c.sop_instance_uid == sop_instance_uid)
+        query = select(*JOB).where(jobs.c.sop_instance_uid == sop_instance_uid)
         with self._database.read() as connection:
             return [_job(row) for row in connection.execute(query.order_by(jobs.c.id))]
 
@@ -157,31 +160,19 @@ def _insert_job(
     connection: Connection, instance: StoredInstance, pipeline: str, now: datetime
 ) -> int | None:
     """The new job's id; None where the instance already has one, however close the race."""
-    statement = (
-        insert_once(connection, jobs, "sop_instance_uid", "pipeline")
-        .values(
-            pipeline=pipeline,
-            state=JobState.RECEIVED,
-            attempts=0,
-            deaths=0,
-            due_at=now,
-            received_at=now,
-            updated_at=now,
-            # The listener publishes right after the commit; recovery need not do it as well.
-            published_at=now,
-            sop_class_uid=instance.sop_class_uid,
-            sop_instance_uid=instance.sop_instance_uid,
-            study_instance_uid=instance.study_instance_uid,
-            series_instance_uid=instance.series_instance_uid,
-            transfer_syntax_uid=instance.transfer_syntax_uid,
-            calling_aet=instance.calling_aet,
-            path=instance.path,
-            sha256=instance.sha256,
-            size_bytes=instance.size_bytes,
-        )
-        .returning(jobs.c.id)
-    )
-    job_id: int | None = connection.execute(statement).scalar_one_or_none()
+    statement = insert_once(connection, jobs, "sop_instance_uid", "pipeline").returning(jobs.c.id)
+    values = {name: getattr(instance, name) for name in (*INSTANCE, "sop_instance_uid")} | {
+        "pipeline": pipeline,
+        "state": JobState.RECEIVED,
+        "attempts": 0,
+        "deaths": 0,
+        "due_at": now,
+        "received_at": now,
+        "updated_at": now,
+        # The listener publishes right after the commit; recovery need not do it as well.
+        "published_at": now,
+    }
+    job_id: int | None = connection.execute(statement, values).scalar_one_or_none()
     return job_id
 
 
@@ -201,5 +192,5 @@ def _waiting(now: datetime) -> tuple[Condition, Condition]:
 
 
 def _job(row: Row[Any]) -> Job:
-    values = {column.name: getattr(row, column.name) for column in _JOB_COLUMNS}
+    values = {name: getattr(row, name) for name in _FIELDS}
     return Job(**values | {"state": JobState(row.state)})

@@ -5,26 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dicom_node.errors import NodeError
+from dicom_node.ledger.progress import Progress
 from dicom_node.ledger.states import DeliveryState, JobState
 
 
 class LeaseLost(NodeError):
     """Whoever reports no longer holds the job or delivery: another has it, or has finished it."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredInstance:
-    """An instance that has been received and spooled."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    study_instance_uid: str
-    series_instance_uid: str
-    transfer_syntax_uid: str
-    calling_aet: str  #: AE title of whoever sent it
-    path: str  #: relative to the spool
-    sha256: str  #: 64 lower-case hex digits of the file
-    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +162,18 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Outputs of a job that a destination refused for good, or that were lost on the way there."""
+
+    sop_instance_uid: str  #: of the image that they were made from
+    destination: str
+    at: datetime
+    reason: str
+    outputs: int
+    is_lost: bool  #: their files are damaged, and cannot be built again
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """Instances that were not to be analysed, by reason."""
 
@@ -216,11 +214,12 @@ class Summary:
     """The health of the node at a glance."""
 
     counts: Mapping[JobState, int]  #: every state, 0 too
-    kept: int  #: of those BUILT: without a destination, the results stay in the spool
+    progress: Mapping[Progress, int]  #: of those BUILT; every member, 0 too
     oldest_waiting_age_s: float | None  #: of what no worker has finished; None: nothing waits
     deliveries_waiting: Mapping[str, int]  #: destination to count, only where some wait
     oldest_delivery_age_s: Mapping[str, float]  #: the same destinations: since it was received
     substitutions: tuple[Substitution, ...]  #: newest first
     skipped: tuple[Skipped, ...]  #: the most frequent reason first
     failures: tuple[Failure, ...]  #: newest first
+    refusals: tuple[Refusal, ...]  #: newest first
     changes: tuple[Change, ...] = ()  #: newest first

@@ -1,6 +1,6 @@
-"""What a person can do about a job that ended FAILED."""
+"""What a person can do about a job that ended FAILED, and about what a destination refused."""
 
-from dicom_node.ledger import Event, Failure
+from dicom_node.ledger import Event, Failure, Refusal
 
 _BY_ERROR = {
     "Undecodable": "the image itself cannot be read: send it again from where it was made",
@@ -9,21 +9,23 @@ _BY_ERROR = {
     "WorkerDied": "the image ends the process that analyses it (out of memory, a crash): see the"
     " log; after an update or with more memory, {requeue}",
 }
+_UNEXPECTED = "not foreseen: report it with the traceback in the log; after an update, {requeue}"
 _LOST = "check the disk that holds the spool; then {requeue}"
-#: In the reason of what is damaged on disk and could not be built again.
-_DAMAGED = ("building it again", "could not be built again")
 _REFUSED = (
     "ask why the destination refuses it, or give it another preset under [[destination]]; then"
     " {requeue}"
 )
-_UNEXPECTED = "not foreseen: report it with the traceback in the log; after an update, {requeue}"
 
 
 def remedy(failure: Failure) -> str:
     """One sentence that can work."""
-    requeue = f"cxr-node requeue --sop-instance-uid {failure.sop_instance_uid}"
-    if failure.event == Event.NOT_ALL_DELIVERED:
-        lost = any(words in failure.reason for words in _DAMAGED)
-        return (_LOST if lost else _REFUSED).format(requeue=requeue)
     name = "WorkerDied" if failure.event == Event.GIVEN_UP else failure.error
+    requeue = f"cxr-node requeue --sop-instance-uid {failure.sop_instance_uid}"
     return _BY_ERROR.get(name, _UNEXPECTED).format(requeue=requeue)
+
+
+def refusal_remedy(refusal: Refusal) -> str:
+    """Likewise."""
+    uid = refusal.sop_instance_uid
+    requeue = f"cxr-node requeue --outcome REFUSED --sop-instance-uid {uid}"
+    return (_LOST if refusal.is_lost else _REFUSED).format(requeue=requeue)

@@ -8,11 +8,18 @@ from pathlib import Path
 
 from dicom_node.config import Config
 from dicom_node.errors import NodeError
-from dicom_node.ledger import JobState, Ledger, Summary
-from dicom_node.ops.remedies import remedy
+from dicom_node.ledger import JobState, Ledger, Progress, Summary
+from dicom_node.ops.remedies import refusal_remedy, remedy
 from dicom_node.ops.running import Running, last_run
 
 _SQLITE = "sqlite:///"
+_PROGRESS = {
+    Progress.DELIVERED: "delivered",
+    Progress.WAITING: "waiting for a destination",
+    Progress.INCOMPLETE: "refused by one, or lost",
+    Progress.WITHDRAWN: "withdrawn",
+    Progress.KEPT: "without a destination: results are in the spool",
+}
 
 
 def show_status(config: Config, *, as_json: bool) -> int:
@@ -58,8 +65,7 @@ def _lines(
     yield f"node: {_running(running)}"
     yield "instances"
     for state, count in summary.counts.items():
-        kept = state is JobState.BUILT and summary.kept
-        note = f"  {summary.kept} without a destination: results are in the spool" if kept else ""
+        note = _progress(summary) if state is JobState.BUILT else ""
         yield f"  {state:<10} {count:>7}{note}"
     age = summary.oldest_waiting_age_s
     yield f"oldest waiting for a worker: {'none' if age is None else _age(age)}"
@@ -97,6 +103,20 @@ def _lines(
         yield f"    to do: {remedy(failure)}"
     if not summary.failures:
         yield "  none"
+    yield "last refused by a destination, or lost"
+    for refusal in summary.refusals:
+        yield f"  {_at(refusal.at)} {refusal.sop_instance_uid}"
+        yield f"    {refusal.reason} ({refusal.outputs} to {refusal.destination})"
+        yield f"    to do: {refusal_remedy(refusal)}"
+    if not summary.refusals:
+        yield "  none"
+
+
+def _progress(summary: Summary) -> str:
+    """What became of the results that were built."""
+    found = (f"{count} {_PROGRESS[one]}" for one, count in summary.progress.items() if count)
+    said = ", ".join(found)
+    return said and f"  {said}"
 
 
 def _running(running: Running | None) -> str:
@@ -114,6 +134,10 @@ def _document(summary: Summary, running: Running | None, known: Collection[str] 
     document["failures"] = [
         dataclasses.asdict(failure) | {"state": JobState.FAILED, "remedy": remedy(failure)}
         for failure in summary.failures
+    ]
+    document["refusals"] = [
+        dataclasses.asdict(refusal) | {"remedy": refusal_remedy(refusal)}
+        for refusal in summary.refusals
     ]
     return json.dumps(document, default=_json, indent=2)
 

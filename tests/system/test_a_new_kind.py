@@ -141,7 +141,7 @@ def test_an_eighth_kind_reaches_a_destination(
         job_id = node.do(content)
         job = node.ledger.jobs.get(job_id)
         assert job is not None
-        assert job.state is JobState.DELIVERED
+        assert job.state is JobState.BUILT
         assert node.states(job_id) == {
             "SC": "DELIVERED", "SENTENCE": "DELIVERED", "DOC": "RESERVE"
         }  # fmt: skip

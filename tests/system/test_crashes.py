@@ -62,7 +62,7 @@ def assert_everything_once(
     `instead`: by the source's number, the class that stands in for another.
     """
     for source in sources:
-        assert ended_job(state, source.SOPInstanceUID).state is JobState.DELIVERED
+        assert ended_job(state, source.SOPInstanceUID).state is JobState.BUILT
     for number, source in enumerate(sources):
         replaced = instead.get(number, {})
         expected = sorted(replaced.get(sop_class, sop_class) for sop_class in (SEG, SR, SC))

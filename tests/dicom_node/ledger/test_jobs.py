@@ -1,11 +1,10 @@
-"""Jobs: accepted, claimed, ended, taken back from the dead, kept to their pipeline."""
+"""Jobs: accepted, claimed, ended, republished, kept to their pipeline."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from dicom_node.errors import UNKNOWN_TRIES
 from dicom_node.ledger import (
     Acceptance,
     DeliveryState,
@@ -13,6 +12,7 @@ from dicom_node.ledger import (
     JobState,
     LeaseLost,
     Ledger,
+    Progress,
 )
 from tests.dicom_node.ledger.records import (
     LEASE_S,
@@ -24,6 +24,7 @@ from tests.dicom_node.ledger.records import (
     happened,
     instance,
     output,
+    progress,
     state,
     to,
 )
@@ -114,7 +115,9 @@ def test_without_a_destination_a_built_job_is_kept_and_never_called_delivered(
     built(ledger, "PACS", number=2)
     assert state(ledger, job_id) is JobState.BUILT
     assert happened(ledger, job_id) == ["received", "claimed", "built"]
-    assert ledger.reports.summary().kept == 1
+    assert progress(ledger, job_id) is Progress.KEPT
+    counts = ledger.reports.summary().progress
+    assert (counts[Progress.KEPT], counts[Progress.WAITING]) == (1, 1)
 
 
 def test_a_skipped_job_keeps_its_reason(ledger: Ledger) -> None:
@@ -181,93 +184,6 @@ def test_a_slow_worker_whose_job_nobody_took_may_still_report(ledger: Ledger, cl
     clock.advance(LEASE_S + 1)
     ledger.handover.skipped(job.id, "w1", "a lateral view")
     assert state(ledger, job.id) is JobState.SKIPPED
-
-
-# Workers that vanish
-
-
-def test_only_expired_leases_are_freed(ledger: Ledger, clock: Clock) -> None:
-    old = claimed(ledger, number=1)
-    clock.advance(LEASE_S / 2)
-    claimed(ledger, number=2)
-    clock.advance(LEASE_S / 2 + 1)
-    assert ledger.jobs.free_expired() == [old.id]
-    freed = ledger.jobs.get(old.id)
-    assert freed is not None
-    assert (freed.state, freed.deaths, freed.owner) == (JobState.RECEIVED, 1, None)
-
-
-def test_the_leases_of_the_dead_are_freed_at_once(ledger: Ledger) -> None:
-    dead, alive = claimed(ledger, "dead", 1), claimed(ledger, "alive", 2)
-    assert ledger.jobs.free_of([]) == []
-    assert ledger.jobs.free_of(["dead", "long gone"]) == [dead.id]
-    assert state(ledger, alive.id) is JobState.ANALYZING
-
-
-def test_a_redelivered_job_is_taken_from_the_worker_that_vanished(ledger: Ledger) -> None:
-    job = claimed(ledger, "dead")
-    stolen = ledger.jobs.claim(job.id, PIPELINE, "w2", LEASE_S, steal=True)
-    assert stolen is not None
-    assert (stolen.owner, stolen.attempts, stolen.deaths) == ("w2", 2, 1)
-    with pytest.raises(LeaseLost):
-        ledger.handover.skipped(job.id, "dead", "late")
-
-
-def test_a_job_that_is_built_is_not_stolen(ledger: Ledger) -> None:
-    job_id = built(ledger, "PACS")
-    assert ledger.jobs.claim(job_id, PIPELINE, "w2", LEASE_S, steal=True) is None
-    assert state(ledger, job_id) is JobState.BUILT
-
-
-def die_by_recovery(ledger: Ledger, job_id: int) -> None:
-    if ledger.jobs.claim(job_id, PIPELINE, "dead", LEASE_S):
-        ledger.jobs.free_of(["dead"])
-
-
-def die_by_redelivery(ledger: Ledger, job_id: int) -> None:
-    ledger.jobs.claim(job_id, PIPELINE, "dead", LEASE_S, steal=True)
-
-
-@pytest.mark.parametrize("die", [die_by_recovery, die_by_redelivery])
-def test_an_image_that_kills_its_workers_ends_failed(
-    ledger: Ledger, die: Callable[[Ledger, int], None]
-) -> None:
-    job_id = ledger.jobs.accept(instance(), PIPELINE).job_id
-    for _ in range(UNKNOWN_TRIES + 5):
-        die(ledger, job_id)
-    job = ledger.jobs.get(job_id)
-    assert job is not None
-    # One claim more than the image was given: to end the job without looking at the image.
-    assert (job.state, job.attempts) == (JobState.FAILED, UNKNOWN_TRIES + 1)
-    assert job.reason == f"the worker died {UNKNOWN_TRIES + 1} times while it held the job"
-
-
-@pytest.mark.parametrize("die", [die_by_recovery, die_by_redelivery])
-def test_after_three_deaths_a_worker_may_still_say_why(
-    ledger: Ledger, die: Callable[[Ledger, int], None]
-) -> None:
-    job_id = ledger.jobs.accept(instance(), PIPELINE).job_id
-    job = None
-    while job is None or job.deaths < UNKNOWN_TRIES:
-        die(ledger, job_id)
-        job = ledger.jobs.get(job_id)
-        assert job is not None
-    if die is die_by_recovery:
-        assert ledger.jobs.claim(job_id, PIPELINE, "dead", LEASE_S) is not None
-    ledger.handover.failed(
-        job_id, "dead", "the worker died", built=[output("SR")], routes=to("PACS")
-    )
-    assert state(ledger, job_id) is JobState.FAILED
-    assert [d.role for d in ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)] == ["SR"]
-
-
-def test_transient_failures_do_not_count_as_deaths(ledger: Ledger, clock: Clock) -> None:
-    job = claimed(ledger)
-    for _ in range(UNKNOWN_TRIES + 1):
-        ledger.jobs.released(job.id, "w1", "disk full", clock.now)
-        assert ledger.jobs.claim(job.id, PIPELINE, "w1", LEASE_S) is not None
-    ledger.jobs.free_of(["w1"])
-    assert state(ledger, job.id) is JobState.RECEIVED
 
 
 # What recovery republishes
