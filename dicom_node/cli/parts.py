@@ -7,18 +7,23 @@ Each part is a function of (config, stop, ready), so `up` runs them as children 
 
 import gc
 import logging
+import os
 import random
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from enum import StrEnum
 from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from dicom_node.backoff import backoff_s
 from dicom_node.cli.networks import load_networks, pipeline_id
 from dicom_node.config import EMBEDDED_BROKER, Config
 from dicom_node.errors import LedgerUnavailable
-from dicom_node.ledger import Ledger
+from dicom_node.heartbeat import Heartbeat
+from dicom_node.ledger import Ledger, Process
 from dicom_node.ops.liveness import Owner
 from dicom_node.ops.recovery import Recovery
 from dicom_node.queueing import Queues
@@ -26,10 +31,16 @@ from dicom_node.spool import Spool
 from dicom_node.threads import beside
 from sr_writer.equipment import Equipment
 
+if TYPE_CHECKING:
+    from dicom_node.delivery.kinds import DestinationKind
+
 logger = logging.getLogger(__name__)
 
 #: Seconds between looks for what a crash or an outage left behind.
-RECOVERY_INTERVAL_S = 5.0
+RECOVERY_INTERVAL_S = 2.0
+#: Seconds after which a batch that a sender has not ended hangs: longer than its associations,
+#: their time-outs added up, may take.
+SENDER_STUCK_AFTER_S = 300.0
 #: Seconds between tries, at most, while a database that is down is waited for.
 LEDGER_CAP_S = 10.0
 
@@ -45,10 +56,25 @@ class Part(StrEnum):
 Ready = Callable[[], None]
 
 
-def run(part: Part, config: Config, stop: threading.Event, ready: Ready) -> None:
-    """Run `part` until `stop`; calls `ready` once it can do its work."""
+def run(
+    part: Part,
+    config: Config,
+    stop: threading.Event,
+    ready: Ready,
+    kinds: "Mapping[str, DestinationKind] | None" = None,
+) -> None:
+    """Run `part` until `stop`; calls `ready` once it can do its work.
+
+    `kinds`: of destinations, for the sender; None: those that the node brings.
+    """
     try:
-        {Part.LISTEN: _listen, Part.WORK: _work, Part.SEND: _send}[part](config, stop, ready)
+        match part:
+            case Part.LISTEN:
+                _listen(config, stop, ready)
+            case Part.WORK:
+                _work(config, stop, ready)
+            case Part.SEND:
+                _send(config, stop, ready, kinds)
     except LedgerUnavailable:
         if not stop.is_set():
             raise
@@ -101,10 +127,13 @@ def pipeline_of(config: Config) -> str:
     return pipeline_id(config.models.lung, config.models.infection)
 
 
+def open_spool(config: Config) -> Spool:
+    return Spool(config.spool_folder, group_access=config.node.group_access)
+
+
 def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]:
     """The three places where state is, of which the ledger is the truth."""
-    spool = Spool(config.spool_folder, group_access=config.node.group_access)
-    return spool, wait_for_ledger(config, stop), open_queues(config)
+    return open_spool(config), wait_for_ledger(config, stop), open_queues(config)
 
 
 def equipment_of(config: Config) -> Equipment:
@@ -121,11 +150,12 @@ def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
     installation = Installation(
         pipeline_of(config), decodable(), maker.manufacturer, maker.model_name
     )
-    listener = Listener(config.node, config.callers, spool, ledger, queues, installation)
-    listener.start()
-    ready()
-    stop.wait()
-    listener.stop()
+    with _alive(config, Part.LISTEN, ledger, stop):
+        listener = Listener(config.node, config.callers, spool, ledger, queues, installation)
+        listener.start()
+        ready()
+        stop.wait()
+        listener.stop()
     queues.close()
     ledger.close()
 
@@ -142,7 +172,13 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
     # What torch and highdicom have made by now stays: the collector need not walk it for each job.
     gc.collect()
     gc.freeze()
-    with _recovered(config, Part.WORK, spool, ledger, queues, stop) as owner:
+    runs_on = f"{type(engine).__name__} {models.device}"
+    with (
+        closing(ledger),
+        closing(queues),
+        _alive(config, Part.WORK, ledger, stop, runs_on, pipeline_of(config)) as heartbeat,
+        _recovered(config, spool, ledger, queues, stop),
+    ):
         ready()
         Worker(
             engine,
@@ -153,33 +189,81 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
             spool,
             ledger,
             queues,
-            owner,
-            config.worker.lease_s,
+            heartbeat,
         ).run(stop)
 
 
-def _send(config: Config, stop: threading.Event, ready: Ready) -> None:
+def _send(
+    config: Config,
+    stop: threading.Event,
+    ready: Ready,
+    kinds: "Mapping[str, DestinationKind] | None",
+) -> None:
+    from dicom_node.delivery.kinds import DESTINATION_KINDS
     from dicom_node.delivery.sender import Sender
 
     spool, ledger, queues = _open(config, stop)
-    with _recovered(config, Part.SEND, spool, ledger, queues, stop) as owner:
+    with (
+        closing(ledger),
+        closing(queues),
+        _alive(config, Part.SEND, ledger, stop) as heartbeat,
+        _recovered(config, spool, ledger, queues, stop),
+    ):
         name_orphans(config, ledger)
         ready()
-        Sender(config.node.aet, config.destinations, spool, ledger, queues, owner).run(stop)
+        Sender(
+            config.node.aet,
+            config.destinations,
+            spool,
+            ledger,
+            queues,
+            heartbeat,
+            kinds or DESTINATION_KINDS,
+        ).run(stop)
+
+
+@contextmanager
+def _alive(
+    config: Config,
+    part: Part,
+    ledger: Ledger,
+    stop: threading.Event,
+    engine: str = "",
+    pipeline: str = "",
+) -> Iterator[Heartbeat]:
+    """An owner of leases whose heart beats until the block, and all that it held, has ended."""
+    stuck_after_s = config.worker.lease_s if part is Part.WORK else SENDER_STUCK_AFTER_S
+    with Owner(config.node.run_folder, part.value) as owner:
+        process = Process(
+            name=owner.name,
+            part=part.value,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=version("cxr-node"),
+            engine=engine,
+            pipeline=pipeline,
+        )
+        heartbeat = Heartbeat(ledger, process, stuck_after_s)
+
+        def beat(done: threading.Event) -> None:
+            try:
+                heartbeat.run(done)
+            finally:
+                # Work must not go on without it.
+                stop.set()
+
+        with beside(threading.Event(), {"heartbeat": beat}):
+            yield heartbeat
+        heartbeat.leave()
 
 
 @contextmanager
 def _recovered(
-    config: Config, part: Part, spool: Spool, ledger: Ledger, queues: Queues, stop: threading.Event
-) -> Iterator[str]:
-    """An owner name for leases, with recovery swept once before and again and again beside."""
-    with Owner(config.node.run_folder, part.value) as owner:
-        recovery = Recovery(ledger, queues, spool, config.node.run_folder)
-        recovery.sweep()
-        sweeping = partial(recovery.run, interval_s=RECOVERY_INTERVAL_S)
-        try:
-            with beside(stop, {"recovery": sweeping}):
-                yield owner.name
-        finally:
-            queues.close()
-            ledger.close()
+    config: Config, spool: Spool, ledger: Ledger, queues: Queues, stop: threading.Event
+) -> Iterator[None]:
+    """Recovery swept once before and again and again beside."""
+    recovery = Recovery(ledger, queues, spool, config.node.run_folder)
+    recovery.sweep()
+    sweeping = partial(recovery.run, interval_s=RECOVERY_INTERVAL_S)
+    with beside(stop, {"recovery": sweeping}):
+        yield

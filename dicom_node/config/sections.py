@@ -94,7 +94,8 @@ class ModelsSection(Section):
 class WorkerSection(Section):
     """`[worker]`."""
 
-    lease_s: Seconds = 120.0  #: a job not finished this long after its claim is given to another
+    #: A worker that has held a job for so long without getting any further hangs, and ends itself.
+    lease_s: Seconds = 120.0
 
 
 class Reports(Section):

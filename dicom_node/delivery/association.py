@@ -76,6 +76,18 @@ class StoreAssociation:
             return int(answer.Status)
         raise DestinationUnavailable(self._why_lost(time.monotonic() - started, timeout_s))
 
+    def echo(self, timeout_s: float) -> int:
+        """The status that a C-ECHO is answered with; raises DestinationUnavailable."""
+        self._association.dimse_timeout = timeout_s
+        started = time.monotonic()
+        try:
+            answer = self._association.send_c_echo()
+        except RuntimeError:
+            answer = None
+        if answer is not None and "Status" in answer:
+            return int(answer.Status)
+        raise DestinationUnavailable(self._why_lost(time.monotonic() - started, timeout_s))
+
     def _why_lost(self, waited_s: float, timeout_s: float) -> str:
         if aborted := self._witness.aborted:
             return f"{self._name}: aborted the association ({aborted})"

@@ -43,13 +43,9 @@ class Jobs(Part):
             move_jobs(connection, self._database.now(), JobState.RECEIVED, Event.PASSED_OVER,
                       jobs.c.id == job_id, detail=reason, reason=reason)  # fmt: skip
 
-    def claim(
-        self, job_id: int, pipeline: str, owner: str, lease_s: float, steal: bool = False
-    ) -> Job | None:
+    def claim(self, job_id: int, pipeline: str, owner: str, lease_s: float) -> Job | None:
         """Take a job that is due; None where it is not, somebody has it, or it is to be done by
         another pipeline than `pipeline`, the one that the worker has.
-
-        `steal` takes it from the worker that has it as well: the broker says that one vanished.
         """
         now = self._database.now()
         lease: dict[str, Any] = {
@@ -61,10 +57,6 @@ class Jobs(Part):
         with self._database.write() as connection:
             claimed = move_jobs(connection, now, JobState.RECEIVED, Event.CLAIMED,
                                 this, jobs.c.due_at <= now, by=owner, **lease)  # fmt: skip
-            if not claimed and steal and not _give_up(connection, now, this):
-                deaths = jobs.c.deaths + 1
-                claimed = move_jobs(connection, now, JobState.ANALYZING, Event.STOLEN,
-                                    this, by=owner, deaths=deaths, **lease)  # fmt: skip
             return _job(claimed[0]) if claimed else None
 
     def released(self, job_id: int, owner: str, reason: str, retry_at: datetime) -> None:
@@ -75,7 +67,12 @@ class Jobs(Part):
 
     def free_expired(self) -> list[int]:
         """Take back the jobs whose lease has ended, on whatever host; their ids."""
-        return self._take_back(jobs.c.lease_until < self._database.now())
+        ended = jobs.c.lease_until < self._database.now()
+        # Asked every other second by every process: the lock to write is taken only for a cause.
+        with self._database.read() as connection:
+            query = select(jobs.c.id).where(jobs.c.state == JobState.ANALYZING, ended)
+            found = connection.scalars(query).all()
+        return self._take_back(ended & jobs.c.id.in_(found)) if found else []
 
     def free_of(self, owners: Collection[str]) -> list[int]:
         """Take back the jobs of workers known to be dead; their ids.

@@ -23,6 +23,7 @@ from pydicom.uid import (
 
 from dicom_node.cli.networks import load_networks
 from dicom_node.config import Destination, Reports
+from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.profiles import read_profile
 from dicom_node.delivery.sending import Sending
@@ -44,6 +45,7 @@ from sr_writer.identity import results_digest
 from sr_writer.kinds import KINDS, Kind
 from sr_writer.sr.document import evidence, sr_document, text_of
 from sr_writer.wording import conclusion
+from tests.dicom_node.hearts import heart
 from tests.dicom_node.intake.test_listener import file_bytes
 
 
@@ -108,7 +110,7 @@ class Node:
         self.queues = Queues("filesystem://", folder / "queue", prefetch=1)
         self.worker = Worker(
             engine, Settings(), Equipment(), [self.to], Reports(),
-            self.spool, self.ledger, self.queues, "worker", 60, ALL,
+            self.spool, self.ledger, self.queues, heart(self.ledger, "worker"), ALL,
         )  # fmt: skip
 
     def do(self, content: bytes) -> int:
@@ -120,8 +122,8 @@ class Node:
         instance = StoredInstance(*uids, "MODALITY", stored.path, stored.sha256, stored.size_bytes)
         job_id = self.ledger.jobs.accept(instance, self.pipeline).job_id
         self.worker.handle(Received(job_id, redelivered=False))
-        sending = Sending("CXRNODE", self.to, self.spool)
-        loop = DeliveryLoop(self.to, sending, self.ledger, "sender")
+        sending = Sending("pacs", DicomCarrier(self.to, "CXRNODE", self.spool), self.spool)
+        loop = DeliveryLoop(self.to, sending, self.ledger, heart(self.ledger, "sender"))
         while loop.deliver_due():
             pass
         return job_id

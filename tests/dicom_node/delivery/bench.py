@@ -22,12 +22,14 @@ from pydicom.uid import (
 )
 
 from dicom_node.config import Destination
+from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import BuiltOutput, DeliveryState, Ledger, Route, StoredInstance
 from dicom_node.spool import Spool
+from tests.dicom_node.hearts import heart
 
 CLASSES = {
     "SEG": SegmentationStorage,
@@ -99,8 +101,12 @@ class Bench:
         )
 
     def loop(self, destination: Destination, ledger: Ledger | None = None) -> DeliveryLoop:
-        sending = Sending("CXRNODE", destination, self.spool)
-        return DeliveryLoop(destination, sending, ledger or self.ledger, "sender", self.clock)
+        ledger = ledger or self.ledger
+        return DeliveryLoop(destination, self.sending(destination), ledger, heart(ledger, "sender"))
+
+    def sending(self, destination: Destination) -> Sending:
+        carrier = DicomCarrier(destination, "CXRNODE", self.spool)
+        return Sending(destination.name, carrier, self.spool)
 
     def states(self, job_id: int) -> list[DeliveryState]:
         return [

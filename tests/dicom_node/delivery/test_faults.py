@@ -12,17 +12,18 @@ from pydicom.uid import SegmentationStorage
 from pynetdicom import AE, evt
 
 from dicom_node.config import Destination
-from dicom_node.delivery.loop import DECLINED_TRIES
+from dicom_node.delivery.loop import DECLINED_TRIES, DeliveryLoop
 from dicom_node.delivery.outcome import Fate
 from dicom_node.delivery.sender import Sender
-from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.errors import LedgerUnavailable, ThreadEnded
 from dicom_node.ledger import Delivery, DeliveryState, JobState, Ledger, Progress
 from dicom_node.ledger.database import Database
 from dicom_node.ledger.deliveries import Deliveries
+from dicom_node.ledger.workers import LEASE_S
 from dicom_node.queueing import Queues
 from tests.dicom_node.delivery.bench import CLASSES, Bench, at, wait_until
+from tests.dicom_node.hearts import heart
 from tests.dicom_node.ledger.records import progress
 from tests.marks import refused_connection
 
@@ -62,8 +63,13 @@ def flip_a_bit(file: Path) -> None:
     file.write_bytes(content)
 
 
+def make_a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
 @pytest.mark.parametrize("syntaxes", [("explicit",), ("implicit",)], ids=["as it is", "transcoded"])
-@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit, make_a_folder])
 def test_a_damaged_output_is_not_sent_and_holds_up_no_other(
     bench: Bench, pacs: Pacs, damage: Callable[[Path], None], syntaxes: tuple[str, ...]
 ) -> None:
@@ -188,10 +194,35 @@ def test_an_output_that_breaks_the_association_keeps_no_other_from_arriving(
 def test_a_slow_destination_gets_the_rest_of_a_batch_in_the_next(bench: Bench, pacs: Pacs) -> None:
     bench.build(at(pacs))
     claimed = bench.ledger.deliveries.claim("pacs", "sender", 300, 10)
-    batch = Sending("CXRNODE", at(pacs), bench.spool).send(claimed, within_s=0)
+    batch = bench.sending(at(pacs)).send(claimed, within_s=0)
     fates = [batch.outcomes[delivery.id].fate for delivery in claimed]
     assert fates == [Fate.DELIVERED, Fate.AGAIN, Fate.AGAIN]
     assert arrived(pacs) == ["SEG"]
+
+
+def test_a_sender_that_was_taken_for_dead_sends_no_further_output(
+    bench: Bench, pacs: Pacs, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner = heart(bench.ledger, "slow")
+    others: list[Delivery] = []
+
+    def be_robbed(_offer: object) -> int:
+        """What happens while the first output is on its way: this process sleeps."""
+        if not others:
+            bench.clock.advance(LEASE_S + 1)
+            bench.ledger.deliveries.free_expired()
+            others.extend(bench.ledger.deliveries.claim("pacs", "other", LEASE_S, 10))
+            owner.beat()
+        return 0
+
+    pacs.answer = be_robbed
+    job_id = bench.build(at(pacs))
+    DeliveryLoop(at(pacs), bench.sending(at(pacs)), bench.ledger, owner).deliver_due()
+    assert [delivery.role for delivery in others] == ["SEG", "SR", "SC"]
+    assert arrived(pacs) == ["SEG"]
+    assert "lost the lease" in caplog.messages
+    held = [d for d in bench.ledger.deliveries.of_job(job_id) if d.owner]
+    assert {delivery.owner for delivery in held} == {"other"}
 
 
 def test_nothing_is_said_to_be_sent_to_a_destination_that_is_not_there(
@@ -282,7 +313,7 @@ def test_a_sender_whose_loop_ends_ends_itself(bench: Bench, pacs: Pacs, tmp_path
     ):
         ending = Ledger(database)
         ending.deliveries = Ending(database)
-        sender = Sender("CXRNODE", [at(pacs)], bench.spool, ending, queues, "sender")
+        sender = Sender("CXRNODE", [at(pacs)], bench.spool, ending, queues, heart(ending, "sender"))
         stop = threading.Event()
         with pytest.raises(ThreadEnded, match="deliver pacs"):
             sender.run(stop)

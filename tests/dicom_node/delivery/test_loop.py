@@ -22,6 +22,7 @@ from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import DeliveryState, Progress
 from dicom_node.queueing import Queues
 from tests.dicom_node.delivery.bench import CLASSES, USUAL, Bench, at, keys_of, wait_until
+from tests.dicom_node.hearts import heart
 from tests.dicom_node.ledger.records import progress
 from tests.marks import refused_connection
 
@@ -229,7 +230,8 @@ def test_a_dead_destination_does_not_hold_up_another(
     dead = Destination(name="dead", aet="NOBODY", host="127.0.0.1", port=1)
     job_id = bench.build(dead, at(pacs))
     queues = Queues("filesystem://", tmp_path / "queue", prefetch=1)
-    sender = Sender("CXRNODE", [dead, at(pacs)], bench.spool, bench.ledger, queues, "sender")
+    owner = heart(bench.ledger, "sender")
+    sender = Sender("CXRNODE", [dead, at(pacs)], bench.spool, bench.ledger, queues, owner)
     stop = threading.Event()
     thread = threading.Thread(target=sender.run, args=(stop,))
     thread.start()

@@ -9,6 +9,7 @@ import pytest
 from pydicom import dcmread
 
 from dicom_node.cli.networks import load_networks
+from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.profiles import STANDARD
 from dicom_node.delivery.sending import Sending
@@ -16,7 +17,14 @@ from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import Job, JobState, Progress
 from inference.engines import Engine
 from tests.dicom_node.delivery.bench import at
-from tests.dicom_node.delivery.test_faults import arrived, flip_a_bit, remove, truncate
+from tests.dicom_node.delivery.test_faults import (
+    arrived,
+    flip_a_bit,
+    make_a_folder,
+    remove,
+    truncate,
+)
+from tests.dicom_node.hearts import heart
 from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.ledger.records import progress
 from tests.dicom_node.test_worker import Bench, radiograph, unreadable
@@ -37,8 +45,8 @@ def node(tmp_path: Path, engine: Engine) -> Iterator[Bench]:
 def deliver(node: Bench, pacs: Pacs) -> None:
     """All that becomes due within an hour."""
     node.clock.ahead += timedelta(hours=1)
-    sending = Sending("CXRNODE", at(pacs), node.spool)
-    loop = DeliveryLoop(at(pacs), sending, node.ledger, "sender", node.clock)
+    sending = Sending("pacs", DicomCarrier(at(pacs), "CXRNODE", node.spool), node.spool)
+    loop = DeliveryLoop(at(pacs), sending, node.ledger, heart(node.ledger, "sender"))
     while loop.deliver_due():
         pass
 
@@ -54,7 +62,7 @@ def files(node: Bench, job_id: int) -> dict[str, Path]:
     return {d.role: node.spool.resolve(d.path) for d in node.ledger.deliveries.of_job(job_id)}
 
 
-@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit, make_a_folder])
 def test_damaged_outputs_are_built_again_and_arrive_once(
     node: Bench, pacs: Pacs, damage: Callable[[Path], None]
 ) -> None:
@@ -97,7 +105,7 @@ def test_where_the_received_file_is_lost_too_the_job_says_what_to_do(
     assert progress(node.ledger, job_id) is Progress.DELIVERED
 
 
-@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit, make_a_folder])
 def test_a_received_file_that_is_damaged_fails_the_job_at_once_with_the_reason(
     node: Bench, damage: Callable[[Path], None]
 ) -> None:

@@ -88,7 +88,7 @@ def test_a_claim_is_for_one_worker_only(ledger: Ledger, clock: Clock) -> None:
     assert (job.state, job.attempts, job.owner) == (JobState.ANALYZING, 1, "w1")
     assert job.lease_until == clock.now + timedelta(seconds=LEASE_S)
     assert ledger.jobs.claim(job.id, PIPELINE, "w2", LEASE_S) is None
-    assert ledger.jobs.claim(999, PIPELINE, "w2", LEASE_S, steal=True) is None
+    assert ledger.jobs.claim(999, PIPELINE, "w2", LEASE_S) is None
 
 
 def test_outputs_wait_for_every_destination(ledger: Ledger) -> None:
@@ -227,9 +227,7 @@ def test_only_jobs_that_are_due_count_as_waiting(ledger: Ledger, clock: Clock) -
 def test_a_worker_is_only_given_jobs_of_the_pipeline_it_has(ledger: Ledger) -> None:
     job_id = ledger.jobs.accept(instance(1), PIPELINE).job_id
     assert ledger.jobs.claim(job_id, "another", "w1", LEASE_S) is None
-    assert ledger.jobs.claim(job_id, "another", "w1", LEASE_S, steal=True) is None
     assert ledger.jobs.claim(job_id, PIPELINE, "w2", LEASE_S) is not None
-    assert ledger.jobs.claim(job_id, "another", "w1", LEASE_S, steal=True) is None
 
 
 def test_what_waits_is_counted_by_pipeline(ledger: Ledger) -> None:
