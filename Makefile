@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format bench viewers hashes clean
+.PHONY: demo test quick lint format bench viewers hashes clean
 
 demo: .venv/installed
 	$(BIN)/cxr-node demo
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+quick: .venv/installed
+	$(BIN)/python -m pytest -m "not slow"
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

@@ -14,12 +14,20 @@ import psycopg
 import pytest
 from kombu.connection import Connection
 
-ROOT = Path(__file__).parent.parent
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 DATA = Path(os.environ.get("CXR_DATA", ROOT.parent / "shared" / "data"))
 POSTGRES = os.environ.get("CXR_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 #: The pipelines of which tests publish jobs.
 QUEUED = ("pipeline", "old", "new")
 RABBITMQ = os.environ.get("CXR_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672//")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole nodes and other people's programs are no quick tests, whatever else is."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in ("system", "conformance"):
+            item.add_marker(pytest.mark.slow)
 
 
 def missing(reason: str) -> NoReturn:
@@ -36,7 +44,7 @@ def shared_data() -> Path:
     return DATA
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty ledger's URL: SQLite, then PostgreSQL."""
     if request.param == "sqlite":
@@ -53,7 +61,7 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture(params=["embedded", "rabbitmq"])
+@pytest.fixture(params=["embedded", pytest.param("rabbitmq", marks=pytest.mark.slow)])
 def broker_url(request: pytest.FixtureRequest) -> str:
     """A broker's URL: the embedded one, then RabbitMQ."""
     if request.param == "embedded":

@@ -9,6 +9,8 @@ import pytest
 
 from tests.system.waiting import run_cli
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = ("up", "config", "listen", "work", "send", "analyze", "demo", "status", "destinations")
 
 

@@ -22,6 +22,8 @@ from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from tests.dicom_node.hearts import process
 
+pytestmark = pytest.mark.slow
+
 WITHIN_S = 40.0
 
 

@@ -16,6 +16,8 @@ from dicom_node.errors import BrokerUnavailable
 from dicom_node.queueing import ANSWER_TIMEOUT_S, Kind, Queues, Received
 from tests.dicom_node.queue_tools import WITHIN_S, consuming, eventually, rabbitmq
 
+pytestmark = pytest.mark.slow
+
 
 class Wire:
     """A TCP relay to the broker that can be cut and mended."""

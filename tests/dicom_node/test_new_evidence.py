@@ -29,6 +29,8 @@ from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.ledger.records import progress
 from tests.dicom_node.test_worker import LEASE_S, PACS, Bench, radiograph, unreadable
 
+pytestmark = pytest.mark.slow
+
 ONLY_SR = Profile(("SEG", "SR"), next_best=False)
 
 

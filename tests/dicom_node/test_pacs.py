@@ -22,6 +22,8 @@ from dicom_node.demo.modality import echo, send
 from dicom_node.demo.pacs import Offer, Pacs
 from dicom_node.errors import OUT_OF_RESOURCES, SUCCESS, DestinationUnavailable, NotDicom
 
+pytestmark = pytest.mark.slow
+
 NO_SUCH_SOP_CLASS = "2.25.1"
 
 

@@ -37,6 +37,8 @@ from inference.findings import Caution, Decision, Mask
 from inference.orientation import parse
 from tests.conftest import missing
 
+pytestmark = pytest.mark.slow
+
 ROWS, COLUMNS = 764, 636
 FRONTAL = [kind for kind in Kind if kind not in (Kind.LATERAL, Kind.BLANK)]
 ORIENTATIONS = [(a, b) for a in "LRFH" for b in "LRFH" if (a in "LR") != (b in "LR")]

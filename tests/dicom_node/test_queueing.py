@@ -12,6 +12,8 @@ import pytest
 from dicom_node.queueing import Kind, Queues, Received
 from tests.dicom_node.queue_tools import SPAWN, WITHIN_S, connected, consuming, eventually
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_id_arrives_and_is_gone_once_handled(queues: Queues) -> None:
     received: SimpleQueue[Received] = SimpleQueue()

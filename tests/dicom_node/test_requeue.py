@@ -15,6 +15,8 @@ from dicom_node.config import parse
 from dicom_node.ledger import DeliveryState, JobState, Ledger
 from tests.dicom_node.ledger.records import built, claimed, happened, state
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:

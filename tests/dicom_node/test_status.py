@@ -16,6 +16,8 @@ from dicom_node.ops.running import last_run, only_one
 from tests.dicom_node.ledger.records import LEASE_S, built, claimed, progress
 from tests.system.waiting import run_cli
 
+pytestmark = pytest.mark.slow
+
 TO_PACS = Destination(name="PACS", aet="PACS", host="127.0.0.1", port=104)
 
 

@@ -15,6 +15,8 @@ from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from dicom_node.threads import beside
 
+pytestmark = pytest.mark.slow
+
 
 def wait(stop: threading.Event) -> None:
     stop.wait()

@@ -35,6 +35,8 @@ from tests.dicom_node.hearts import heart
 from tests.dicom_node.intake.test_listener import file_bytes
 from tests.system.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 LEASE_S = 60.0
 PACS = "pacs"
 

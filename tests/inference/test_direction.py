@@ -15,6 +15,8 @@ from inference.orientation import TURNS
 from tests.inference.conftest import gray_png
 from tests.inference.instances import instance
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("COVID-19", "Non-COVID", "Normal")
 Gray = NDArray[np.uint8]
 

@@ -10,6 +10,8 @@ import torch
 
 from inference.networks import NETWORKS, PAPER_NETWORKS, build
 
+pytestmark = pytest.mark.slow
+
 #: Table 4 of the paper, in millions.
 TABLE_4 = {
     "unet-resnet18": 14.32, "unet-resnet50": 32.5, "unet-densenet121": 13.60,

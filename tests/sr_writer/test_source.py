@@ -34,6 +34,8 @@ from tests.sr_writer.examples import (
 )
 from tests.sr_writer.reading import read
 
+pytestmark = pytest.mark.slow
+
 #: (0010,0010) as its bytes, in the character set beside it (PS3.5 annexes H, I, J).
 NAMES = {
     "latin": ("ISO_IR 100", "Äneas^Rüdiger".encode("latin-1")),

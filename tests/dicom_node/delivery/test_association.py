@@ -21,7 +21,7 @@ from dicom_node.errors import DestinationUnavailable
 from tests.dicom_node.delivery.bench import Bench, wait_until
 from tests.marks import refused_connection
 
-pytestmark = refused_connection
+pytestmark = [refused_connection, pytest.mark.slow]
 
 CONTEXTS = [(SegmentationStorage, ExplicitVRLittleEndian)]
 

@@ -27,7 +27,7 @@ from tests.dicom_node.hearts import heart
 from tests.dicom_node.ledger.records import progress
 from tests.marks import refused_connection
 
-pytestmark = refused_connection
+pytestmark = [refused_connection, pytest.mark.slow]
 
 
 def delivery_of(bench: Bench, job_id: int, role: str) -> Delivery:

@@ -26,6 +26,8 @@ from tests.dicom_node.hearts import heart
 from tests.dicom_node.ledger.records import progress
 from tests.marks import refused_connection
 
+pytestmark = pytest.mark.slow
+
 
 def test_all_outputs_of_a_study_arrive_and_the_job_is_delivered(bench: Bench, pacs: Pacs) -> None:
     job_id = bench.build(at(pacs))

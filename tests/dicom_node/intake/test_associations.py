@@ -36,6 +36,8 @@ from tests.sr_writer import examples
 from tests.sr_writer.examples import ROLES
 from tests.sr_writer.reading import read
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., Running]
 
 #: What else comes to a TCP port: a browser's or a monitor's request, the begin of a TLS handshake,

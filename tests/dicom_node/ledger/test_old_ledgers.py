@@ -44,6 +44,8 @@ from tests.dicom_node.ledger.old_version import AT, OldVersion
 from tests.dicom_node.ledger.records import PIPELINE, happened, instance, output, progress, state
 from tests.dicom_node.test_worker import radiograph
 
+pytestmark = pytest.mark.slow
+
 SENT = ("SEG", "SR", "SC")
 
 

@@ -48,6 +48,8 @@ from tests.inference.conftest import gray_png
 from tests.inference.decoding.test_transfer_syntaxes import HTJ2K_FRAME, htj2k_pixels
 from tests.inference.instances import instance, jpeg_lossless_of, part10
 
+pytestmark = pytest.mark.slow
+
 END = bytes([0xFF, EOI])
 #: Greatest mean difference of gray, 0..1, that an unnoticed byte makes. Of forty: RLE, most
 #: predictors of JPEG lossless, JPEG-LS below 0.0003; JPEG 2000 0.003; predictor 4 0.021; baseline

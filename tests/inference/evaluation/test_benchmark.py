@@ -9,6 +9,8 @@ from dicom_node.__main__ import main
 from inference.evaluation import paper
 from inference.networks import PAPER_NETWORKS
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_paper_s_tables_name_exactly_our_networks() -> None:
     for table in (paper.LUNG, paper.INFECTION, paper.DETECTION, paper.COMPLEXITY):

@@ -33,6 +33,8 @@ from inference.evaluation.tables import tables
 from inference.findings import Caution, Decision, ModelIdentity, Task
 from tests.inference.drawn_chests import BODY, INFECTED, LUNG, draw_split
 
+pytestmark = pytest.mark.slow
+
 Gray = NDArray[np.float32]
 MODELS = tuple(ModelIdentity(task, "fpn-resnet18", "1", "0" * 64) for task in Task)
 

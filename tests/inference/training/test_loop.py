@@ -26,6 +26,8 @@ from inference.training.start import begin
 from inference.weights import WeightsError, default, find, load_state
 from tests.inference.drawn_chests import draw_split
 
+pytestmark = pytest.mark.slow
+
 RECIPE = replace(SCRATCH, epochs=3, batch=4, learning_rate=1e-2)
 
 

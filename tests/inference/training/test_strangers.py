@@ -28,6 +28,8 @@ from inference.weights import WeightsError
 from tests.conftest import ROOT
 from tests.inference.drawn_chests import INFECTED, LUNG, chest, draw_split
 
+pytestmark = pytest.mark.slow
+
 HALFWAY = (LUNG + INFECTED) / 2
 
 
