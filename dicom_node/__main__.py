@@ -10,7 +10,22 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from dicom_node import logs
-from dicom_node.cli import analyze, demo, destinations, requeue, status, up, workshop
+from dicom_node.cli import (
+    analyze,
+    benchmark,
+    demo,
+    destinations,
+    evaluate,
+    listen,
+    models,
+    pack,
+    requeue,
+    send,
+    status,
+    train,
+    up,
+    work,
+)
 from dicom_node.cli.options import wants_json_logs
 from dicom_node.errors import NodeError, UsageError
 
@@ -25,8 +40,13 @@ a Segmentation (lungs, COVID-19 infection) and a Structured Report (infected per
 lung, the decision). Research use only, not for diagnosis.
 """
 
-#: In the order of `--help`: those who run a node first.
-COMMANDS = (up, analyze, demo, status, requeue, destinations, workshop)
+#: In the order of `--help`: to run a node, to try it, to look after it, to make its networks.
+COMMANDS = (
+    *(up, listen, work, send),
+    *(analyze, demo),
+    *(status, requeue, destinations),
+    *(models, train, pack, evaluate, benchmark),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -54,7 +54,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from dicom_node.cli.analysis import analyze_paths
+    from dicom_node.cli.analysis.batch import analyze_paths
 
     return analyze_paths(
         arguments.paths,

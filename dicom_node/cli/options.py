@@ -13,6 +13,8 @@ from dicom_node.errors import UsageError
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 DEFAULT_STATE = Path("state")
+#: The folder of COVID-QU-Ex that is learnt from.
+_TRAIN = "Train"
 
 
 def add_node(parser: argparse.ArgumentParser, *, piped: str = "text") -> None:
@@ -74,6 +76,13 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+
+
+def images_folder(arguments: argparse.Namespace) -> Path:
+    """What to learn from: --split of --data, else Train where there is one, else all of it."""
+    data: Path = arguments.data
+    split: str = arguments.split if arguments.split is not None else _TRAIN
+    return data if arguments.split is None and not (data / split).is_dir() else data / split
 
 
 def who() -> str:

@@ -66,7 +66,7 @@ def parse_time(text: str) -> datetime:
 
 def run(arguments: argparse.Namespace) -> int:
     """Let what is asked for begin again; 0, or 1 where there is nothing that can."""
-    from dicom_node.cli.parts import pipeline_of
+    from dicom_node.cli.node.parts import pipeline_of
     from dicom_node.ops.status import open_existing
 
     selection, config = _selection(arguments), node_config(arguments)

@@ -1,5 +1,6 @@
 """The command line: help worth reading, one clear line for an error, the right exit code."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -7,16 +8,55 @@ from pathlib import Path
 
 import pytest
 
+from dicom_node import cli
+from dicom_node.__main__ import COMMANDS as MODULES
+from dicom_node.__main__ import build_parser, main
 from tests.system.waiting import run_cli
 
-COMMANDS = ("up", "listen", "work", "send", "analyze", "demo", "status", "destinations")
+COMMANDS = (
+    *("up", "listen", "work", "send", "analyze", "demo"),
+    *("status", "requeue", "destinations"),
+    *("models", "train", "pack", "evaluate", "benchmark"),
+)
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """By name, in the order of `--help`."""
+    (found,) = (
+        action
+        for action in build_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    return dict(found.choices)
+
+
+def test_the_commands_are_those_that_people_know() -> None:
+    assert set(commands()) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_a_manual(command: str) -> None:
-    run = run_cli(command, "--help")
-    assert run.returncode == 0
-    assert len(run.stdout.splitlines()) > 8
+def test_every_command_has_a_manual(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert len(capsys.readouterr().out.splitlines()) > 6
+
+
+def test_a_command_is_found_in_the_file_of_its_name() -> None:
+    for module in MODULES:
+        path = Path(str(module.__file__))
+        assert path.stem in commands()
+        assert path.parent == Path(cli.__file__).parent
+
+
+def test_no_command_makes_the_others_pay_for_its_imports() -> None:
+    slow = ("torch", "highdicom", "sqlalchemy", "pynetdicom", "kombu", "tqdm")
+    code = (
+        "import json, sys\nfrom dicom_node.__main__ import build_parser\nbuild_parser()\n"
+        f"print(json.dumps([name for name in {slow} if name in sys.modules]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout) == []
 
 
 @pytest.mark.parametrize(
@@ -51,7 +91,7 @@ def test_status_of_a_folder_without_a_ledger_is_a_failure(tmp_path: Path) -> Non
 
 def test_the_listener_starts_without_torch() -> None:
     code = (
-        "import sys, dicom_node.listener, dicom_node.cli.parts as parts\n"
+        "import sys, dicom_node.listener, dicom_node.cli.node.parts as parts\n"
         "from dicom_node.cli.networks import pipeline_id\n"
         "pipeline_id('', '')\n"
         "print([name for name in ('torch', 'highdicom', 'skimage') if name in sys.modules])"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dicom_node.cli.parts import pipeline_of
+from dicom_node.cli.node.parts import pipeline_of
 from dicom_node.config import Caller, Config, Destination, Reports, load
 from dicom_node.delivery.profiles import PRESETS, STANDARD, Profile
 from dicom_node.errors import ConfigError, UsageError

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dicom_node.__main__ import main
-from dicom_node.cli.drawn import DrawnCase
+from dicom_node.cli.evaluation.drawn import DrawnCase
 from dicom_node.demo.phantom import Kind
 from inference.engines import ProbabilityMaps
 from inference.findings import Caution, Decision, ModelIdentity, Task

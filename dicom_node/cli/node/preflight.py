@@ -11,7 +11,7 @@ import socket
 import tempfile
 from collections.abc import Collection, Iterator
 
-from dicom_node.cli.parts import Part, open_queues, pipeline_of
+from dicom_node.cli.node.parts import Part, open_queues, pipeline_of
 from dicom_node.config import Config
 from dicom_node.errors import BrokerUnavailable, ConfigError, LedgerUnavailable, UsageError
 from dicom_node.ledger import Ledger
