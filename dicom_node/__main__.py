@@ -15,6 +15,7 @@ from dicom_node.cli import (
     benchmark,
     demo,
     destinations,
+    doctor,
     evaluate,
     listen,
     models,
@@ -44,7 +45,7 @@ lung, the decision). Research use only, not for diagnosis.
 COMMANDS = (
     *(up, listen, work, send),
     *(analyze, demo),
-    *(status, requeue, destinations),
+    *(status, requeue, destinations, doctor),
     *(models, train, pack, evaluate, benchmark),
 )
 

@@ -77,6 +77,20 @@ class StoreAssociation:
             return int(answer.Status)
         raise DestinationUnavailable(self._why_lost(time.monotonic() - started, timeout_s))
 
+    def echo(self, timeout_s: float) -> int | None:
+        """The status of a C-ECHO; None where Verification was not accepted.
+
+        Raises DestinationUnavailable.
+        """
+        if not self._association.accepted_contexts:
+            return None
+        self._association.dimse_timeout = timeout_s
+        started = time.monotonic()
+        answer = self._association.send_c_echo()
+        if "Status" in answer:
+            return int(answer.Status)
+        raise DestinationUnavailable(self._why_lost(time.monotonic() - started, timeout_s))
+
     def _why_lost(self, waited_s: float, timeout_s: float) -> str:
         if aborted := self._witness.aborted:
             return f"{self._name}: aborted the association ({aborted})"

@@ -10,7 +10,7 @@ it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `states` (
 
 from typing import Self
 
-from dicom_node.ledger.database import Clock, Database, utc_now
+from dicom_node.ledger.database import Clock, Database, schema_version, utc_now
 from dicom_node.ledger.deliveries import Deliveries
 from dicom_node.ledger.destinations import Destinations
 from dicom_node.ledger.handover import HandOver
@@ -39,9 +39,11 @@ from dicom_node.ledger.rejecting import Rejecting
 from dicom_node.ledger.repairs import Repairs
 from dicom_node.ledger.reports import Reports
 from dicom_node.ledger.requeue import REFUSED, Candidate, Requeue, Selection
+from dicom_node.ledger.schema import HEAD
 from dicom_node.ledger.states import DeliveryState, Event, IllegalTransition, JobState
 
 __all__ = [
+    "HEAD",
     "REFUSED",
     "REJECTION_NOTE",
     "Acceptance",
@@ -68,6 +70,7 @@ __all__ = [
     "StoredInstance",
     "Substitution",
     "Summary",
+    "schema_version",
 ]
 
 

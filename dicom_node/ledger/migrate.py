@@ -30,10 +30,18 @@ def migrate(engine: Engine) -> None:
                 _upgrade(connection)
 
 
-def _is_current(connection: Connection) -> bool:
+def version_of(connection: Connection) -> str | None:
+    """The newest migration that was made; None where there is no ledger yet."""
     if not inspect(connection).has_table("alembic_version"):
-        return False
-    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return None
+    version: str | None = connection.execute(
+        text("SELECT version_num FROM alembic_version")
+    ).scalar()
+    return version
+
+
+def _is_current(connection: Connection) -> bool:
+    version = version_of(connection)
     if version is not None and version > HEAD:
         raise UsageError(
             f"the ledger has schema {version}, and this version of cxr-node knows none newer than"

@@ -1,0 +1,97 @@
+"""What is around the node: its port, its destinations, the clock, the versions it runs with."""
+
+import ctypes
+import platform
+from collections.abc import Iterator
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from dicom_node.cli.checks.check import Check, fault, ok, warning
+from dicom_node.cli.node.preflight import fault_of_address, missing_destination
+from dicom_node.config import Config, Destination
+from dicom_node.delivery.echo import echo
+from dicom_node.errors import DestinationUnavailable
+from dicom_node.ops.running import last_run
+
+#: What a fault report should name.
+_LIBRARIES = ("pydicom", "pynetdicom", "highdicom", "numpy", "torch", "sqlalchemy", "kombu")
+#: Of adjtimex(2): the kernel has been told of no other clock to follow.
+_TIME_ERROR = 5
+#: Larger than its `struct timex` on any architecture.
+_TIMEX_BYTES = 1024
+
+
+def port(config: Config, *, network: bool) -> Check:
+    """Free for a listener, or held by ours."""
+    name, address = "port", f"{config.host}:{config.port}"
+    faults = list(fault_of_address(config.host, config.port))
+    if not faults:
+        return ok(name, f"{address} is free: no listener runs")
+    running = last_run(config.state)
+    if running and running.is_alive and running.port == config.port:
+        return ok(name, f"{address} is ours: cxr-node up, pid {running.pid}")
+    if network and _answers_as_ours(config):
+        return ok(name, f"{address} is a listener that answers as {config.aet}")
+    return fault(name, faults[0], "stop the other program, or choose another port in [node]")
+
+
+def destinations(config: Config, *, network: bool) -> Iterator[Check]:
+    """Each asked by C-ECHO, as the node will call it."""
+    for said in missing_destination(config):
+        yield fault("destinations", said, "name one in node.toml")
+    for destination in config.destinations:
+        name = f"destination {destination.name}"
+        where = f"{destination.aet} at {destination.host}:{destination.port}"
+        if not network:
+            yield ok(name, f"{where}, not asked")
+            continue
+        try:
+            yield ok(name, f"{where} {echo(config.aet, destination)}")
+        except DestinationUnavailable as exc:
+            yield fault(
+                name, str(exc),
+                "see that it runs and knows this node's AE title; what waits is sent once it does",
+            )  # fmt: skip
+
+
+def clock() -> Check:
+    """Reports say when they were made, and deliveries are tried again by the clock."""
+    now = datetime.now().astimezone()
+    said = f"{now:%Y-%m-%d %H:%M:%S} {now.tzname()} (UTC{now:%z})"
+    if not _is_synchronised():
+        return warning(
+            "clock", f"{said}, synchronised with no other", "run chrony or systemd-timesyncd"
+        )
+    return ok("clock", f"{said}, synchronised")
+
+
+def versions() -> Check:
+    said = [f"cxr-node {_version('cxr-node')}", f"Python {platform.python_version()}"]
+    said += [f"{name} {_version(name)}" for name in _LIBRARIES]
+    return ok("versions", ", ".join(said))
+
+
+def _answers_as_ours(config: Config) -> bool:
+    host = "127.0.0.1" if config.host in ("", "0.0.0.0", "::") else config.host
+    ours = Destination("this node", config.aet, host, config.port)
+    try:
+        return bool(echo(config.aet, ours))
+    except DestinationUnavailable:
+        return False
+
+
+def _is_synchronised() -> bool:
+    """As the kernel says; True where it does not."""
+    try:
+        adjtimex = ctypes.CDLL(None).adjtimex
+    except (OSError, AttributeError):
+        return True
+    # All zero: asks, and sets nothing.
+    return bool(adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)) != _TIME_ERROR)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
