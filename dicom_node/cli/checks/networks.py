@@ -27,18 +27,15 @@ def models(config: Config) -> Iterator[Check]:
 
 
 def device(config: Config) -> Check:
-    import torch
-
     from inference.engines.pytorch import DeviceUnavailable, choose_device
+    from inference.training.benchmark import machine
 
     name = "device"
     try:
         chosen = choose_device(config.device)
     except DeviceUnavailable as exc:
         return fault(name, str(exc), 'set device = "auto" to go on without')
-    if chosen.type == "cuda":
-        return ok(name, f"{torch.cuda.get_device_name(chosen)}, CUDA {torch.version.cuda}")
-    return ok(name, f"CPU, {torch.get_num_threads()} threads")
+    return ok(name, machine(chosen))
 
 
 def decoders() -> Check:

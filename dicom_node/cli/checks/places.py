@@ -87,13 +87,14 @@ def broker(config: Config) -> Check:
 
 
 def _not_there_yet(name: str, folder: Path) -> Check:
-    above = next(parent for parent in folder.absolute().parents if parent.is_dir())
-    if os.access(above, os.W_OK | os.X_OK):
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         return ok(name, f"{folder}: none yet, made at the first start")
     return fault(
-        name, f"{folder} is not there, and cannot be made in {above}",
+        name,
+        f"{folder} is not there, and {nearest} is no folder where it could be made",
         f"mkdir {folder}, and chown it to the node's user",
-    )  # fmt: skip
+    )
 
 
 def _room(name: str, folder: Path) -> Check:

@@ -59,7 +59,7 @@ def _folders(config: Config) -> Iterator[str]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            yield f"{what} {folder} cannot be made by user {os.geteuid()}: {exc.strerror or exc}"
+            yield _not_writable(what, folder, exc)
         else:
             yield from fault_of_folder(what, folder)
 
@@ -72,7 +72,7 @@ def fault_of_folder(what: str, folder: Path) -> Iterator[str]:
             file.flush()
             os.fsync(file.fileno())
     except OSError as exc:
-        yield (f"{what} {folder} cannot be written by user {os.geteuid()}: {exc.strerror or exc}")
+        yield _not_writable(what, folder, exc)
 
 
 def fault_of_address(host: str, port: int) -> Iterator[str]:
@@ -92,6 +92,11 @@ def fault_of_address(host: str, port: int) -> Iterator[str]:
             errno.EADDRNOTAVAIL: "not an address of this host",
         }.get(exc.errno or 0, exc.strerror or str(exc))
         yield f"cannot listen on {host}:{port}: {why}"
+
+
+def _not_writable(what: str, folder: Path, error: OSError) -> str:
+    why = error.strerror or error
+    return f"{what} {folder} cannot be written by user {os.geteuid()}: {why}"
 
 
 def _ledger(config: Config) -> Iterator[str]:
