@@ -2,8 +2,10 @@
 
 import argparse
 import getpass
+import re
 import socket
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +17,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 DEFAULT_STATE = Path("state")
 #: The folder of COVID-QU-Ex that is learnt from.
 _TRAIN = "Train"
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def add_node(parser: argparse.ArgumentParser, *, piped: str = "text") -> None:
@@ -83,6 +86,19 @@ def images_folder(arguments: argparse.Namespace) -> Path:
     data: Path = arguments.data
     split: str = arguments.split if arguments.split is not None else _TRAIN
     return data if arguments.split is None and not (data / split).is_dir() else data / split
+
+
+def parse_time(text: str) -> datetime:
+    """A moment: ISO 8601, local where no zone is said, or so long ago."""
+    ago = re.fullmatch(r"(\d+)([mhd])", text.strip())
+    if ago:
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time: write 2026-11-27T08:00, or 90m, 2h, 3d"
+        ) from None
 
 
 def who() -> str:

@@ -1,12 +1,10 @@
 """`cxr-node requeue`: a way back for what ended without a result, or was refused somewhere."""
 
 import argparse
-import re
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dicom_node.cli.options import Commands, add_node, node_config, who
+from dicom_node.cli.options import Commands, add_node, node_config, parse_time, who
 from dicom_node.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,8 +12,6 @@ if TYPE_CHECKING:
 
 #: What `--outcome` may ask for; `--state` is the node's folder in every command.
 STATES = ("FAILED", "SKIPPED", "REFUSED")
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def add(commands: Commands) -> None:
@@ -49,19 +45,6 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="say which, and change nothing")
     parser.set_defaults(command=run)
-
-
-def parse_time(text: str) -> datetime:
-    """A moment: ISO 8601, local where no zone is said, or so long ago."""
-    ago = re.fullmatch(r"(\d+)([mhd])", text.strip())
-    if ago:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no time: write 2026-11-27T08:00, or 90m, 2h, 3d"
-        ) from None
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -168,6 +168,7 @@ class Entry:
 class Failure:
     """A job that ended FAILED, and why."""
 
+    job_id: int
     sop_instance_uid: str
     at: datetime
     reason: str

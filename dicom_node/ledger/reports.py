@@ -2,8 +2,9 @@
 
 import re
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from dicom_node.ledger.database import Part
 from dicom_node.ledger.records import Change, Entry, Failure, Skipped, Substitution, Summary
@@ -23,6 +24,10 @@ _FAILING = (Event.FAILED, Event.GIVEN_UP, Event.NOT_ALL_DELIVERED)
 _TRACEBACK = "Traceback (most recent call last):"
 _RAISED = re.compile(r"^(?:\w+\.)*(\w+)(?::|$)", re.MULTILINE)
 
+_FAILED: Select[Any] = select(
+    jobs.c.id, jobs.c.sop_instance_uid, jobs.c.updated_at, jobs.c.reason
+).where(jobs.c.state == JobState.FAILED)
+
 
 class Reports(Part):
     """The part of the ledger that only reads."""
@@ -33,6 +38,13 @@ class Reports(Part):
         query = select(*columns).where(events.c.job_id == job_id).order_by(events.c.id)
         with self._database.read() as connection:
             return [Entry(**row._asdict()) for row in connection.execute(query)]
+
+    def failure(self, job_id: int) -> Failure | None:
+        """How a job ended FAILED; None where it did not."""
+        query = _FAILED.where(jobs.c.id == job_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+            return None if row is None else _failure(connection, row)
 
     def summary(self) -> Summary:
         now = self._database.now()
@@ -118,17 +130,13 @@ def _skipped(connection: Connection) -> tuple[Skipped, ...]:
 
 
 def _failures(connection: Connection) -> tuple[Failure, ...]:
-    query = select(jobs.c.id, jobs.c.sop_instance_uid, jobs.c.updated_at, jobs.c.reason)
-    newest = (
-        query.where(jobs.c.state == JobState.FAILED)
-        .order_by(jobs.c.updated_at.desc(), jobs.c.id.desc())
-        .limit(LAST_FAILURES)
-    )
-    return tuple(
-        Failure(row.sop_instance_uid, row.updated_at, row.reason or "",
-                *_how_it_failed(connection, row.id))
-        for row in connection.execute(newest).all()
-    )  # fmt: skip
+    newest = _FAILED.order_by(jobs.c.updated_at.desc(), jobs.c.id.desc()).limit(LAST_FAILURES)
+    return tuple(_failure(connection, row) for row in connection.execute(newest).all())
+
+
+def _failure(connection: Connection, job: Row[Any]) -> Failure:
+    how = _how_it_failed(connection, job.id)
+    return Failure(job.id, job.sop_instance_uid, job.updated_at, job.reason or "", *how)
 
 
 def _how_it_failed(connection: Connection, job_id: int) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from dicom_node.config import Config
@@ -11,6 +11,7 @@ from dicom_node.errors import NodeError
 from dicom_node.ledger import JobState, Ledger, Summary
 from dicom_node.ops.remedies import remedy
 from dicom_node.ops.running import Running, last_run
+from dicom_node.ops.wording import age, line, moment
 
 _SQLITE = "sqlite:///"
 
@@ -59,39 +60,39 @@ def _lines(
         kept = state is JobState.BUILT and summary.kept
         note = f"  {summary.kept} without a destination: results are in the spool" if kept else ""
         yield f"  {state:<10} {count:>7}{note}"
-    age = summary.oldest_waiting_age_s
-    yield f"oldest waiting for a worker: {'none' if age is None else _age(age)}"
+    oldest = summary.oldest_waiting_age_s
+    yield f"oldest waiting for a worker: {'none' if oldest is None else age(oldest)}"
     yield "deliveries waiting"
     if known is not None and not known:
         yield "  no destination: results stay in the spool"
     for name, count in summary.deliveries_waiting.items():
-        yield f"  {name:<30} {count:>7}  oldest {_age(summary.oldest_delivery_age_s[name])}"
+        yield f"  {name:<30} {count:>7}  oldest {age(summary.oldest_delivery_age_s[name])}"
         if known is not None and name not in known:
             yield f"    not configured: cxr-node destinations move {name!r} NEW, or forget {name!r}"
     if not summary.deliveries_waiting:
         yield "  none"
     yield "not accepted by a destination"
     for one in summary.substitutions:
-        yield f"  {one.what} ({one.count} so far, last {_at(one.last_at)})"
+        yield f"  {line(one.what)} ({one.count} so far, last {moment(one.last_at)})"
     if not summary.substitutions:
         yield "  none"
     yield "skipped, by reason"
     for skip in summary.skipped:
-        yield f"  {skip.count:>7}  {skip.reason} (last {_at(skip.last_at)})"
+        yield f"  {skip.count:>7}  {line(skip.reason)} (last {moment(skip.last_at)})"
     if others := summary.counts[JobState.SKIPPED] - sum(skip.count for skip in summary.skipped):
         yield f"  {others:>7}  other reasons"
     if not summary.skipped:
         yield "  none"
     yield "replaced or withdrawn"
     for change in summary.changes:
-        yield f"  {_at(change.at)} {change.sop_instance_uid}"
-        yield f"    {change.what}"
+        yield f"  {moment(change.at)} {line(change.sop_instance_uid)}"
+        yield f"    {line(change.what)}"
     if not summary.changes:
         yield "  none"
     yield "last failures"
     for failure in summary.failures:
-        yield f"  {_at(failure.at)} {failure.sop_instance_uid}"
-        yield f"    {failure.reason}"
+        yield f"  {moment(failure.at)} job {failure.job_id} {line(failure.sop_instance_uid)}"
+        yield f"    {line(failure.reason)}"
         yield f"    to do: {remedy(failure)}"
     if not summary.failures:
         yield "  none"
@@ -114,15 +115,6 @@ def _document(summary: Summary, running: Running | None, known: Collection[str] 
         for failure in summary.failures
     ]
     return json.dumps(document, default=_json, indent=2)
-
-
-def _age(seconds: float) -> str:
-    """`12 s`, `0:03:05`, `2 days, 1:00:00`."""
-    return f"{seconds:.0f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
-
-
-def _at(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S}"
 
 
 def _json(value: object) -> str:

@@ -48,7 +48,7 @@ def test_status_shows_failures_with_a_remedy_and_skipped_by_reason(
     assert failure[0].endswith(" 1.2.3.1")
     assert failure[1] == "    1.2.3.1: cut short"
     assert failure[2].startswith("    to do: ")
-    assert "cxr-node requeue --sop-instance-uid 1.2.3.1" in failure[2]
+    assert "cxr-node requeue --job 1" in failure[2]
     assert len(failure) == 3
 
 
