@@ -17,6 +17,7 @@ from dicom_node.cli import (
     destinations,
     doctor,
     evaluate,
+    job,
     listen,
     models,
     pack,
@@ -45,7 +46,7 @@ lung, the decision). Research use only, not for diagnosis.
 COMMANDS = (
     *(up, listen, work, send),
     *(analyze, demo),
-    *(status, requeue, destinations, doctor),
+    *(status, job, requeue, destinations, doctor),
     *(models, train, pack, evaluate, benchmark),
 )
 

@@ -15,7 +15,7 @@ from tests.system.waiting import run_cli
 
 COMMANDS = (
     *("up", "listen", "work", "send", "analyze", "demo"),
-    *("status", "requeue", "destinations", "doctor"),
+    *("status", "job", "requeue", "destinations", "doctor"),
     *("models", "train", "pack", "evaluate", "benchmark"),
 )
 
