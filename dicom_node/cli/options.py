@@ -20,10 +20,16 @@ _TRAIN = "Train"
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-def add_node(parser: argparse.ArgumentParser, *, piped: str = "text") -> None:
-    """Which node: its folder, its configuration, its log."""
+def add_node(
+    parser: argparse.ArgumentParser, *, piped: str = "text", has_states: bool = False
+) -> None:
+    """Which node: its folder, its configuration, its log.
+
+    `has_states`: the command asks for jobs by their state, and `--state` is that.
+    """
+    short = () if has_states else ("--state",)
     parser.add_argument(
-        "--state", type=Path, metavar="DIR",
+        "--state-dir", *short, dest="state", type=Path, metavar="DIR",
         help=f"folder of the node's own files (default ./{DEFAULT_STATE})",
     )  # fmt: skip
     parser.add_argument(
@@ -99,6 +105,13 @@ def parse_time(text: str) -> datetime:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no time: write 2026-11-27T08:00, or 90m, 2h, 3d"
         ) from None
+
+
+def at_least_one(text: str) -> int:
+    """A number of things."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 def who() -> str:

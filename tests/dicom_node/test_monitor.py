@@ -89,7 +89,7 @@ def test_what_failed_is_a_warning_until_it_is_repaired_or_long_ago(
     assert check()[1].startswith("WARNING - 0 waiting, 1 failed in 24 h | ")
     assert check("--max-failed", "1")[0] == 0
     assert check("--since", "2999-01-01")[0] == 0
-    assert main(["requeue", "--state", str(check.state), "--job", "1"]) == 0
+    assert main(["requeue", "--state-dir", str(check.state), "--job", "1"]) == 0
     check.capsys.readouterr()
     assert check()[0] == 0
 

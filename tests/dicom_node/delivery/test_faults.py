@@ -130,7 +130,7 @@ def test_after_a_few_answers_of_failure_it_is_refused_until_a_person_asks(
         bench.clock.advance(600)
     assert len(asked) == DECLINED_TRIES
     assert job_state(bench, job_id) is JobState.FAILED
-    assert bench.ledger.repairs.redeliver([job_id]) == 1
+    assert bench.ledger.repairs.redeliver([job_id], "me") == 1
     bench.deliver_all(to)
     assert len(asked) == DECLINED_TRIES + 1
     assert job_state(bench, job_id) is JobState.BUILT

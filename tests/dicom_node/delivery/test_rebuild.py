@@ -90,7 +90,7 @@ def test_where_the_received_file_is_lost_too_the_job_says_what_to_do(
     assert (states["SEG"], states["SR"], states["SC"]) == ("DEAD", "DELIVERED", "DELIVERED")
     # Sent again, and asked for again: the copy in the spool is whole, and the SEG can be built.
     node.accept(content)
-    assert node.ledger.repairs.redeliver([job_id]) == 1
+    assert node.ledger.repairs.redeliver([job_id], "me") == 1
     deliver(node, pacs)
     node.work(job_id, STANDARD)
     deliver(node, pacs)

@@ -142,7 +142,7 @@ def test_what_is_damaged_again_and_again_is_given_up(ledger: Ledger) -> None:
         f"{REASON}; building it again 3 times did not help",
     )
     # A person may know that the disk has been changed.
-    assert ledger.repairs.redeliver([job_id]) == 1
+    assert ledger.repairs.redeliver([job_id], "me") == 1
     (taken,) = take(ledger)
     assert ledger.repairs.damaged(taken.id, "s1", REASON) is DeliveryState.DAMAGED
 
@@ -183,7 +183,7 @@ def test_what_was_refused_is_sent_again_on_request(ledger: Ledger, clock: Clock)
     refuse_all(ledger)
     assert (state(ledger, job_id), state(ledger, other)) == (JobState.FAILED, JobState.FAILED)
     clock.advance(60)
-    assert ledger.repairs.redeliver([job_id]) == 2
+    assert ledger.repairs.redeliver([job_id], "me") == 2
     assert (state(ledger, job_id), state(ledger, other)) == (JobState.BUILT, JobState.FAILED)
     batch = take(ledger)
     assert [(d.job_id, d.role, d.attempts) for d in batch] == [(job_id, "A", 1), (job_id, "B", 1)]
@@ -197,8 +197,8 @@ def test_what_has_arrived_or_waits_is_not_sent_again_on_request(ledger: Ledger) 
     (delivery,) = take(ledger)
     ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
     waiting = built(ledger, "PACS", roles="A", number=2)
-    assert ledger.repairs.redeliver([arrived, waiting]) == 0
-    assert ledger.repairs.redeliver([]) == 0
+    assert ledger.repairs.redeliver([arrived, waiting], "me") == 0
+    assert ledger.repairs.redeliver([], "me") == 0
     assert (state(ledger, arrived), state(ledger, waiting)) == (JobState.DELIVERED, JobState.BUILT)
 
 
@@ -207,7 +207,7 @@ def test_a_refused_notice_sent_again_makes_no_result_of_the_job(ledger: Ledger, 
     job = claimed(ledger)
     getattr(ledger, end)(job.id, "w1", "the reason", built=[output("SR")], routes=to("PACS"))
     refuse_all(ledger)
-    assert ledger.repairs.redeliver([job.id]) == 1
+    assert ledger.repairs.redeliver([job.id], "me") == 1
     (notice,) = take(ledger)
     ledger.deliveries.delivered(notice.id, "s1", 0x0000)
     assert state(ledger, job.id) is JobState[end.upper()]
@@ -222,7 +222,7 @@ def test_being_declined_is_counted_since_a_person_last_asked(ledger: Ledger, clo
             delivery.id, "s1", 0xC000, "answered 0xc000", clock.now, declined=True
         )
     refuse_all(ledger)
-    ledger.repairs.redeliver([job_id])
+    ledger.repairs.redeliver([job_id], "me")
     (delivery,) = take(ledger)
     assert ledger.deliveries.times_declined(delivery.id) == 0
 
