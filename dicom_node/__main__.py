@@ -28,7 +28,7 @@ from dicom_node.cli import (
     up,
     work,
 )
-from dicom_node.cli.options import wants_json_logs
+from dicom_node.cli.terminal.options import wants_json_logs
 from dicom_node.errors import NodeError, UsageError
 
 EXIT_FAILURE = 1

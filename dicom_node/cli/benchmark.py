@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dicom_node.cli.networks import load_networks
-from dicom_node.cli.options import Commands, add_models
+from dicom_node.cli.node.networks import load_networks
+from dicom_node.cli.terminal.options import Commands, add_models
 from dicom_node.errors import UsageError
 from inference.networks import NETWORKS, PAPER_NETWORKS
 

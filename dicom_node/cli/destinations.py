@@ -5,7 +5,7 @@ import json
 from contextlib import closing
 from dataclasses import asdict
 
-from dicom_node.cli.options import Commands, add_node, node_config, who
+from dicom_node.cli.terminal.options import Commands, add_node, node_config, who
 from dicom_node.config import Config
 from dicom_node.errors import UsageError
 from dicom_node.toml_tables import did_you_mean

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from dicom_node.cli.options import Commands, add_node, node_config
+from dicom_node.cli.terminal.options import Commands, add_node, node_config
 from dicom_node.errors import ConfigError
 
 if TYPE_CHECKING:

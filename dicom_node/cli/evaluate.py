@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from dicom_node.cli.options import Commands, add_models
+from dicom_node.cli.terminal.options import Commands, add_models
 
 
 def add(commands: Commands) -> None:

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.cli.options import Commands, add_node, node_config
+from dicom_node.cli.terminal.options import Commands, add_node, node_config
 from dicom_node.errors import NodeError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _read(ledger: "Ledger", job_id: int) -> _Story:
 
 
 def _lines(story: _Story, *, whole: bool) -> Iterator[str]:
-    from dicom_node.ops.following import delivery_lines, event_lines, last_times, name
+    from dicom_node.cli.terminal.following import delivery_lines, event_lines, last_times, name
     from dicom_node.ops.remedies import remedy
     from dicom_node.ops.wording import line, moment
 
@@ -89,7 +89,7 @@ def _lines(story: _Story, *, whole: bool) -> Iterator[str]:
 
 
 def _document(story: _Story) -> dict[str, Any]:
-    from dicom_node.ops.following import delivery_document, event_document, last_times
+    from dicom_node.cli.terminal.following import delivery_document, event_document, last_times
     from dicom_node.ops.remedies import remedy
 
     job, at = story.job, last_times(story.events)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.cli.options import Commands
+from dicom_node.cli.terminal.options import Commands
 
 if TYPE_CHECKING:
     from inference.weights import ModelCard

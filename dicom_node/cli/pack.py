@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from dicom_node.cli.options import Commands, images_folder
+from dicom_node.cli.terminal.options import Commands, images_folder
 from dicom_node.errors import NodeError, UsageError
 
 _MIB = 2**20
@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the set and say how large it is; 0 when done. Raises UsageError or NodeError."""
-    from dicom_node.cli.progress import images
+    from dicom_node.cli.terminal.progress import images
     from inference.decode import UndecodableImage
     from inference.training.dataset import DatasetError, not_of_covid, read_cases, spread
     from inference.training.pack import pack

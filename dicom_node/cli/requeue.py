@@ -5,7 +5,14 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from dicom_node.cli.options import Commands, add_node, at_least_one, node_config, parse_time, who
+from dicom_node.cli.terminal.options import (
+    Commands,
+    add_node,
+    at_least_one,
+    node_config,
+    parse_time,
+    who,
+)
 from dicom_node.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _line(one: "Candidate") -> str:
-    from dicom_node.ops.following import name
+    from dicom_node.cli.terminal.following import name
     from dicom_node.ops.wording import line
 
     what = "send again what was refused" if one.is_built else "analyse again"

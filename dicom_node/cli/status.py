@@ -3,7 +3,7 @@
 import argparse
 from datetime import UTC, datetime, timedelta
 
-from dicom_node.cli.options import Commands, add_node, node_config, parse_time
+from dicom_node.cli.terminal.options import Commands, add_node, node_config, parse_time
 from dicom_node.errors import UsageError
 
 #: Seconds. A radiograph comes back in seconds; that nothing does for minutes is worth a call.

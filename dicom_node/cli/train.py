@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dicom_node.cli.options import Commands, add_device, images_folder
+from dicom_node.cli.terminal.options import Commands, add_device, images_folder
 from dicom_node.errors import NodeError, UsageError
 from inference.networks import NETWORKS
 
@@ -61,7 +61,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write the weights; 0 when done. Raises UsageError or NodeError."""
-    from dicom_node.cli.progress import Run
+    from dicom_node.cli.terminal.progress import Run
     from inference.decode import UndecodableImage
     from inference.engines.pytorch import DeviceUnavailable
     from inference.findings import Task

@@ -2,7 +2,7 @@
 
 import argparse
 
-from dicom_node.cli.options import Commands, add_node, node_config, wants_json_logs
+from dicom_node.cli.terminal.options import Commands, add_node, node_config, wants_json_logs
 
 
 def add(commands: Commands) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.__main__ import main
-from dicom_node.cli.options import parse_time
+from dicom_node.cli.terminal.options import parse_time
 from dicom_node.config import Config
 from dicom_node.ledger import DeliveryState, JobState, Ledger
 from tests.dicom_node.ledger.records import built, claimed, happened, state

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dicom_node.cli.evaluation.drawn import drawn_cases
-from dicom_node.cli.networks import load_networks
-from dicom_node.cli.progress import images
+from dicom_node.cli.node.networks import load_networks
+from dicom_node.cli.terminal.progress import images
 from dicom_node.errors import NodeError, UsageError
 from inference.decode import UndecodableImage
 from inference.engines import Engine

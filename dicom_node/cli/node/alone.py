@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from dicom_node.cli.options import Commands, add_log_format
+from dicom_node.cli.terminal.options import Commands, add_log_format
 from dicom_node.config import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE, load
 
 logger = logging.getLogger(__name__)
