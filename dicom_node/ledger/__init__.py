@@ -16,7 +16,7 @@ from dicom_node.ledger.destinations import Destinations
 from dicom_node.ledger.handover import HandOver
 from dicom_node.ledger.issues import REJECTION_NOTE, Issues
 from dicom_node.ledger.jobs import Jobs
-from dicom_node.ledger.lookups import Backlog, Lookups
+from dicom_node.ledger.lookups import Backlog, Day, Lookups
 from dicom_node.ledger.records import (
     Acceptance,
     Arrived,
@@ -53,6 +53,7 @@ __all__ = [
     "BuiltOutput",
     "Candidate",
     "Change",
+    "Day",
     "Delivery",
     "DeliveryState",
     "DestinationRecord",

@@ -1,10 +1,11 @@
 """What an operator looks up: how much waits and has failed, for a monitor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Select, func, select
+from sqlalchemy import Connection, FromClause, Select, case, func, select
 
 from dicom_node.ledger.database import Part
 from dicom_node.ledger.moves import Condition
@@ -41,8 +42,19 @@ class Backlog:
         return max(self.jobs.oldest_s, self.deliveries.oldest_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What came on one day, as it stands now."""
+
+    begins: datetime
+    received: int  #: instances
+    skipped: int  #: of them
+    failed: int  #: of them
+    refused: int  #: of them: those of which a result was refused or lost
+
+
 class Lookups(Part):
-    """The part of the ledger behind `status --check`."""
+    """The part of the ledger behind `status --check` and the days in `status`."""
 
     def backlog(self, since: datetime) -> Backlog:
         """What waits now, and what ended badly at or after `since` and is not repaired."""
@@ -60,6 +72,37 @@ class Lookups(Part):
                 _count(connection, failed, jobs.c.updated_at >= since),
                 _count(connection, ~failed, jobs.c.id.in_(lost)),
             )
+
+    def days(self, begin: Sequence[datetime]) -> list[Day]:
+        """A row for each of the moments in `begin`, in rising order: what came from it to the next.
+
+        When a day begins is the caller's matter: a person's begins at local midnight.
+        """
+        lost = select(deliveries.c.job_id).where(deliveries.c.state.in_(_LOST))
+        number = case(
+            *((jobs.c.received_at >= at, index) for index, at in reversed(list(enumerate(begin))))
+        ).label("number")
+        query = (
+            select(number, jobs.c.state, jobs.c.id.in_(lost).label("lost"), func.count())
+            .where(jobs.c.received_at >= begin[0])
+            .group_by("number", jobs.c.state, "lost")
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [_day(at, [row for row in rows if row.number == i]) for i, at in enumerate(begin)]
+
+
+def _day(begins: datetime, rows: Sequence[Any]) -> Day:
+    def count(*states: JobState) -> int:
+        return sum(number for _, state, _, number in rows if state in states)
+
+    return Day(
+        begins=begins,
+        received=count(*JobState),
+        skipped=count(JobState.SKIPPED),
+        failed=count(JobState.FAILED),
+        refused=sum(number for _, _, was_lost, number in rows if was_lost),
+    )
 
 
 def _of(rows: FromClause) -> "Select[Any, Any]":
