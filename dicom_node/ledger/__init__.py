@@ -4,19 +4,19 @@ SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL 
 method is one transaction. A Ledger's members are its rooms, so that each part of the node says what
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `states` (what may happen),
 `records` (what goes in and out), `schema` (the tables), the rooms (`jobs`, `handover`, `issues`,
-`rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`, `reports`, `lookups`), `reopening`,
+`rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`, `reports`, `counts`), `reopening`,
 `ending`, `moves` and `database` (how).
 """
 
 from typing import Self
 
+from dicom_node.ledger.counts import Backlog, Counts, Day
 from dicom_node.ledger.database import Clock, Database, schema_version, utc_now
 from dicom_node.ledger.deliveries import Deliveries
 from dicom_node.ledger.destinations import Destinations
 from dicom_node.ledger.handover import HandOver
 from dicom_node.ledger.issues import REJECTION_NOTE, Issues
 from dicom_node.ledger.jobs import Jobs
-from dicom_node.ledger.lookups import Backlog, Day, Lookups
 from dicom_node.ledger.records import (
     Acceptance,
     Arrived,
@@ -91,7 +91,7 @@ class Ledger:
         self.requeue = Requeue(database)
         self.destinations = Destinations(database)
         self.reports = Reports(database)
-        self.lookups = Lookups(database)
+        self.counts = Counts(database)
 
     @classmethod
     def open(cls, url: str, clock: Clock = utc_now) -> Self:

@@ -48,7 +48,7 @@ def check_node(config: Config, limits: Limits) -> int:
     """
     try:
         with closing(open_existing(config)) as ledger:
-            backlog = ledger.lookups.backlog(limits.since)
+            backlog = ledger.counts.backlog(limits.since)
     except LedgerUnavailable as exc:
         return _say(Verdict.CRITICAL, [str(exc)])
     except NodeError as exc:

@@ -1,4 +1,4 @@
-"""What operators look up, on SQLite and on PostgreSQL."""
+"""How much waits and has failed, on SQLite and on PostgreSQL."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ def refuse(ledger: Ledger, destination: str) -> None:
 
 
 def backlog(ledger: Ledger, clock: Clock, hours: float = 24.0) -> Backlog:
-    return ledger.lookups.backlog(clock.now - timedelta(hours=hours))
+    return ledger.counts.backlog(clock.now - timedelta(hours=hours))
 
 
 def test_an_empty_ledger_has_no_backlog(ledger: Ledger, clock: Clock) -> None:
@@ -54,8 +54,8 @@ def test_days_count_what_came_on_them_as_it_stands_now(ledger: Ledger, clock: Cl
     built(ledger, "PACS", number=3)
     refuse(ledger, "PACS")
     ledger.jobs.accept(instance(4), PIPELINE)
-    first, second, third = ledger.lookups.days(midnights)
+    first, second, third = ledger.counts.days(midnights)
     assert first == Day(midnights[0], received=2, skipped=1, failed=1, refused=0)
     assert (second.received, second.refused) == (2, 1)
     assert third == Day(midnights[2], 0, 0, 0, 0)
-    assert ledger.lookups.days(midnights[1:]) == [second, third]
+    assert ledger.counts.days(midnights[1:]) == [second, third]

@@ -1,4 +1,4 @@
-"""What an operator looks up: how much waits and has failed, for a monitor."""
+"""How much waits and how much has failed: for a monitor, and by day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Day:
     refused: int  #: of them: those of which a result was refused or lost
 
 
-class Lookups(Part):
+class Counts(Part):
     """The part of the ledger behind `status --check` and the days in `status`."""
 
     def backlog(self, since: datetime) -> Backlog:
