@@ -17,7 +17,9 @@ from dicom_node.cli import (
     destinations,
     doctor,
     evaluate,
+    find,
     job,
+    jobs,
     listen,
     models,
     pack,
@@ -46,7 +48,7 @@ lung, the decision). Research use only, not for diagnosis.
 COMMANDS = (
     *(up, listen, work, send),
     *(analyze, demo),
-    *(status, job, requeue, destinations, doctor),
+    *(status, find, jobs, job, requeue, destinations, doctor),
     *(models, train, pack, evaluate, benchmark),
 )
 

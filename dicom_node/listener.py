@@ -7,9 +7,8 @@ sender may delete its copy on Success.
 import logging
 import time
 from dataclasses import dataclass
-from io import BytesIO
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom.events import Event
@@ -18,22 +17,20 @@ from pynetdicom.transport import ThreadedAssociationServer
 from dicom_node.acceptance import Acceptance, Rejection, request_of
 from dicom_node.config import Config
 from dicom_node.dimse import Handler, acceptor, hang_up, serve
-from dicom_node.eligibility import ANALYSED_SOP_CLASSES, unsupported_class
+from dicom_node.eligibility import unsupported_class
 from dicom_node.errors import (
     OUT_OF_RESOURCES,
     SUCCESS,
     BrokerUnavailable,
-    ClassMismatch,
-    InvalidUid,
-    NotDicom,
     Permanent,
     Transient,
 )
-from dicom_node.ledger import JobState, Ledger, StoredInstance
+from dicom_node.indexing import Index, read_index
+from dicom_node.ledger import InstanceKind, JobState, Ledger, StoredInstance
+from dicom_node.patients import Patients
 from dicom_node.queueing import Kind, Queues
-from dicom_node.rejection import KEY_OBJECT_SELECTION
 from dicom_node.spool import Spool
-from dicom_node.store_requests import StoreRequests, uid_fault, written
+from dicom_node.store_requests import StoreRequests
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +39,6 @@ STOP_WITHIN_S = 5.0
 #: Bytes an Error Comment (0000,0902) may have, VR LO.
 _COMMENT_LENGTH = 64
 _MEGABYTE = 1_000_000
-_UID_KEYWORDS = ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"]
-_INDEX_KEYWORDS = [*_UID_KEYWORDS, "Manufacturer", "ManufacturerModelName"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +48,6 @@ class Installation:
     pipeline: str  #: which models and settings a job asks for
     transfer_syntaxes: tuple[UID, ...]  #: those whose pixels can be decoded here
     manufacturer: str  #: of our own results, as they say it
-    model_name: str  #: likewise
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """What the ledger is to know of an instance, and who made it."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    study_instance_uid: str
-    series_instance_uid: str
-    transfer_syntax_uid: str
-    manufacturer: str  #: "" where the header does not say
     model_name: str  #: likewise
 
 
@@ -82,6 +64,7 @@ class Listener:
     ) -> None:
         self._config = config
         self._spool = spool
+        self._patients = Patients.of(spool)
         self._ledger = ledger
         self._queues = queues
         self._installation = installation
@@ -128,7 +111,7 @@ class Listener:
     def receive(self, content: bytes, sop_class_uid: str, sop_instance_uid: str, aet: str) -> None:
         """Keep one Part 10 file; returns only when the promise behind Success holds."""
         try:
-            index = _read_index(content, sop_class_uid, sop_instance_uid)
+            index = read_index(content, sop_class_uid, sop_instance_uid, self._patients)
         except Permanent as exc:
             self._spool.quarantine(content, str(exc), sop_instance_uid)
             raise
@@ -144,7 +127,7 @@ class Listener:
             again = {"with": what, "state": acceptance.state, "reopened": acceptance.is_reopened}
             logger.info("received again", extra=ids | again)
         if acceptance.state is JobState.RECEIVED and (acceptance.is_new or acceptance.is_reopened):
-            self._hand_on(acceptance.job_id, index.sop_class_uid)
+            self._hand_on(acceptance.job_id, index)
         if acceptance.is_new:
             logger.info("received", extra=ids | {"from": aet, "bytes": instance.size_bytes})
 
@@ -160,14 +143,15 @@ class Listener:
             path=stored.path,
             sha256=stored.sha256,
             size_bytes=stored.size_bytes,
+            kind=index.kind,
+            origin=index.origin,
         )
 
-    def _hand_on(self, job_id: int, sop_class_uid: str) -> None:
+    def _hand_on(self, job_id: int, index: Index) -> None:
         """To a worker, or straight to its end where the class alone says that nothing is to do."""
-        # A Key Object Selection may be a rejection note: the worker reads it.
-        if sop_class_uid not in (*ANALYSED_SOP_CLASSES, KEY_OBJECT_SELECTION):
+        if index.kind is InstanceKind.OTHER:
             # A study's hundreds of CT slices must not stand before the next radiograph.
-            self._ledger.jobs.passed_over(job_id, unsupported_class(sop_class_uid))
+            self._ledger.jobs.passed_over(job_id, unsupported_class(index.sop_class_uid))
             return
         try:
             self._queues.publish(Kind.JOB, job_id, self._installation.pipeline)
@@ -178,7 +162,7 @@ class Listener:
     def _is_our_own(self, index: Index) -> bool:
         """Whether this is a result of this node, or of another of its kind."""
         ours = self._installation.manufacturer, self._installation.model_name
-        return (index.manufacturer, index.model_name) == ours
+        return (index.origin.manufacturer, index.origin.model_name) == ours
 
     def _note_returned(self, sop_instance_uid: str, aet: str) -> None:
         """Once for each sender: a loop would fill the log."""
@@ -232,34 +216,6 @@ class Listener:
             logger.exception("failed to store", extra={"sop_instance_uid": sop_instance_uid})
             return _status(OUT_OF_RESOURCES, "unexpected error, see the node's log")
         return _status(SUCCESS)
-
-
-def _read_index(content: bytes, sop_class_uid: str, sop_instance_uid: str) -> Index:
-    """Raises InvalidUid, NotDicom or ClassMismatch."""
-    if fault := uid_fault(sop_instance_uid):
-        raise InvalidUid(f"SOP Instance UID {fault}")
-    try:
-        header = dcmread(BytesIO(content), stop_before_pixels=True, specific_tags=_INDEX_KEYWORDS)
-        values = {keyword: written(header, keyword) for keyword in _INDEX_KEYWORDS}
-    except Exception as exc:
-        # pydicom raises a dozen unrelated types on bytes that are no data set.
-        raise NotDicom(f"{sop_instance_uid}: no readable data set ({exc})") from exc
-    for keyword in _UID_KEYWORDS:
-        if not values[keyword]:
-            raise NotDicom(f"{sop_instance_uid}: data set has no {keyword}")
-    if values["SOPInstanceUID"] != sop_instance_uid or values["SOPClassUID"] != sop_class_uid:
-        raise ClassMismatch(
-            f"data set is {values['SOPInstanceUID']}, the request says {sop_instance_uid}"
-        )
-    return Index(
-        sop_class_uid=sop_class_uid,
-        sop_instance_uid=sop_instance_uid,
-        study_instance_uid=values["StudyInstanceUID"],
-        series_instance_uid=values["SeriesInstanceUID"],
-        transfer_syntax_uid=str(header.file_meta.TransferSyntaxUID),
-        manufacturer=values["Manufacturer"],
-        model_name=values["ManufacturerModelName"],
-    )
 
 
 def _status(code: int, comment: str = "") -> Dataset:

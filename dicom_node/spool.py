@@ -7,6 +7,7 @@ spool is a shared mount, so nothing here may assume that it is alone.
 import hashlib
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from dicom_node.errors import DamagedInSpool, SpoolUnavailable
 #: A temporary file this old belongs to a process that has died, on whichever host: the longest
 #: write is seconds.
 LEFTOVER_AGE = timedelta(hours=1)
+
+#: Of the installation's secret.
+KEY_BYTES = 32
 
 #: PS3.5 9.1: a UID has at most 64 characters.
 _UID_LENGTH = 64
@@ -61,6 +65,18 @@ class Spool:
         path = self.resolve(stored.path)
         self._write(path.with_suffix(".txt"), f"{reason}\n".encode("utf-8", "replace"))
         return path
+
+    def key(self) -> bytes:
+        """The installation's secret, `KEY_BYTES` long: made once, the same on every host."""
+        path = self._root / "key"
+        with _as_unavailable("the installation's key"):
+            try:
+                key = path.read_bytes()
+            except FileNotFoundError:
+                key = self._make_key(path)
+        if len(key) != KEY_BYTES:
+            raise SpoolUnavailable(f"{path} is damaged: {KEY_BYTES} bytes were expected")
+        return key
 
     def resolve(self, path: str) -> Path:
         """Where a stored file lies on this host."""
@@ -119,6 +135,19 @@ class Spool:
             else:
                 self._write(path, content)
         return StoredFile(str(path.relative_to(self._root)), digest, len(content))
+
+    def _make_key(self, path: Path) -> bytes:
+        """Whole before it has its name; of two hosts that make one at once, the first one's."""
+        made = self._temporary / f"key.{secrets.token_hex(8)}"
+        self._write(made, secrets.token_bytes(KEY_BYTES))
+        try:
+            os.link(made, path)
+            _sync_folder(path.parent)
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+        return path.read_bytes()
 
     def _write(self, path: Path, content: bytes) -> None:
         with _as_unavailable(path.name):

@@ -1,11 +1,11 @@
-"""The durable truth: jobs, outputs, deliveries and an append-only record of events.
+"""The durable truth: instances, jobs, findings, outputs, deliveries, and a record of all events.
 
 SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL (several). Every
 method is one transaction. A Ledger's members are its rooms, so that each part of the node says what
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `states` (what may happen),
-`records` (what goes in and out), `schema` (the tables), the rooms (`jobs`, `handover`, `issues`,
-`rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`, `reports`, `counts`), `reopening`,
-`ending`, `moves` and `database` (how).
+`records` (what goes in and out), `schema` (the tables), the rooms (`instances`, `jobs`,
+`handover`, `findings`, `issues`, `rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`,
+`reports`, `counts`, `lookups`), `reopening`, `ending`, `moves` and `database` (how).
 """
 
 from typing import Self
@@ -14,9 +14,20 @@ from dicom_node.ledger.counts import Backlog, Counts, Day
 from dicom_node.ledger.database import Clock, Database, schema_version, utc_now
 from dicom_node.ledger.deliveries import Deliveries
 from dicom_node.ledger.destinations import Destinations
+from dicom_node.ledger.findings import Findings, FindingsRecord
 from dicom_node.ledger.handover import HandOver
+from dicom_node.ledger.instances import (
+    Instance,
+    InstanceKind,
+    Instances,
+    Origin,
+    Search,
+    StoredInstance,
+)
 from dicom_node.ledger.issues import REJECTION_NOTE, Issues
 from dicom_node.ledger.jobs import Jobs
+from dicom_node.ledger.lookups import STATES as JOB_STATES
+from dicom_node.ledger.lookups import Filter, JobLine, Lookups
 from dicom_node.ledger.records import (
     Acceptance,
     Arrived,
@@ -32,7 +43,6 @@ from dicom_node.ledger.records import (
     Route,
     Skipped,
     Source,
-    StoredInstance,
     Substitution,
     Summary,
 )
@@ -45,6 +55,7 @@ from dicom_node.ledger.states import DeliveryState, Event, IllegalTransition, Jo
 
 __all__ = [
     "HEAD",
+    "JOB_STATES",
     "REFUSED",
     "REJECTION_NOTE",
     "Acceptance",
@@ -61,12 +72,19 @@ __all__ = [
     "Entry",
     "Event",
     "Failure",
+    "Filter",
+    "FindingsRecord",
     "IllegalTransition",
+    "Instance",
+    "InstanceKind",
     "Job",
+    "JobLine",
     "JobState",
     "LeaseLost",
     "Ledger",
+    "Origin",
     "Route",
+    "Search",
     "Selection",
     "Skipped",
     "Source",
@@ -82,8 +100,10 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.instances = Instances(database)
         self.jobs = Jobs(database)
         self.handover = HandOver(database)
+        self.findings = Findings(database)
         self.issues = Issues(database)
         self.rejections = Rejecting(database)
         self.deliveries = Deliveries(database)
@@ -92,6 +112,7 @@ class Ledger:
         self.destinations = Destinations(database)
         self.reports = Reports(database)
         self.counts = Counts(database)
+        self.lookups = Lookups(database)
 
     @classmethod
     def open(cls, url: str, clock: Clock = utc_now) -> Self:

@@ -7,7 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Insert,
+    Table,
+    create_engine,
+    event,
+    exc,
+    make_url,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_node.errors import LedgerUnavailable, UsageError
 from dicom_node.ledger.migrate import migrate, version_of
@@ -89,6 +100,13 @@ class Part:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+
+def insert_once(connection: Connection, table: Table, *unique: str) -> Insert:
+    """An INSERT that passes over the rows that are there already, however close the race."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing(index_elements=unique)
+    return sqlite.insert(table).on_conflict_do_nothing(index_elements=unique)
 
 
 def _parsed(url: str) -> URL:

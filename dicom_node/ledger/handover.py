@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, Table, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, select, update
 
-from dicom_node.ledger.database import Part
+from dicom_node.ledger.database import Part, insert_once
 from dicom_node.ledger.ending import end, lose_damaged, report, settle
+from dicom_node.ledger.findings import FindingsRecord, keep_findings
 from dicom_node.ledger.moves import Condition, move_deliveries
 from dicom_node.ledger.records import BuiltOutput, Route
 from dicom_node.ledger.schema import deliveries, outputs
@@ -29,8 +29,15 @@ class HandOver(Part):
             job = report(connection, now, job_id, owner, Event.HANDED_OVER)
             return _record(connection, now, job, built, routes)
 
-    def built(self, job_id: int, owner: str, built: Built, routes: Routes) -> list[int]:
-        """These are the last; the job ends when all it has handed over has got there.
+    def built(
+        self,
+        job_id: int,
+        owner: str,
+        built: Built,
+        routes: Routes,
+        findings: FindingsRecord | None = None,
+    ) -> list[int]:
+        """These are the last, with what was found; the job ends when all of it has got there.
 
         Without any route it stays BUILT: nobody has been sent anything.
         """
@@ -38,6 +45,8 @@ class HandOver(Part):
         with self._database.write() as connection:
             job = end(connection, now, job_id, owner, Event.BUILT, reason=None)
             output_ids = _record(connection, now, job, built, routes)
+            if findings is not None:
+                keep_findings(connection, now, job, findings)
             # Those as well that were found damaged after they had been built again just now.
             _mend(connection, now, deliveries.c.job_id == job_id)
             if routes:
@@ -71,13 +80,6 @@ class HandOver(Part):
             output_ids = _record(connection, now, job, built, routes)
             lose_damaged(connection, now, [job_id], reason)
             return output_ids
-
-
-def insert_once(connection: Connection, table: Table, *unique: str) -> Insert:
-    """An INSERT that passes over the rows that are there already, however close the race."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing(index_elements=unique)
-    return sqlite.insert(table).on_conflict_do_nothing(index_elements=unique)
 
 
 def _record(

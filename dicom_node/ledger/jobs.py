@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from dicom_node.errors import UNKNOWN_TRIES
-from dicom_node.ledger.database import Part
+from dicom_node.ledger.database import Part, insert_once
 from dicom_node.ledger.ending import FREE, end, lose_damaged
-from dicom_node.ledger.handover import insert_once
+from dicom_node.ledger.instances import StoredInstance, note_arrival
 from dicom_node.ledger.moves import Condition, move_jobs, record
-from dicom_node.ledger.records import Acceptance, Job, StoredInstance
+from dicom_node.ledger.records import Acceptance, Job
 from dicom_node.ledger.rejecting import skip_if_rejected
-from dicom_node.ledger.reopening import accept_again
+from dicom_node.ledger.reopening import INSTANCE, accept_again
 from dicom_node.ledger.schema import jobs
 from dicom_node.ledger.states import Event, JobState
 
@@ -27,6 +27,7 @@ class Jobs(Part):
         """The job of a received instance: a new one, or the one it already has."""
         now = self._database.now()
         with self._database.write() as connection:
+            note_arrival(connection, now, instance)
             job_id = _insert_job(connection, instance, pipeline, now)
             if job_id is None:
                 return accept_again(connection, now, instance, pipeline)
@@ -157,31 +158,19 @@ def _insert_job(
     connection: Connection, instance: StoredInstance, pipeline: str, now: datetime
 ) -> int | None:
     """The new job's id; None where the instance already has one, however close the race."""
-    statement = (
-        insert_once(connection, jobs, "sop_instance_uid", "pipeline")
-        .values(
-            pipeline=pipeline,
-            state=JobState.RECEIVED,
-            attempts=0,
-            deaths=0,
-            due_at=now,
-            received_at=now,
-            updated_at=now,
-            # The listener publishes right after the commit; recovery need not do it as well.
-            published_at=now,
-            sop_class_uid=instance.sop_class_uid,
-            sop_instance_uid=instance.sop_instance_uid,
-            study_instance_uid=instance.study_instance_uid,
-            series_instance_uid=instance.series_instance_uid,
-            transfer_syntax_uid=instance.transfer_syntax_uid,
-            calling_aet=instance.calling_aet,
-            path=instance.path,
-            sha256=instance.sha256,
-            size_bytes=instance.size_bytes,
-        )
-        .returning(jobs.c.id)
-    )
-    job_id: int | None = connection.execute(statement).scalar_one_or_none()
+    statement = insert_once(connection, jobs, "sop_instance_uid", "pipeline").returning(jobs.c.id)
+    values = {name: getattr(instance, name) for name in (*INSTANCE, "sop_instance_uid")} | {
+        "pipeline": pipeline,
+        "state": JobState.RECEIVED,
+        "attempts": 0,
+        "deaths": 0,
+        "due_at": now,
+        "received_at": now,
+        "updated_at": now,
+        # The listener publishes right after the commit; recovery need not do it as well.
+        "published_at": now,
+    }
+    job_id: int | None = connection.execute(statement, values).scalar_one_or_none()
     return job_id
 
 

@@ -13,21 +13,6 @@ class LeaseLost(NodeError):
 
 
 @dataclass(frozen=True, slots=True)
-class StoredInstance:
-    """An instance that has been received and spooled."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    study_instance_uid: str
-    series_instance_uid: str
-    transfer_syntax_uid: str
-    calling_aet: str  #: AE title of whoever sent it
-    path: str  #: relative to the spool
-    sha256: str  #: 64 lower-case hex digits of the file
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Acceptance:
     """What the ledger made of a received instance."""
 

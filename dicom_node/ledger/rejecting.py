@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from dicom_node.ledger.database import Part
+from dicom_node.ledger.database import Part, insert_once
 from dicom_node.ledger.ending import FREE, report
-from dicom_node.ledger.handover import insert_once
+from dicom_node.ledger.instances import StoredInstance
 from dicom_node.ledger.issues import stop
 from dicom_node.ledger.moves import move_jobs
-from dicom_node.ledger.records import Job, StoredInstance
+from dicom_node.ledger.records import Job
 from dicom_node.ledger.reopening import EXPIRED, was_rejected
 from dicom_node.ledger.schema import deliveries, jobs, rejections
 from dicom_node.ledger.states import Event, JobState

@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select
 
 from dicom_node.ledger.ending import FREE
+from dicom_node.ledger.instances import StoredInstance
 from dicom_node.ledger.moves import move_jobs, record
-from dicom_node.ledger.records import Acceptance, StoredInstance
+from dicom_node.ledger.records import Acceptance
 from dicom_node.ledger.schema import events, jobs, outputs, rejections, sources
 from dicom_node.ledger.states import Event, JobState
 

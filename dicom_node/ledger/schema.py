@@ -1,5 +1,5 @@
-"""The tables: jobs, outputs, deliveries, events, and what new evidence left behind: sources and
-rejections. Migrations make them, not `create_all`.
+"""The tables: instances, jobs, findings, outputs, deliveries, events, and what new evidence left
+behind: sources and rejections. Migrations make them, not `create_all`.
 """
 
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration that this code knows.
-HEAD = "0003"
+HEAD = "0004"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -57,6 +58,37 @@ _ID = BigInteger().with_variant(Integer(), "sqlite")
 
 metadata = MetaData()
 
+# Bytes that arrived. A job is of the row that has its SOP Instance UID and SHA-256; one that a
+# process of the version before accepted has none.
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("kind", AnyText, nullable=False),
+    Column("sop_class_uid", AnyText, nullable=False),
+    Column("sop_instance_uid", AnyText, nullable=False),
+    Column("study_instance_uid", AnyText, nullable=False),
+    Column("series_instance_uid", AnyText, nullable=False),
+    Column("transfer_syntax_uid", AnyText, nullable=False),
+    Column("calling_aet", AnyText, nullable=False),
+    Column("path", AnyText, nullable=False),
+    Column("sha256", AnyText, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    # "" where the header does not say, or was not read yet.
+    Column("accession_number", AnyText, nullable=False, server_default=""),
+    Column("patient_hash", AnyText, nullable=False, server_default=""),
+    Column("acquired_at", AnyText, nullable=False, server_default=""),
+    Column("manufacturer", AnyText, nullable=False, server_default=""),
+    Column("model_name", AnyText, nullable=False, server_default=""),
+    Column("station_name", AnyText, nullable=False, server_default=""),
+    UniqueConstraint("sop_instance_uid", "sha256", name="uq_instances_instance_sha256"),
+    Index("ix_instances_accession_number", "accession_number"),
+    Index("ix_instances_patient_hash", "patient_hash"),
+    Index("ix_instances_study_instance_uid", "study_instance_uid"),
+    sqlite_autoincrement=True,
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -87,6 +119,24 @@ jobs = Table(
     UniqueConstraint("sop_instance_uid", "pipeline", name="uq_jobs_instance_pipeline"),
     Index("ix_jobs_state_due", "state", "due_at"),
     # An id that a broker still carries must never come to mean another job.
+    sqlite_autoincrement=True,
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("job_id", _ID, ForeignKey("jobs.id"), nullable=False),
+    Column("issue", Integer, nullable=False),
+    Column("found_at", UtcDateTime, nullable=False),
+    Column("decision", AnyText, nullable=False),
+    Column("reason", AnyText, nullable=False),
+    Column("percent_left", Float),
+    Column("percent_right", Float),
+    Column("percent_both", Float),
+    # A JSON list of codes.
+    Column("cautions", AnyText, nullable=False),
+    UniqueConstraint("job_id", "issue", name="uq_findings_job_issue"),
     sqlite_autoincrement=True,
 )
 

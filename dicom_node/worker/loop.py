@@ -23,7 +23,7 @@ from dicom_node.errors import (
     WorkerDied,
     is_retriable,
 )
-from dicom_node.ledger import Job, LeaseLost, Ledger, Route
+from dicom_node.ledger import FindingsRecord, Job, LeaseLost, Ledger, Route
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.rejection import EXPIRED, KEY_OBJECT_SELECTION, Rejection, read_rejection
 from dicom_node.spool import Spool
@@ -120,10 +120,10 @@ class Worker:
         findings = processed.analysis.findings
         durations_ms |= findings.durations_ms
         for step in self._steps:
-            is_last = step is self._steps[-1]
-            commit = self._ledger.handover.built if is_last else self._ledger.handover.handed_over
-            if is_last:
+            commit: Callable[..., list[int]] = self._ledger.handover.handed_over
+            if step is self._steps[-1]:
                 self._past.withdraw(job, content)
+                commit = partial(self._ledger.handover.built, findings=_record(findings))
             with _timed(durations_ms, step.name):
                 # The sender is at work on it while the next is built.
                 self._hand_over(job, processed.write(step.roles), commit)
@@ -255,6 +255,17 @@ def _timed(durations_ms: dict[str, float], stage: str) -> Iterator[None]:
     started = time.monotonic()
     yield
     durations_ms[stage] = 1000 * (time.monotonic() - started)
+
+
+def _record(findings: Findings) -> FindingsRecord:
+    return FindingsRecord(
+        decision=findings.decision.value,
+        reason=findings.reason,
+        percent_left=findings.left.infected_percent,
+        percent_right=findings.right.infected_percent,
+        percent_both=findings.infected_percent,
+        cautions=tuple(caution.code for caution in findings.cautions),
+    )
 
 
 def _account(

@@ -14,7 +14,7 @@ from tests.system.waiting import run_cli
 
 COMMANDS = (
     *("up", "listen", "work", "send", "analyze", "demo"),
-    *("status", "job", "requeue", "destinations", "doctor"),
+    *("status", "find", "jobs", "job", "requeue", "destinations", "doctor"),
     *("models", "train", "pack", "evaluate", "benchmark"),
 )
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dicom_node.errors import DamagedInSpool, SpoolUnavailable
-from dicom_node.spool import LEFTOVER_AGE, Spool, StoredFile
+from dicom_node.spool import KEY_BYTES, LEFTOVER_AGE, Spool, StoredFile
 
 CONTENT = b"DICM" * 1000
 Store = Callable[[Spool, str, bytes], StoredFile]
@@ -214,3 +215,25 @@ def test_only_old_leftovers_are_removed(spool: Spool, tmp_path: Path) -> None:
     assert spool.remove_leftovers(now) == []
     assert spool.remove_leftovers(now + LEFTOVER_AGE + timedelta(minutes=1)) == ["tmpabc"]
     assert not leftover.exists()
+
+
+# The installation's secret
+
+
+def test_all_that_open_a_spool_at_once_have_one_key(tmp_path: Path) -> None:
+    def key(_: int) -> bytes:
+        return Spool(tmp_path / "spool").key()
+
+    with ThreadPoolExecutor(8) as pool:
+        (made,) = set(pool.map(key, range(8)))
+    assert len(made) == KEY_BYTES
+    assert Spool(tmp_path / "spool").key() == made
+    assert [path.name for path in files(tmp_path / "spool")] == ["key"]
+    assert Spool(tmp_path / "another").key() != made
+
+
+def test_a_key_that_is_cut_short_is_no_key(spool: Spool, tmp_path: Path) -> None:
+    spool.key()
+    (tmp_path / "spool" / "key").write_bytes(b"short")
+    with pytest.raises(SpoolUnavailable, match="is damaged"):
+        spool.key()

@@ -155,6 +155,23 @@ def test_reports_and_masks_are_handed_over_before_the_pictures_are_built(bench: 
     assert bench.queues.depth(Queue.OUTPUT) == 6
 
 
+def test_what_was_found_is_in_the_ledger_too(bench: Bench) -> None:
+    job_id = bench.accept(file_bytes(radiograph()))
+    bench.work(job_id, STANDARD)
+    found = bench.ledger.findings.of_job(job_id)
+    assert found is not None
+    assert found.decision == "positive"
+    left, right, both = found.percent_left, found.percent_right, found.percent_both
+    assert left is not None
+    assert right is not None
+    assert both is not None
+    assert left > both > right
+    assert found.reason in bench.text_of(job_id, "SR")
+    skipped = bench.accept(file_bytes(radiograph(Kind.LATERAL)))
+    assert bench.work(skipped, STANDARD).state is JobState.SKIPPED
+    assert bench.ledger.findings.of_job(skipped) is None
+
+
 def test_every_destination_gets_what_its_profile_says(bench: Bench) -> None:
     job_id = bench.accept(file_bytes(radiograph()))
     only = Profile(("KO", "SR2D"), next_best=False)

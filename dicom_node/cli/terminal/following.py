@@ -9,7 +9,7 @@ from typing import Any
 
 from dicom_node.delivery.outcome import words
 from dicom_node.errors import SUCCESS
-from dicom_node.ledger import Delivery, DeliveryState, Entry
+from dicom_node.ledger import Delivery, DeliveryState, Entry, Event
 from dicom_node.ops.remedies import remedy_of_delivery
 from dicom_node.ops.wording import age, line, moment
 
@@ -17,6 +17,9 @@ from dicom_node.ops.wording import age, line, moment
 ENDS = 20
 #: A UID has 64 characters, and so has the longest of the texts that stand beside one.
 NAME_WIDTH = 64
+
+#: What a worker ends a job with.
+_ENDED = (Event.BUILT, Event.SKIPPED, Event.FAILED)
 
 
 def name(text: str) -> str:
@@ -51,6 +54,20 @@ def delivery_lines(delivery: Delivery, at: datetime | None) -> Iterator[str]:
     yield f"  {_target(delivery)}: {', '.join(said)}{reason}"
     if to_do := remedy_of_delivery(delivery):
         yield f"    to do: {to_do}"
+
+
+def deliveries_by_state(counts: Mapping[DeliveryState, int]) -> str:
+    """`2 DELIVERED, 1 REFUSED`; what is kept in reserve is nobody's matter."""
+    return ", ".join(
+        f"{count} {state.value}"
+        for state, count in counts.items()
+        if state is not DeliveryState.RESERVE
+    )
+
+
+def analysed_at(events: Sequence[Entry]) -> datetime | None:
+    """When a worker last ended the job; None where none has yet."""
+    return next((event.at for event in reversed(events) if event.event in _ENDED), None)
 
 
 def delivery_document(delivery: Delivery, at: datetime | None) -> dict[str, Any]:

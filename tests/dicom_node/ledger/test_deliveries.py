@@ -191,7 +191,7 @@ def test_what_a_job_without_a_result_has_to_say_changes_nothing_of_it(
     jobs = [claimed(ledger, number=number) for number in (1, 2)]
     for job, number in zip(jobs, (1, 2), strict=True):
         built, routes = [output("SR", number)], to("PACS")
-        getattr(ledger, end)(job.id, "w1", "the reason", built=built, routes=routes)
+        getattr(ledger.handover, end)(job.id, "w1", "the reason", built=built, routes=routes)
     first, second = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
     ledger.deliveries.delivered(first.id, "s1", 0x0000)
     ledger.deliveries.refused(second.id, "s1", 0xA900, "PACS: will not take it")

@@ -159,7 +159,7 @@ def test_a_sender_that_lost_the_delivery_damages_nothing(ledger: Ledger) -> None
 @pytest.mark.parametrize("end", ["failed", "skipped"])
 def test_a_notice_that_is_damaged_is_written_again(ledger: Ledger, end: str) -> None:
     job = claimed(ledger)
-    ends = getattr(ledger, end)
+    ends = getattr(ledger.handover, end)
     ends(job.id, "w1", "the reason", built=[output("SR")], routes=to("PACS"))
     (notice,) = take(ledger)
     ledger.repairs.damaged(notice.id, "s1", REASON)
@@ -205,7 +205,9 @@ def test_what_has_arrived_or_waits_is_not_sent_again_on_request(ledger: Ledger) 
 @pytest.mark.parametrize("end", ["failed", "skipped"])
 def test_a_refused_notice_sent_again_makes_no_result_of_the_job(ledger: Ledger, end: str) -> None:
     job = claimed(ledger)
-    getattr(ledger, end)(job.id, "w1", "the reason", built=[output("SR")], routes=to("PACS"))
+    getattr(ledger.handover, end)(
+        job.id, "w1", "the reason", built=[output("SR")], routes=to("PACS")
+    )
     refuse_all(ledger)
     assert ledger.repairs.redeliver([job.id], "me") == 1
     (notice,) = take(ledger)
