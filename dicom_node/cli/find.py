@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from dicom_node.cli.terminal.options import Commands, add_node, node_config
+from dicom_node.errors import UsageError
 
 if TYPE_CHECKING:
     from dicom_node.config import Config
@@ -51,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     config = node_config(arguments)
     text = (sys.stdin.readline() if arguments.text == "-" else arguments.text).strip()
+    if not text:
+        raise UsageError("say what to find: an accession number, a Patient ID or a UID")
     with closing(open_existing(config)) as ledger:
         ids = ledger.lookups.meant_by(text, _patient_hash(config, text, arguments.issuer))
         lines = ledger.lookups.jobs(Filter(ids=ids), LIMIT) if ids else []
@@ -88,13 +91,18 @@ def _follow(ledger: "Ledger", line: "JobLine") -> _Found:
 
 def _patient_hash(config: "Config", patient_id: str, issuer: str) -> str:
     """As the listener made it; "" where it has received nothing yet."""
+    from dicom_node.errors import SpoolUnavailable
     from dicom_node.patients import Patients
     from dicom_node.spool import Spool
 
     # A spool that is not there has no key, and looking for one is no reason to make it.
     if not config.spool.is_dir():
         return ""
-    return Patients.of(Spool(config.spool)).hash(patient_id, issuer)
+    try:
+        return Patients.of(Spool(config.spool)).hash(patient_id, issuer)
+    except SpoolUnavailable as exc:
+        print(f"Patient IDs cannot be looked for: {exc}", file=sys.stderr)
+        return ""
 
 
 def _lines(found: _Found) -> Iterator[str]:

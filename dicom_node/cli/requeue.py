@@ -50,6 +50,7 @@ def add(commands: Commands) -> None:
     for option, metavar, what in (
         ("--sop-instance-uid", "UID", "of an image"),
         ("--study", "UID", "images of a study"),
+        ("--accession", "NUMBER", "images of an accession number"),
     ):
         which.add_argument(option, action="append", default=[], metavar=metavar, help=what)
     which.add_argument("--job", type=int, action="append", default=[], metavar="ID", help="a job")
@@ -123,15 +124,16 @@ def _selection(arguments: argparse.Namespace) -> "Selection":
     # Here, so that `--help` of other commands does not pay for the ledger.
     from dicom_node.ledger import Selection
 
-    asked = (arguments.job, arguments.sop_instance_uid, arguments.study, arguments.states)
-    if not any(asked) and arguments.since is None:
+    named = (arguments.job, arguments.sop_instance_uid, arguments.study, arguments.accession)
+    if not any((*named, arguments.states)) and arguments.since is None:
         raise UsageError(
-            "say what to requeue: --job, --sop-instance-uid, --study, --state, --since"
+            "say what to requeue: --job, --sop-instance-uid, --study, --accession, --state, --since"
         )
     return Selection(
         job_ids=arguments.job,
         sop_instance_uids=arguments.sop_instance_uid,
         study_instance_uids=arguments.study,
+        accession_numbers=arguments.accession,
         states=arguments.states or STATES,
         since=arguments.since,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, false, func, or_, select
 
 from dicom_node.ledger.database import Part
+from dicom_node.ledger.lookups import of_accession_numbers
 from dicom_node.ledger.moves import Condition, move_jobs
 from dicom_node.ledger.reopening import ANEW, issue_to_repeat, was_built, was_rejected
 from dicom_node.ledger.schema import deliveries, jobs
@@ -24,6 +25,7 @@ class Selection:
     job_ids: Collection[int] = ()
     sop_instance_uids: Collection[str] = ()
     study_instance_uids: Collection[str] = ()
+    accession_numbers: Collection[str] = ()
     states: Collection[str] = (JobState.FAILED, JobState.SKIPPED, REFUSED)
     since: datetime | None = None  #: ended at or after this
 
@@ -98,6 +100,8 @@ def _conditions(selection: Selection) -> list[Condition]:
     ):
         if values:
             conditions.append(column.in_(values))
+    if selection.accession_numbers:
+        conditions.append(of_accession_numbers(selection.accession_numbers))
     if selection.since is not None:
         conditions.append(jobs.c.updated_at >= selection.since)
     return conditions
