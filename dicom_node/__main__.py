@@ -13,6 +13,7 @@ from dicom_node import logs
 from dicom_node.cli import (
     analyze,
     benchmark,
+    config,
     demo,
     destinations,
     doctor,
@@ -30,6 +31,7 @@ from dicom_node.cli import (
     up,
     work,
 )
+from dicom_node.cli.terminal import extras
 from dicom_node.cli.terminal.options import wants_json_logs
 from dicom_node.errors import NodeError, UsageError
 
@@ -46,9 +48,9 @@ lung, the decision). Research use only, not for diagnosis.
 
 #: In the order of `--help`: to run a node, to try it, to look after it, to make its networks.
 COMMANDS = (
-    *(up, listen, work, send),
+    *(up, listen, work, send, config, doctor),
     *(analyze, demo),
-    *(status, find, jobs, job, requeue, destinations, doctor),
+    *(status, find, jobs, job, requeue, destinations),
     *(models, train, pack, evaluate, benchmark),
 )
 
@@ -68,6 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as exc:
         for line in str(exc).splitlines():
             logs.say_fault(line)
+        return EXIT_USAGE
+    except ModuleNotFoundError as exc:
+        if (remedy := extras.remedy(exc)) is None:
+            raise
+        logs.say_fault(remedy)
         return EXIT_USAGE
     except (NodeError, OSError) as exc:
         logs.say_fault(str(exc))

@@ -12,7 +12,7 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification
 
-from dicom_node.config import ANY_TITLE, Config
+from dicom_node.config import ANY_TITLE, Caller, NodeSection
 from dicom_node.dimse import storage_classes
 from dicom_node.eligibility import ANALYSED_SOP_CLASSES
 
@@ -38,9 +38,12 @@ class Request:
 class Acceptance:
     """Decides about one request for an association after another."""
 
-    def __init__(self, config: Config, decodable: Sequence[UID]) -> None:
-        self._config = config
-        self._places = Places(config.max_associations)
+    def __init__(
+        self, node: NodeSection, callers: Sequence[Caller], decodable: Sequence[UID]
+    ) -> None:
+        self._titles = {node.aet.strip(), *(title.strip() for title in node.also_called)}
+        self._callers = callers
+        self._places = Places(node.max_associations)
         everything = frozenset(UID(uid) for uid in ALL_TRANSFER_SYNTAXES)
         #: Transfer syntaxes by SOP Class. What is not analysed need not be decoded.
         self._taken: dict[UID, Collection[UID]] = dict.fromkeys(storage_classes(), everything)
@@ -75,15 +78,13 @@ class Acceptance:
         return supported
 
     def _knows(self, request: Request) -> bool:
-        callers = self._config.callers
-        return not callers or any(
+        return not self._callers or any(
             caller.aet.strip() == request.calling_aet and caller.host in (None, request.host)
-            for caller in callers
+            for caller in self._callers
         )
 
     def _is_called(self, aet: str) -> bool:
-        titles = {self._config.aet.strip(), *(title.strip() for title in self._config.also_called)}
-        return aet in titles or ANY_TITLE in titles
+        return aet in self._titles or ANY_TITLE in self._titles
 
 
 class Places:

@@ -6,6 +6,7 @@ sender may delete its copy on Success.
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydicom import Dataset
@@ -15,7 +16,7 @@ from pynetdicom.events import Event
 from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_node.acceptance import Acceptance, Rejection, request_of
-from dicom_node.config import Config
+from dicom_node.config import Caller, NodeSection
 from dicom_node.dimse import Handler, acceptor, hang_up, serve
 from dicom_node.eligibility import unsupported_class
 from dicom_node.errors import (
@@ -56,21 +57,22 @@ class Listener:
 
     def __init__(
         self,
-        config: Config,
+        node: NodeSection,
+        callers: Sequence[Caller],
         spool: Spool,
         ledger: Ledger,
         queues: Queues,
         installation: Installation,
     ) -> None:
-        self._config = config
+        self._node = node
         self._spool = spool
         self._patients = Patients.of(spool)
         self._ledger = ledger
         self._queues = queues
         self._installation = installation
-        self._acceptance = Acceptance(config, installation.transfer_syntaxes)
-        self._requests = StoreRequests(config.max_instance_mb * _MEGABYTE)
-        self._ae = acceptor(config.aet, config.association_timeout_s, config.network_timeout_s)
+        self._acceptance = Acceptance(node, callers, installation.transfer_syntaxes)
+        self._requests = StoreRequests(node.max_instance_mb * _MEGABYTE)
+        self._ae = acceptor(node.aet, node.association_timeout_s, node.network_timeout_s)
         self._server: ThreadedAssociationServer | None = None
         self._returned_by: set[str] = set()
 
@@ -81,9 +83,9 @@ class Listener:
             (evt.EVT_C_ECHO, self._on_echo),
             (evt.EVT_C_STORE, self._on_store),
         ]
-        address = (self._config.host, self._config.port)
+        address = (self._node.host, self._node.port)
         self._server = serve(self._ae, address, [*self._requests.handlers, *handlers])
-        logger.info("started listening", extra={"aet": self._config.aet, "port": self.port})
+        logger.info("started listening", extra={"aet": self._node.aet, "port": self.port})
 
     @property
     def port(self) -> int:
@@ -192,8 +194,8 @@ class Listener:
     def _why(self, rejection: Rejection) -> str:
         return {
             Rejection.CALLING: "the caller is not on the allow-list ([[caller]])",
-            Rejection.CALLED: f"this node is {self._config.aet}; see also_called",
-            Rejection.LIMIT: f"there are {self._config.max_associations} (max_associations)",
+            Rejection.CALLED: f"this node is {self._node.aet}; see also_called",
+            Rejection.LIMIT: f"there are {self._node.max_associations} (max_associations)",
         }[rejection]
 
     def _on_echo(self, event: Event) -> int:

@@ -14,6 +14,7 @@ DOORS = {
                    "dicom_node/store_requests.py", "dicom_node/listener.py",
                    "dicom_node/delivery/", "dicom_node/demo/"),
     "kombu": ("dicom_node/queueing.py", "dicom_node/embedded_broker.py"),
+    "pydantic": ("dicom_node/config/",),
     "sqlalchemy": ("dicom_node/ledger/", "dicom_node/migrations/"),
     "alembic": ("dicom_node/ledger/", "dicom_node/migrations/"),
     "torch": ("inference/networks.py", "inference/engines/", "inference/torchvision_pair.py",

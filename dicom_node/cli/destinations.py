@@ -4,11 +4,14 @@ import argparse
 import json
 from contextlib import closing
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from dicom_node.cli.terminal.options import Commands, add_node, node_config, who
-from dicom_node.config import Config
 from dicom_node.errors import UsageError
-from dicom_node.toml_tables import did_you_mean
+from dicom_node.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from dicom_node.config import Config
 
 
 def add(commands: Commands) -> None:
@@ -99,7 +102,7 @@ def _assert_known(name: str, names: list[str]) -> None:
         raise UsageError(f"nothing was ever built for a destination {name!r}{hint}")
 
 
-def _assert_configured(config: Config, name: str) -> None:
+def _assert_configured(config: "Config", name: str) -> None:
     from dicom_node.ops.status import known_destinations
 
     known = known_destinations(config)

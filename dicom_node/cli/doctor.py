@@ -73,8 +73,8 @@ def _checks(arguments: argparse.Namespace) -> "Iterator[Check]":
             yield fault("configuration", said, "correct it: deploy/node.toml explains every key")
         return
     asks = not arguments.no_network
-    file = ", ".join(map(str, config.sources)) or "no file: options and defaults"
-    yield ok("configuration", f"{file}; {config.aet} on {config.host}:{config.port}")
+    node, file = config.node, arguments.config or "no file, options and defaults"
+    yield ok("configuration", f"{file}; {node.aet} on {node.host}:{node.port}")
     yield outside.versions()
     yield outside.clock()
     yield from places.folders(config)

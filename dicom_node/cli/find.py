@@ -96,10 +96,10 @@ def _patient_hash(config: "Config", patient_id: str, issuer: str) -> str:
     from dicom_node.spool import Spool
 
     # A spool that is not there has no key, and looking for one is no reason to make it.
-    if not config.spool.is_dir():
+    if not config.spool_folder.is_dir():
         return ""
     try:
-        return Patients.of(Spool(config.spool)).hash(patient_id, issuer)
+        return Patients.of(Spool(config.spool_folder)).hash(patient_id, issuer)
     except SpoolUnavailable as exc:
         print(f"Patient IDs cannot be looked for: {exc}", file=sys.stderr)
         return ""

@@ -77,17 +77,15 @@ class StoreAssociation:
             return int(answer.Status)
         raise DestinationUnavailable(self._why_lost(time.monotonic() - started, timeout_s))
 
-    def echo(self, timeout_s: float) -> int | None:
-        """The status of a C-ECHO; None where Verification was not accepted.
-
-        Raises DestinationUnavailable.
-        """
-        if not self._association.accepted_contexts:
-            return None
+    def echo(self, timeout_s: float) -> int:
+        """The status that a C-ECHO is answered with; raises DestinationUnavailable."""
         self._association.dimse_timeout = timeout_s
         started = time.monotonic()
-        answer = self._association.send_c_echo()
-        if "Status" in answer:
+        try:
+            answer = self._association.send_c_echo()
+        except RuntimeError:
+            answer = None
+        if answer is not None and "Status" in answer:
             return int(answer.Status)
         raise DestinationUnavailable(self._why_lost(time.monotonic() - started, timeout_s))
 

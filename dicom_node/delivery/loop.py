@@ -1,7 +1,8 @@
 """What is due at one destination, again and again.
 
 A destination that cannot be reached is left alone for a while (capped exponential backoff with
-jitter), and when it is back everything that waited for it is due at once.
+jitter), and when it is back everything that waited for it is due at once. That it rests, or that a
+person has paused it, is kept in the ledger: it gives out nothing for it then.
 """
 
 import logging
@@ -9,24 +10,24 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from dicom_node.backoff import backoff_s
-from dicom_node.config import Destination
+from dicom_node.config import AnyDestination
 from dicom_node.delivery.outcome import Fate, Outcome
 from dicom_node.delivery.sending import Batch, Sending
 from dicom_node.errors import LedgerUnavailable
 from dicom_node.ledger import Delivery, DeliveryState, LeaseLost, Ledger
+from dicom_node.ledger.workers import LEASE_S
+from dicom_node.ops.heartbeat import Heartbeat
 
 logger = logging.getLogger(__name__)
 
 #: Outputs of one study sent in one association.
 BATCH = 32
-#: A delivery claimed this long ago by a sender that has not reported is anybody's again.
-LEASE_S = 300.0
-#: Look into the ledger this often even when nothing rings: another host's sender may have died.
-POLL_S = 5.0
+#: Look into the ledger this often even when nothing rings: another host's sender may have died, or
+#: a person have resumed a destination.
+POLL_S = 2.0
 #: How often an output is sent to a destination that declines it with a status of failure. Some
 #: archives answer 0xC000 to anything, a busy database included; the waits between make minutes.
 DECLINED_TRIES = 5
@@ -40,23 +41,21 @@ class DeliveryLoop:
 
     def __init__(
         self,
-        destination: Destination,
+        destination: AnyDestination,
         sending: Sending,
         ledger: Ledger,
-        owner: str,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        heartbeat: Heartbeat,
     ) -> None:
         self.name = destination.name
         self._profile = destination.profile
         self._sending = sending
         self._ledger = ledger
-        self._owner = owner
-        self._clock = clock
+        self._heartbeat = heartbeat
+        self._owner = heartbeat.owner
+        self._hand = heartbeat.deliveries()
         self._bell = threading.Event()
         #: What was sent and is not in the ledger yet, because that was away.
         self._unrecorded: deque[tuple[Delivery, Outcome]] = deque()
-        self._failures = 0  #: associations in a row that could not be had
-        self._rest_until = 0.0  #: monotonic; the destination is left alone until then
 
     def ring(self) -> None:
         """Something may be due: look now."""
@@ -76,25 +75,23 @@ class DeliveryLoop:
                 stop.wait(POLL_S)
 
     def deliver_due(self) -> bool:
-        """Send what is due of one study; False when nothing was, or the destination is to rest."""
+        """Send what is due of one study; False when nothing was, or it is to be left alone."""
         self._record_all()
         claimed = self._ledger.deliveries.claim(self.name, self._owner, LEASE_S, BATCH)
         if not claimed:
             return False
+        self._hand.take([each.id for each in claimed])
         started = time.monotonic()
-        batch = self._sending.send(claimed)
+        # Where it was taken from us, by whoever held us for dead, that one sends the rest.
+        batch = self._sending.send(claimed, is_ours=lambda: self._heartbeat.stands(self._hand))
         self._log_sent(batch, time.monotonic() - started)
         self._unrecorded.extend((each, batch.outcomes[each.id]) for each in claimed)
         self._record_all()
-        self._judge_destination(batch)
-        return time.monotonic() >= self._rest_until
+        return self._judge_destination(batch)
 
     def _turn(self, stop: threading.Event) -> None:
         self._bell.wait(self._wait_s())
         self._bell.clear()
-        rest_s = self._rest_until - time.monotonic()
-        if rest_s > 0:
-            stop.wait(rest_s)
         while not stop.is_set() and self.deliver_due():
             pass
 
@@ -113,6 +110,7 @@ class DeliveryLoop:
                 extra = self._extra() | _ids(delivery)
                 logger.exception("failed to record a delivery", extra=extra)
             self._unrecorded.popleft()
+            self._hand.let_go(delivery.id)
 
     def _record(self, delivery: Delivery, outcome: Outcome) -> None:
         match outcome.fate:
@@ -128,17 +126,17 @@ class DeliveryLoop:
                 self._record_damage(delivery, outcome)
 
     def _record_arrival(self, delivery: Delivery, outcome: Outcome) -> None:
-        assert outcome.status is not None
         self._ledger.deliveries.delivered(delivery.id, self._owner, outcome.status, outcome.message)
         if outcome.message:
-            extra = self._extra(delivery, outcome) | {"status": f"{outcome.status:#06x}"}
+            status = "" if outcome.status is None else f"{outcome.status:#06x}"
+            extra = self._extra(delivery, outcome) | {"status": status}
             logger.warning("was stored with a warning", extra=extra)
 
     def _record_retry(
         self, delivery: Delivery, outcome: Outcome, wait_s: float, *, declined: bool = False
     ) -> None:
         logger.warning("will try again", extra=self._extra(delivery, outcome) | {"in_s": wait_s})
-        retry_at = self._clock() + timedelta(seconds=wait_s)
+        retry_at = self._ledger.now() + timedelta(seconds=wait_s)
         self._ledger.deliveries.retry(
             delivery.id, self._owner, outcome.status, outcome.message, retry_at, declined=declined
         )
@@ -185,29 +183,28 @@ class DeliveryLoop:
         }
         logger.info("sent", extra=self._extra() | extra)
 
-    def _judge_destination(self, batch: Batch) -> None:
-        """Rest after an association that could not be had; after an outage all is due at once."""
+    def _judge_destination(self, batch: Batch) -> bool:
+        """Rest after a failure to reach it, False; after an outage all is due at once."""
+        breakers = self._ledger.breakers
         if not batch.was_reached:
-            self._failures += 1
-            self._rest(backoff_s(self._failures, random.random()))
-            return
+            failures = breakers.of(self.name).failures + 1
+            rest_s = backoff_s(failures, random.random())
+            breakers.unreachable(self.name, self._owner, batch.error, rest_s)
+            return False
         if batch.was_lost and not batch.answers:
-            self._rest(_LOST_REST_S)
-            return
-        if self._failures:
+            breakers.rest(self.name, batch.error, _LOST_REST_S)
+            return False
+        if breakers.reached(self.name, self._owner):
             self._ledger.deliveries.make_due(self.name)
             logger.info("reached again", extra=self._extra())
-        self._failures = 0
-
-    def _rest(self, seconds: float) -> None:
-        self._rest_until = time.monotonic() + seconds
+        return True
 
     def _wait_s(self) -> float:
         """Until the next look: when something becomes due, or the poll interval."""
         due = self._ledger.deliveries.next_due(self.name)
         if due is None:
             return POLL_S
-        return min(POLL_S, max(0.0, (due - self._clock()).total_seconds()))
+        return min(POLL_S, max(0.0, (due - self._ledger.now()).total_seconds()))
 
     def _extra(
         self, delivery: Delivery | None = None, outcome: Outcome | None = None

@@ -29,7 +29,12 @@ class Outcome:
 
     fate: Fate
     message: str = ""  #: why, for people; of what was delivered: the warning, if there was one
-    status: int | None = None  #: DIMSE status; None when no answer came
+    status: int | None = None  #: DIMSE status; None when no answer came, or by another way
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the destination said something of this output."""
+        return self.status is not None or self.fate is Fate.DELIVERED
 
 
 #: By status, PS3.7 Annex C.

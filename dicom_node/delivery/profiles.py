@@ -112,14 +112,9 @@ def steps(profiles: Sequence[Profile]) -> tuple[Step, ...]:
     )
 
 
-#: Keys of a profile in the configuration, and their types.
-KEYS = {"preset": str, "outputs": list, "sr": str, "transfer_syntaxes": list, "next_best": bool,
-        "rejection_notes": bool}  # fmt: skip
-
-
 def read_profile(keys: Mapping[str, Any]) -> Profile:
-    """The profile that the given `KEYS` make; raises ConfigError with every fault."""
-    if faults := list(_faults(keys)):
+    """The profile that these keys of a destination make; raises ConfigError with every fault."""
+    if faults := list(profile_faults(keys)):
         raise ConfigError(faults)
     changes: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
@@ -139,7 +134,8 @@ def unknown_outputs(names: list[Any]) -> Iterator[str]:
     yield from _unknown("outputs", names, OUTPUTS)
 
 
-def _faults(keys: Mapping[str, Any]) -> Iterator[str]:
+def profile_faults(keys: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the values of these keys, each by itself."""
     yield from _unknown("preset", [keys["preset"]] if "preset" in keys else [], PRESETS)
     yield from _unknown("sr", [keys["sr"]] if "sr" in keys else [], _REPORT_CLASSES)
     yield from unknown_outputs(keys.get("outputs", []))

@@ -11,7 +11,7 @@ from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.misc import is_dicom
 
-from dicom_node.config import Config
+from dicom_node.config import parse
 from dicom_node.demo.modality import Sent, send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.outcome import Outcome
@@ -59,7 +59,7 @@ def demo(out: Path, folder: Path | None, words: Words) -> int:
         RunningNode(Path(state), [f"{pacs.aet}@{pacs.host}:{pacs.port}"]) as node,
     ):
         _tell(f"sending {len(cases)} radiographs, one at a time ...")
-        ledger = Ledger.open(Config(state=Path(state)).ledger_url)
+        ledger = Ledger.open(parse({"node": {"state": state}}).ledger_url)
         try:
             outcomes = [_run(case, node.port, ledger, pacs, out) for case in cases]
         finally:

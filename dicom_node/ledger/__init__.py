@@ -5,13 +5,16 @@ method is one transaction. A Ledger's members are its rooms, so that each part o
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `states` (what may happen),
 `records` (what goes in and out), `schema` (the tables), the rooms (`instances`, `jobs`,
 `handover`, `findings`, `issues`, `rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`,
-`reports`, `counts`, `lookups`), `reopening`, `ending`, `moves` and `database` (how).
+`breakers`, `workers`, `reports`, `counts`, `lookups`), `reopening`, `ending`, `moves` and
+`database` (how).
 """
 
+from datetime import datetime
 from typing import Self
 
+from dicom_node.ledger.breakers import Breakers
 from dicom_node.ledger.counts import Backlog, Counts, Day
-from dicom_node.ledger.database import Clock, Database, schema_version, utc_now
+from dicom_node.ledger.database import Clock, Database, schema_version
 from dicom_node.ledger.deliveries import Deliveries
 from dicom_node.ledger.destinations import Destinations
 from dicom_node.ledger.findings import Findings, FindingsRecord
@@ -34,24 +37,35 @@ from dicom_node.ledger.records import (
     BuiltOutput,
     Change,
     Delivery,
+    DestinationEntry,
     DestinationRecord,
     Earlier,
     Entry,
     Failure,
     Job,
     LeaseLost,
+    Process,
     Route,
     Skipped,
     Source,
+    Standing,
     Substitution,
     Summary,
+    WorkerRecord,
 )
 from dicom_node.ledger.rejecting import Rejecting
 from dicom_node.ledger.repairs import Repairs
 from dicom_node.ledger.reports import Reports
 from dicom_node.ledger.requeue import REFUSED, Candidate, Requeue, Selection
 from dicom_node.ledger.schema import HEAD
-from dicom_node.ledger.states import DeliveryState, Event, IllegalTransition, JobState
+from dicom_node.ledger.states import (
+    DeliveryState,
+    DestinationEvent,
+    Event,
+    IllegalTransition,
+    JobState,
+)
+from dicom_node.ledger.workers import Workers
 
 __all__ = [
     "HEAD",
@@ -67,6 +81,8 @@ __all__ = [
     "Day",
     "Delivery",
     "DeliveryState",
+    "DestinationEntry",
+    "DestinationEvent",
     "DestinationRecord",
     "Earlier",
     "Entry",
@@ -83,14 +99,17 @@ __all__ = [
     "LeaseLost",
     "Ledger",
     "Origin",
+    "Process",
     "Route",
     "Search",
     "Selection",
     "Skipped",
     "Source",
+    "Standing",
     "StoredInstance",
     "Substitution",
     "Summary",
+    "WorkerRecord",
     "schema_version",
 ]
 
@@ -110,14 +129,20 @@ class Ledger:
         self.repairs = Repairs(database)
         self.requeue = Requeue(database)
         self.destinations = Destinations(database)
+        self.breakers = Breakers(database)
+        self.workers = Workers(database)
         self.reports = Reports(database)
         self.counts = Counts(database)
         self.lookups = Lookups(database)
 
     @classmethod
-    def open(cls, url: str, clock: Clock = utc_now) -> Self:
+    def open(cls, url: str, clock: Clock | None = None) -> Self:
         """The ledger at `url`, made or migrated if need be; see `Database.open` for its errors."""
         return cls(Database.open(url, clock))
+
+    def now(self) -> datetime:
+        """The time that every time in the ledger is to be compared with."""
+        return self._database.now()
 
     def close(self) -> None:
         self._database.close()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +16,9 @@ from sqlalchemy import (
     create_engine,
     event,
     exc,
+    func,
     make_url,
+    select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -37,6 +39,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class ServerClock:
+    """The time of the database's server: hosts whose own clocks differ agree on what is over."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self._ahead
+
+    def set_by(self, connection: Connection) -> None:
+        told: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        self._ahead = told - utc_now()
+
+
 class Database:
     """Transactions on one ledger. Threads and processes may share it."""
 
@@ -49,8 +65,10 @@ class Database:
         return self._clock()
 
     @classmethod
-    def open(cls, url: str, clock: Clock = utc_now) -> Self:
+    def open(cls, url: str, clock: Clock | None = None) -> Self:
         """Open the ledger, made or migrated if need be.
+
+        `clock`: default: the server's where there is one, else this host's.
 
         Raises LedgerUnavailable, or UsageError where waiting would not help: the URL or the
         ledger's version is not ours, or the server does not know user, password or database.
@@ -62,7 +80,17 @@ class Database:
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, clock)
+        if clock is None:
+            clock = utc_now if engine.dialect.name == "sqlite" else ServerClock()
+        database = cls(engine, clock)
+        with database.read() as connection:
+            database.set_clock(connection)
+        return database
+
+    def set_clock(self, connection: Connection) -> None:
+        """Ask the server for its time, where that is what counts; to be repeated now and then."""
+        if isinstance(self._clock, ServerClock):
+            self._clock.set_by(connection)
 
     def close(self) -> None:
         self._engine.dispose()

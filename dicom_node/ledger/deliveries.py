@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from dicom_node.ledger.breakers import is_closed, standing_of
 from dicom_node.ledger.database import Part
 from dicom_node.ledger.ending import FREE, settle
 from dicom_node.ledger.moves import Condition, move_deliveries
@@ -24,13 +25,14 @@ class Deliveries(Part):
     """The part of the ledger that the sender uses."""
 
     def claim(self, destination: str, owner: str, lease_s: float, limit: int) -> list[Delivery]:
-        """Take what is due for `destination` of the study that has waited longest.
+        """Take what is due for `destination` of the study that has waited longest; nothing while it
+        is paused or rests.
 
         Of one study, so that one association carries a radiograph's results together, and in the
         order they were built, so that what a report refers to is there before it.
         """
         now = self._database.now()
-        due = _free_for(destination) & (deliveries.c.due_at <= now)
+        due = _free_for(destination) & (deliveries.c.due_at <= now) & ~is_closed(destination, now)
         study = (
             select(deliveries.c.study_instance_uid)
             .where(due)
@@ -57,7 +59,9 @@ class Deliveries(Part):
                             deliveries.c.id.in_(ids), by=owner, **lease)  # fmt: skip
             return [_delivery(row) for row in connection.execute(_of(deliveries.c.id.in_(ids)))]
 
-    def delivered(self, delivery_id: int, owner: str, dimse_status: int, warning: str = "") -> None:
+    def delivered(
+        self, delivery_id: int, owner: str, dimse_status: int | None, warning: str = ""
+    ) -> None:
         """The destination stored it; ends the job where it was the last one."""
         now = self._database.now()
         with self._database.write() as connection:
@@ -113,11 +117,17 @@ class Deliveries(Part):
             return DeliveryState(row.state)
 
     def next_due(self, destination: str) -> datetime | None:
-        """When the next delivery that nobody holds becomes due there; None: none waits."""
+        """When the next delivery that nobody holds can leave for there; None: none waits, or
+        until a person says so.
+        """
+        now = self._database.now()
         query = select(func.min(deliveries.c.due_at)).where(_free_for(destination))
         with self._database.read() as connection:
             due: datetime | None = connection.execute(query).scalar_one()
-        return due
+            opens_at = standing_of(connection, destination).opens_at(now)
+        if due is None or opens_at is None:
+            return None
+        return due if opens_at == now else max(due, opens_at)
 
     def make_due(self, destination: str) -> int:
         """An outage has ended: everything that waits for `destination` is due now; how many."""

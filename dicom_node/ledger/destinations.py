@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, func, or_, select
 
+from dicom_node.ledger.breakers import forget_standing, standings
 from dicom_node.ledger.database import Part
 from dicom_node.ledger.ending import FREE, settle
 from dicom_node.ledger.moves import Condition, move_deliveries
-from dicom_node.ledger.records import DestinationRecord
+from dicom_node.ledger.records import DestinationRecord, Standing
 from dicom_node.ledger.schema import deliveries, jobs
 from dicom_node.ledger.states import DeliveryState, Event
 
@@ -23,7 +24,7 @@ class Destinations(Part):
     """The part of the ledger behind `cxr-node destinations`."""
 
     def all(self) -> list[DestinationRecord]:
-        """Every destination that something was ever built for, by name."""
+        """Every destination that something was ever built for, or that was paused, by name."""
         columns = (deliveries.c.destination, deliveries.c.state)
         count = select(*columns, func.count().label("number")).group_by(*columns)
         last = (
@@ -31,12 +32,29 @@ class Destinations(Part):
             .where(deliveries.c.state == DeliveryState.DELIVERED)
             .group_by(deliveries.c.destination)
         )
+        oldest = (
+            select(deliveries.c.destination, func.min(jobs.c.received_at))
+            .join(jobs, deliveries.c.job_id == jobs.c.id)
+            .where(deliveries.c.state.in_([DeliveryState.WAITING, DeliveryState.DAMAGED]))
+            .group_by(deliveries.c.destination)
+        )
         with self._database.read() as connection:
             counts: dict[str, dict[DeliveryState, int]] = {}
             for row in connection.execute(count):
                 counts.setdefault(row.destination, {})[DeliveryState(row.state)] = row.number
             last_at: dict[str, datetime] = dict(connection.execute(last).all())
-        return [DestinationRecord(name, counts[name], last_at.get(name)) for name in sorted(counts)]
+            oldest_at: dict[str, datetime] = dict(connection.execute(oldest).all())
+            stand = standings(connection)
+        return [
+            DestinationRecord(
+                name=name,
+                counts=counts.get(name, {}),
+                last_delivered_at=last_at.get(name),
+                oldest_waiting_at=oldest_at.get(name),
+                standing=stand.get(name, Standing(name)),
+            )
+            for name in sorted({*counts, *stand})
+        ]
 
     def forget(self, name: str, by: str) -> int:
         """Withdraw what has not left for it, except what a sender holds; how many deliveries."""
@@ -51,7 +69,10 @@ class Destinations(Part):
                 for state in UNSENT
             )  # fmt: skip
 
-        return self._job_by_job(name, withdraw)
+        count = self._job_by_job(name, withdraw)
+        with self._database.write() as connection:
+            forget_standing(connection, name)
+        return count
 
     def move(self, old: str, new: str, by: str) -> int:
         """Let what has not left for `old` go to `new`, but not what goes there anyway; how many."""

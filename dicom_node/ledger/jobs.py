@@ -41,13 +41,9 @@ class Jobs(Part):
             move_jobs(connection, self._database.now(), JobState.RECEIVED, Event.PASSED_OVER,
                       jobs.c.id == job_id, detail=reason, reason=reason)  # fmt: skip
 
-    def claim(
-        self, job_id: int, pipeline: str, owner: str, lease_s: float, steal: bool = False
-    ) -> Job | None:
+    def claim(self, job_id: int, pipeline: str, owner: str, lease_s: float) -> Job | None:
         """Take a job that is due; None where it is not, somebody has it, or it is to be done by
         another pipeline than `pipeline`, the one that the worker has.
-
-        `steal` takes it from the worker that has it as well: the broker says that one vanished.
         """
         now = self._database.now()
         lease: dict[str, Any] = {
@@ -59,10 +55,6 @@ class Jobs(Part):
         with self._database.write() as connection:
             claimed = move_jobs(connection, now, JobState.RECEIVED, Event.CLAIMED,
                                 this, jobs.c.due_at <= now, by=owner, **lease)  # fmt: skip
-            if not claimed and steal and not _give_up(connection, now, this):
-                deaths = jobs.c.deaths + 1
-                claimed = move_jobs(connection, now, JobState.ANALYZING, Event.STOLEN,
-                                    this, by=owner, deaths=deaths, **lease)  # fmt: skip
             return _job(claimed[0]) if claimed else None
 
     def released(self, job_id: int, owner: str, reason: str, retry_at: datetime) -> None:

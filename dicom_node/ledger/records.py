@@ -171,12 +171,81 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Process:
+    """A process of the node: who owns leases."""
+
+    name: str  #: by which it owns them; never used twice
+    part: str  #: "listen" | "work" | "send"
+    host: str
+    pid: int
+    version: str  #: of the node's code
+    engine: str = ""  #: what a worker runs its networks with
+    pipeline: str = ""  #: the one whose jobs a worker does
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """A process as the ledger knows it."""
+
+    process: Process
+    started_at: datetime
+    beat_at: datetime  #: when it last said that it lives
+    is_alive: bool  #: that was so lately that its leases stand
+    job_ids: tuple[int, ...]  #: what it holds
+    deliveries: int  #: how many of these it holds
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a destination stands: may it be sent to, and if not, why and until when."""
+
+    name: str
+    reachable: bool = True
+    since: datetime | None = None  #: of `reachable`; None: nothing was sent there yet
+    failures: int = 0  #: in a row
+    resting_until: datetime | None = None  #: after failures it is left alone for a while
+    last_error: str | None = None
+    last_error_at: datetime | None = None
+    paused_at: datetime | None = None  #: a person asked that nothing be sent there
+    paused_until: datetime | None = None  #: None: until it is resumed
+    paused_by: str | None = None
+    paused_why: str | None = None
+
+    def is_paused(self, now: datetime) -> bool:
+        if self.paused_at is None:
+            return False
+        return self.paused_until is None or self.paused_until > now
+
+    def is_resting(self, now: datetime) -> bool:
+        return self.resting_until is not None and self.resting_until > now
+
+    def opens_at(self, now: datetime) -> datetime | None:
+        """When something may be sent; None: when a person says so."""
+        if self.is_paused(now) and self.paused_until is None:
+            return None
+        return max(now, self.resting_until or now, self.paused_until or now)
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationEntry:
+    """One line of the append-only record of a destination."""
+
+    at: datetime
+    destination: str
+    event: str  #: one of `DestinationEvent`
+    owner: str | None  #: who did it, or saw it
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class DestinationRecord:
     """What the ledger holds of one destination."""
 
     name: str
     counts: Mapping[DeliveryState, int]  #: deliveries; only states that occur
     last_delivered_at: datetime | None
+    oldest_waiting_at: datetime | None  #: when the image was received whose results wait longest
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
-"""The tables: instances, jobs, findings, outputs, deliveries, events, and what new evidence left
-behind: sources and rejections. Migrations make them, not `create_all`.
+"""The tables: instances, jobs, findings, outputs, deliveries, events, what new evidence left behind
+(sources and rejections), who works, how each destination stands. Migrations make them, not
+`create_all`.
 """
 
 from datetime import UTC, datetime
@@ -20,10 +21,11 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    true,
 )
 
 #: The newest migration that this code knows.
-HEAD = "0004"
+HEAD = "0005"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -234,5 +236,53 @@ rejections = Table(
     Column("note_job_id", _ID, ForeignKey("jobs.id"), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("sop_instance_uid", "note_job_id", name="uq_rejections_instance_note"),
+    sqlite_autoincrement=True,
+)
+
+# Processes that live: a row for each, renewed by its heartbeat and gone when it ends.
+workers = Table(
+    "workers",
+    metadata,
+    # By which it owns leases.
+    Column("name", AnyText, primary_key=True),
+    Column("part", AnyText, nullable=False),
+    Column("host", AnyText, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", AnyText, nullable=False),
+    Column("engine", AnyText, nullable=False),
+    Column("pipeline", AnyText, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("beat_at", UtcDateTime, nullable=False),
+)
+
+# How each destination stands; without a row: nothing was ever sent there, nor is it paused.
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("name", AnyText, primary_key=True),
+    Column("reachable", Boolean, nullable=False, server_default=true()),
+    # Of `reachable`; NULL where nothing was sent yet.
+    Column("since", UtcDateTime),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("resting_until", UtcDateTime),
+    Column("last_error", AnyText),
+    Column("last_error_at", UtcDateTime),
+    Column("paused_at", UtcDateTime),
+    Column("paused_until", UtcDateTime),
+    Column("paused_by", AnyText),
+    Column("paused_why", AnyText),
+)
+
+# Like `events`, of what concerns no job.
+destination_events = Table(
+    "destination_events",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("destination", AnyText, nullable=False),
+    Column("event", AnyText, nullable=False),
+    Column("owner", AnyText),
+    Column("detail", AnyText, nullable=False),
+    Index("ix_destination_events_destination", "destination"),
     sqlite_autoincrement=True,
 )

@@ -59,7 +59,6 @@ class Event(StrEnum):
     LEFT = "left to another pipeline"
     PASSED_OVER = "passed over as it came"
     CLAIMED = "claimed"
-    STOLEN = "claimed from a worker that vanished"
     HANDED_OVER = "results handed over"
     BUILT = "built"
     SKIPPED = "skipped"
@@ -98,6 +97,16 @@ class Event(StrEnum):
     REQUEUED = "to be delivered again, as a person asked"
 
 
+class DestinationEvent(StrEnum):
+    """What happened to a destination; the table of its events keeps every one."""
+
+    LOST = "cannot be reached"  #: the first failure of an outage
+    REACHED = "reached again"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    TRIED = "tried"  #: by a person; the detail is what it answered
+
+
 class IllegalTransition(NodeError):
     """An event that cannot happen in this state: a bug, never a matter of the outside world."""
 
@@ -107,7 +116,6 @@ JOB_TRANSITIONS = {
     (JobState.RECEIVED, Event.LEFT): JobState.SKIPPED,
     (JobState.RECEIVED, Event.PASSED_OVER): JobState.SKIPPED,
     (JobState.RECEIVED, Event.CLAIMED): JobState.ANALYZING,
-    (JobState.ANALYZING, Event.STOLEN): JobState.ANALYZING,
     (JobState.ANALYZING, Event.HANDED_OVER): JobState.ANALYZING,
     (JobState.ANALYZING, Event.BUILT): JobState.BUILT,
     (JobState.ANALYZING, Event.SKIPPED): JobState.SKIPPED,

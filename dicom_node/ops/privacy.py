@@ -6,8 +6,6 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from dicom_node.config import Config
-
 logger = logging.getLogger(__name__)
 
 _PRIVATE = 0o077
@@ -16,11 +14,11 @@ _GROUP_TOO = 0o007
 _OURS = ("ledger.sqlite", "queue", "run", "spool", "up.lock")
 
 
-def keep_private(config: Config) -> None:
+def keep_private(state: Path, spool: Path, *, group_access: bool) -> None:
     """Make whatever this process writes the node's own, and what it finds of its own as well."""
-    mask = _GROUP_TOO if config.group_access else _PRIVATE
+    mask = _GROUP_TOO if group_access else _PRIVATE
     os.umask(mask)
-    for path in _own(config):
+    for path in _own(state, spool):
         try:
             mode = stat.S_IMODE(path.stat().st_mode)
             if mode & mask:
@@ -32,13 +30,13 @@ def keep_private(config: Config) -> None:
             logger.warning("others may read the node's files", extra=extra)
 
 
-def _own(config: Config) -> Iterator[Path]:
+def _own(state: Path, spool: Path) -> Iterator[Path]:
     """Folders at the top close what is below them. A folder shared with others stays as it is."""
-    yield config.spool
-    if not config.state.is_dir():
+    yield spool
+    if not state.is_dir():
         return
-    entries = list(config.state.iterdir())
+    entries = list(state.iterdir())
     ours = [entry for entry in entries if entry.name.startswith(_OURS)]
     if ours and len(ours) == len(entries):
-        yield config.state
+        yield state
     yield from ours

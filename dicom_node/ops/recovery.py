@@ -7,12 +7,12 @@ ledger, and an output's id only rings its bell.
 
 import logging
 import threading
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from dicom_node.errors import BrokerUnavailable, NodeError
 from dicom_node.ledger import JobState, Ledger
+from dicom_node.ledger.workers import LEASE_S
 from dicom_node.ops.liveness import dead_owners, forget_owners
 from dicom_node.queueing import Kind, Queues
 from dicom_node.spool import Spool
@@ -24,24 +24,25 @@ BATCH = 500
 #: A waiting job whose id was published this long ago may have lost it. Longer than a listener
 #: takes from commit to publish, and than a worker from the broker to its claim.
 LOST_AFTER = timedelta(seconds=10)
+#: For so long a sweeper must have seen the ledger before it may say that a lease has ended: where
+#: the ledger was away, or this host slept, the living could not renew theirs either.
+STEADY_FOR = timedelta(seconds=LEASE_S)
+#: Between two looks. A lease renewed before a longer gap may end in it; after a shorter one there
+#: is time left to renew it.
+LONGEST_GAP = STEADY_FOR / 2
 
 
 class Recovery:
     """Frees what the dead held and republishes what waits."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        queues: Queues,
-        spool: Spool,
-        run_folder: Path,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, ledger: Ledger, queues: Queues, spool: Spool, run_folder: Path) -> None:
         self._ledger = ledger
         self._queues = queues
         self._spool = spool
         self._run_folder = run_folder  #: where the owners of this host have their locks
-        self._clock = clock
+        now = ledger.now()
+        self._looked_at = now  #: when the ledger last answered
+        self._steady_since = now  #: it has done so again and again since
 
     def run(self, stop: threading.Event, interval_s: float) -> None:
         """Sweep every `interval_s` until `stop`."""
@@ -58,14 +59,20 @@ class Recovery:
         """Do it all once; raises LedgerUnavailable or SpoolUnavailable."""
         self._free_leases()
         self._republish()
-        leftovers = self._spool.remove_leftovers(self._clock())
+        leftovers = self._spool.remove_leftovers(self._ledger.now())
         if leftovers:
             logger.info("removed what a crash left in the spool", extra={"files": leftovers})
 
     def _free_leases(self) -> None:
         dead = dead_owners(self._run_folder)
-        jobs = self._ledger.jobs.free_of(dead) + self._ledger.jobs.free_expired()
-        deliveries = self._ledger.deliveries.free_of(dead) + self._ledger.deliveries.free_expired()
+        jobs = self._ledger.jobs.free_of(dead)
+        deliveries = self._ledger.deliveries.free_of(dead)
+        if self._may_judge():
+            jobs += self._ledger.jobs.free_expired()
+            deliveries += self._ledger.deliveries.free_expired()
+        self._ledger.workers.leave(dead)
+        self._ledger.workers.forget_vanished()
+        self._looked_at = self._ledger.now()
         # Last: had the ledger been away, the next sweep must find them again.
         forget_owners(self._run_folder, dead)
         if jobs or deliveries or dead:
@@ -75,6 +82,16 @@ class Recovery:
             if job.state is JobState.FAILED:
                 uid = {"job_id": job.id, "sop_instance_uid": job.sop_instance_uid}
                 logger.error("failed for good", extra=uid | {"reason": job.reason})
+
+    def _may_judge(self) -> bool:
+        """Whether the ledger was there to be told for as long as a lease lasts.
+
+        A clock that is set, in either direction, counts as a gap too.
+        """
+        now = self._ledger.now()
+        if not timedelta() <= now - self._looked_at <= LONGEST_GAP:
+            self._steady_since = now
+        return now - self._steady_since >= STEADY_FOR
 
     def _republish(self) -> None:
         """Hand the broker as many ids as it lacks, so that a long outage cannot flood it."""
@@ -88,7 +105,7 @@ class Recovery:
             lacking = waiting - self._queues.depth(Kind.JOB, pipeline)
             if lacking <= 0:
                 return
-            not_since = self._clock() - LOST_AFTER
+            not_since = self._ledger.now() - LOST_AFTER
             for job_id in self._ledger.jobs.waiting(pipeline, min(lacking, BATCH), not_since):
                 self._queues.publish(Kind.JOB, job_id, pipeline)
                 published.append(job_id)

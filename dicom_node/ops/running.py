@@ -3,14 +3,14 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 
-from dicom_node.config import Config
+from dicom_node.config import NodeSection
 from dicom_node.errors import UsageError
 
 _FILE = "up.lock"
@@ -30,25 +30,25 @@ class Running:
 
 
 @contextmanager
-def only_one(config: Config) -> Iterator[None]:
+def only_one(node: NodeSection, destinations: Sequence[str]) -> Iterator[None]:
     """Hold the state folder for as long as the block runs; UsageError where another `up` does."""
-    with FileIO(config.state / _FILE, "a+") as file:
+    with FileIO(node.state / _FILE, "a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            other = last_run(config.state)
+            other = last_run(node.state)
             who = f" (pid {other.pid}, port {other.port})" if other else ""
             raise UsageError(
-                f"another cxr-node up{who} runs on {config.state}: stop it, or choose another"
+                f"another cxr-node up{who} runs on {node.state}: stop it, or choose another"
                 " state folder"
             ) from None
         told = Running(
             pid=os.getpid(),
             since=datetime.now(UTC).isoformat(timespec="seconds"),
-            aet=config.aet,
-            host=config.host,
-            port=config.port,
-            destinations=tuple(destination.name for destination in config.destinations),
+            aet=node.aet,
+            host=node.host,
+            port=node.port,
+            destinations=tuple(destinations),
         )
         file.truncate(0)
         file.write(f"{json.dumps(asdict(told))}\n".encode())

@@ -23,7 +23,7 @@ def show_status(config: Config, *, as_json: bool) -> int:
         summary = ledger.reports.summary()
     finally:
         ledger.close()
-    running, known = last_run(config.state), known_destinations(config)
+    running, known = last_run(config.node.state), known_destinations(config)
     print(_document(summary, running, known) if as_json else as_text(summary, running, known))
     return 0
 
@@ -32,15 +32,17 @@ def open_existing(config: Config) -> Ledger:
     """The node's ledger; NodeError where it has none, which is not the moment to make one."""
     url = config.ledger_url
     if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
-        raise NodeError(f"{config.state}: no ledger here; has the node run with this state folder?")
+        raise NodeError(
+            f"{config.node.state}: no ledger here; has the node run with this state folder?"
+        )
     return Ledger.open(url)
 
 
 def known_destinations(config: Config) -> tuple[str, ...] | None:
     """Names of the destinations configured, or that `up` was given here; None: nobody says."""
-    if config.sources:
-        return tuple(destination.name for destination in config.destinations)
-    running = last_run(config.state)
+    if config.destinations or config.node.no_destination:
+        return config.destination_names
+    running = last_run(config.node.state)
     return None if running is None else running.destinations
 
 

@@ -7,23 +7,27 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from traceback import format_exception
+from typing import TypeVar
 
 from dicom_node.backoff import backoff_s
-from dicom_node.config import Destination, Reports
+from dicom_node.config import AnyDestination, Reports
 from dicom_node.delivery.profiles import steps
 from dicom_node.errors import (
     UNKNOWN_TRIES,
     BrokerUnavailable,
     DamagedInSpool,
+    LedgerUnavailable,
     NodeError,
     Transient,
     WorkerDied,
     is_retriable,
 )
 from dicom_node.ledger import FindingsRecord, Job, LeaseLost, Ledger, Route
+from dicom_node.ledger.workers import LEASE_S
+from dicom_node.ops.heartbeat import Heartbeat
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.rejection import EXPIRED, KEY_OBJECT_SELECTION, Rejection, read_rejection
 from dicom_node.spool import Spool
@@ -39,6 +43,11 @@ from sr_writer.results import Output
 
 logger = logging.getLogger(__name__)
 
+#: Seconds between two tries to tell the ledger what was done, while it is away.
+LEDGER_WAIT_S = 1.0
+
+_Told = TypeVar("_Told")
+
 
 class Worker:
     """Runs one job at a time until told to stop."""
@@ -48,13 +57,12 @@ class Worker:
         engine: Engine,
         settings: Settings,
         equipment: Equipment,
-        destinations: Sequence[Destination],
+        destinations: Sequence[AnyDestination],
         reports: Reports,
         spool: Spool,
         ledger: Ledger,
         queues: Queues,
-        owner: str,
-        lease_s: float,
+        heartbeat: Heartbeat,
     ) -> None:
         profiles = [destination.profile for destination in destinations]
         sent = [role for profile in profiles for role in profile.built]
@@ -71,30 +79,34 @@ class Worker:
         self._spool = spool
         self._ledger = ledger
         self._queues = queues
-        self._owner = owner
-        self._lease_s = lease_s
+        self._owner = heartbeat.owner
+        self._hand = heartbeat.jobs()
         noted = [to.name for to in destinations if to.profile.rejection_notes]
-        self._past = Past(ledger, spool, pipeline, equipment, owner, noted, self._announce)
+        self._stop = threading.Event()
+        self._past = Past(ledger, spool, pipeline, equipment, self._owner, noted, self._announce)
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`; the job in hand is finished first."""
+        self._stop = stop
         self._queues.consume(Kind.JOB, self.handle, stop, self._pipeline)
 
     def handle(self, received: Received) -> None:
         """Do one job; when this returns, the ledger knows what became of it."""
-        # A redelivered message means the broker saw its holder vanish: do not wait for its lease.
-        job = self._ledger.jobs.claim(
-            received.id, self._pipeline, self._owner, self._lease_s, steal=received.redelivered
-        )
+        # An id may come again because the connection of a worker broke that is alive: where its job
+        # is held, the ledger's word that the holder is dead is waited for.
+        job = self._ledger.jobs.claim(received.id, self._pipeline, self._owner, LEASE_S)
         if job is None:
             logger.info("had nothing to do", extra={"job_id": received.id})
             return
+        self._hand.take([job.id])
         try:
             self._do(job)
         except LeaseLost:
             logger.warning("lost the lease", extra=_ids(job))
         except Exception as exc:
             self._give_back(job, exc)
+        finally:
+            self._hand.let_go(job.id)
 
     def _do(self, job: Job) -> None:
         if job.deaths >= UNKNOWN_TRIES:
@@ -103,6 +115,7 @@ class Worker:
         durations_ms: dict[str, float] = {}
         with _timed(durations_ms, "read"):
             content = self._read_received(job)
+        self._hand.get_on()
         if rejection := _rejection(job, content):
             self._reject(job, rejection)
             return
@@ -117,6 +130,7 @@ class Worker:
         if processed.results is None or processed.analysis is None:
             self._skip(job, content, processed.verdict.reason)
             return
+        self._hand.get_on()
         findings = processed.analysis.findings
         durations_ms |= findings.durations_ms
         for step in self._steps:
@@ -176,7 +190,22 @@ class Worker:
         # Side by side: most of it is waiting for the disk.
         with ThreadPoolExecutor(max(1, len(outputs))) as pool:
             built = list(pool.map(partial(spool_output, self._spool), outputs))
-        self._announce(commit(job.id, self._owner, built=built, routes=self._routes))
+        give = partial(commit, job.id, self._owner, built=built, routes=self._routes)
+        self._announce(self._tell(give))
+        self._hand.get_on()
+
+    def _tell(self, report: Callable[[], _Told]) -> _Told:
+        """Tell the ledger, as soon as it is there: in an outage what was done is not done again.
+
+        Raises LedgerUnavailable where `stop` comes first.
+        """
+        while True:
+            try:
+                return report()
+            except LedgerUnavailable as exc:
+                logger.warning("waits for the ledger", extra={"reason": str(exc)})
+                if self._stop.wait(LEDGER_WAIT_S):
+                    raise
 
     def _announce(self, output_ids: Sequence[int]) -> None:
         for output_id in output_ids:
@@ -214,8 +243,12 @@ class Worker:
     def _release(self, job: Job, reason: str) -> None:
         wait_s = backoff_s(job.attempts, random.random())
         logger.warning("will try again", extra=_ids(job) | {"reason": reason, "in_s": wait_s})
-        retry_at = datetime.now(UTC) + timedelta(seconds=wait_s)
-        self._ledger.jobs.released(job.id, self._owner, reason, retry_at)
+
+        def release() -> None:
+            retry_at = self._ledger.now() + timedelta(seconds=wait_s)
+            self._ledger.jobs.released(job.id, self._owner, reason, retry_at)
+
+        self._tell(release)
 
     def _failure_notices(self, job: Job, reason: str) -> tuple[Output, ...]:
         content = self._read_received(job)

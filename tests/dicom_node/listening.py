@@ -1,10 +1,11 @@
 """A listener with all that is behind it, for tests to send to."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydicom import Dataset
 
-from dicom_node.config import Config
+from dicom_node.config import Caller, NodeSection
 from dicom_node.demo.modality import send
 from dicom_node.ledger import Ledger
 from dicom_node.listener import Installation, Listener
@@ -21,12 +22,14 @@ INSTALLATION = Installation(PIPELINE, decodable(), OURS.manufacturer, OURS.model
 class Running:
     """A listener with all that is behind it."""
 
-    def __init__(self, folder: Path, **options: object) -> None:
-        self.config = Config(state=folder, port=0, **options)  # type: ignore[arg-type]
-        self.spool = Spool(self.config.spool)
-        self.ledger = Ledger.open(self.config.ledger_url)
-        self.queues = Queues("filesystem://", self.config.queue_folder, prefetch=1)
-        self.listener = Listener(self.config, self.spool, self.ledger, self.queues, INSTALLATION)
+    def __init__(self, folder: Path, callers: Sequence[Caller] = (), **options: object) -> None:
+        """`options` are keys of `[node]`."""
+        node = NodeSection(state=folder, port=0, **options)  # type: ignore[arg-type]
+        self.spool_folder = folder / "spool"
+        self.spool = Spool(self.spool_folder)
+        self.ledger = Ledger.open(f"sqlite:///{folder / 'ledger.sqlite'}")
+        self.queues = Queues("filesystem://", node.queue_folder, prefetch=1)
+        self.listener = Listener(node, callers, self.spool, self.ledger, self.queues, INSTALLATION)
         self.listener.start()
 
     def send(self, *datasets: Dataset | Path, calling_aet: str = "MODALITY") -> list[int | None]:

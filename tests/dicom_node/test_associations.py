@@ -192,7 +192,7 @@ def test_an_association_that_stops_within_a_message_is_ended_in_the_time_configu
 def test_a_title_padded_with_anything_is_read_as_it_was_meant(
     running: Start, caplog: pytest.LogCaptureFixture, called: bytes, calling: bytes
 ) -> None:
-    node = running(callers=(Caller("PACS"),))
+    node = running(callers=(Caller(aet="PACS"),))
     with connections(node.listener.port, 1) as (one,):
         answer = one.associate(DigitalXRayImageStorageForPresentation, called, calling)
         assert answer.type == wire.ACCEPTED
@@ -201,7 +201,7 @@ def test_a_title_padded_with_anything_is_read_as_it_was_meant(
 
 
 @pytest.mark.parametrize("calling", [b"", bytes(16), b"\xff\xfe", b"\\"])
-@pytest.mark.parametrize("callers", [(), (Caller("PACS"),)])
+@pytest.mark.parametrize("callers", [(), (Caller(aet="PACS"),)])
 def test_a_blank_calling_title_gets_an_answer(
     running: Start,
     caplog: pytest.LogCaptureFixture,
@@ -333,7 +333,7 @@ def test_a_bad_uid_costs_its_one_instance(
         assert one.release().type == wire.RELEASED
     assert node.ledger.jobs.of_instance(good.SOPInstanceUID)
     assert sum(node.ledger.reports.summary().counts.values()) == 1
-    assert len(list((node.config.spool / "quarantine").rglob("*.txt"))) == 1
+    assert len(list((node.spool_folder / "quarantine").rglob("*.txt"))) == 1
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, where the test sets it
@@ -371,7 +371,7 @@ def test_our_own_results_are_answered_success_and_dropped_and_logged_once(
     assert node.send(*results) == [SUCCESS] * len(Role)
     assert node.send(*results) == [SUCCESS] * len(Role)
     assert sum(node.ledger.reports.summary().counts.values()) == 0
-    assert list((node.config.spool / "received").rglob("*.dcm")) == []
+    assert list((node.spool_folder / "received").rglob("*.dcm")) == []
     said = [one for one in caplog.records if "our own result came back" in one.getMessage()]
     assert len(said) == 1
     assert "CXR node project" in said[0].getMessage()
@@ -380,6 +380,6 @@ def test_our_own_results_are_answered_success_and_dropped_and_logged_once(
 
 
 def test_a_stranger_is_told_so_before_a_place_is_taken(running: Start) -> None:
-    node = running(callers=(Caller("PACS"),), max_associations=1)
+    node = running(callers=(Caller(aet="PACS"),), max_associations=1)
     assert open_association(node.listener.port, calling="STRANGER").is_rejected
     assert open_association(node.listener.port, calling="PACS").is_established

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from dicom_node.__main__ import main
 from dicom_node.cli.checks.places import ledger as look_at_ledger
-from dicom_node.config import Config
+from dicom_node.config import parse
 from dicom_node.demo.node import free_port
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import Ledger
@@ -59,7 +59,7 @@ def test_all_is_well_and_nothing_was_changed(
     code, checks = examined(capsys, "--config", str(written(tmp_path, to=pacs.port)))
     assert not_well(checks) == {}
     assert code in (0, 1)
-    assert checks["destination archive"]["found"].endswith("answers C-ECHO")
+    assert checks["destination archive"]["found"].endswith("answered the echo with 0x0000")
     assert "verified" in checks["model, lung"]["found"]
     assert [path.name for path in tmp_path.iterdir()] == ["node.toml"]
 
@@ -69,7 +69,7 @@ def test_a_node_that_has_run_is_looked_at_in_full(
 ) -> None:
     state = tmp_path / "state"
     (state / "spool").mkdir(parents=True)
-    Ledger.open(Config(state=state).ledger_url).close()
+    Ledger.open(parse({"node": {"state": state}}).ledger_url).close()
     _, checks = examined(capsys, "--config", str(written(tmp_path)), "--no-network")
     assert not_well(checks) == {}
     assert "fsync" in checks["spool"]["found"]
@@ -110,7 +110,7 @@ def test_a_port_is_taken_by_another_program_or_by_ours(
         assert "in use by another program" in checks["port"]["found"]
         state = tmp_path / "state"
         state.mkdir()
-        with only_one(Config(state=state, port=port)):
+        with only_one(parse({"node": {"state": state, "port": port}}).node, ["archive"]):
             _, checks = examined(capsys, "--config", str(file), "--no-network")
         assert checks["port"]["found"].startswith(f"127.0.0.1:{port} is ours")
 
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_written_is_a_fault(
 
 
 def test_the_ledgers_schema_is_compared_and_left_alone(ledger_url: str, tmp_path: Path) -> None:
-    config = Config(state=tmp_path, ledger_url=ledger_url)
+    config = parse({"node": {"state": tmp_path}, "ledger": {"url": ledger_url}})
     assert look_at_ledger(config).found == "none yet: made at the first start"
     Ledger.open(ledger_url).close()
     assert look_at_ledger(config).found.endswith("the newest")

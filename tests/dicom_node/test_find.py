@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.__main__ import main
-from dicom_node.config import Config
+from dicom_node.config import parse
 from dicom_node.ledger import FindingsRecord, Ledger, Origin, Route, StoredInstance
 from dicom_node.patients import Patients
 from dicom_node.spool import Spool
@@ -56,7 +56,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    with closing(Ledger.open(Config(state=tmp_path).ledger_url, Clock())) as ledger:
+    with closing(Ledger.open(parse({"node": {"state": tmp_path}}).ledger_url, Clock())) as ledger:
         yield Desk(tmp_path, capsys, ledger)
 
 

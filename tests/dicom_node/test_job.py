@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.__main__ import main
-from dicom_node.config import Config
+from dicom_node.config import parse
 from dicom_node.ledger import Ledger
 from tests.dicom_node.ledger.records import PIPELINE, Clock, built, claimed, instance
 
@@ -23,7 +23,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ledger(tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
-    with closing(Ledger.open(Config(state=tmp_path).ledger_url, clock)) as opened:
+    with closing(Ledger.open(parse({"node": {"state": tmp_path}}).ledger_url, clock)) as opened:
         yield opened
 
 

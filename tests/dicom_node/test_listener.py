@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 from pynetdicom import AE
 
-from dicom_node.config import Caller, Config
+from dicom_node.config import Caller, parse
 from dicom_node.demo.modality import echo, send
 from dicom_node.demo.phantom import Kind as PhantomKind
 from dicom_node.demo.phantom import draw
@@ -102,7 +102,7 @@ def test_the_same_uid_with_other_bytes_keeps_both_files_and_the_newest_are_the_j
     assert job.id == first.id
     assert job.sha256 != first.sha256
     assert hashlib.sha256(node.spool.read(job.path)).hexdigest() == job.sha256
-    received = list((node.config.spool / "received").rglob("*.dcm"))
+    received = list((node.spool_folder / "received").rglob("*.dcm"))
     assert len(received) == 2
 
 
@@ -115,7 +115,7 @@ def test_a_data_set_of_another_instance_is_refused_and_quarantined(
         node.listener.receive(file_bytes(radiograph), radiograph.SOPClassUID, other, "MODALITY")
     assert caught.value.dimse_status == DATA_SET_DOES_NOT_MATCH  # type: ignore[attr-defined]
     assert node.ledger.jobs.of_instance(other) == []
-    assert len(list((node.config.spool / "quarantine").rglob("*.txt"))) == 1
+    assert len(list((node.spool_folder / "quarantine").rglob("*.txt"))) == 1
 
 
 @pytest.mark.parametrize("missing", ["StudyInstanceUID", "SeriesInstanceUID"])
@@ -149,7 +149,7 @@ def test_a_disk_that_takes_nothing_answers_out_of_resources(
     running: Callable[..., Running], radiograph: Dataset
 ) -> None:
     node = running()
-    received = node.config.spool / "received"
+    received = node.spool_folder / "received"
     # A file where the folder should be: root ignores permissions, so they cannot be the obstacle.
     received.write_bytes(b"")
     assert node.send(radiograph) == [OUT_OF_RESOURCES]
@@ -161,10 +161,10 @@ def test_a_disk_that_takes_nothing_answers_out_of_resources(
 def test_a_dead_broker_does_not_keep_the_listener_from_answering(
     tmp_path: Path, radiograph: Dataset
 ) -> None:
-    config = Config(state=tmp_path, port=0)
-    spool, ledger = Spool(config.spool), Ledger.open(config.ledger_url)
+    config = parse({"node": {"state": tmp_path, "port": 0}})
+    spool, ledger = Spool(config.spool_folder), Ledger.open(config.ledger_url)
     queues = Queues("amqp://guest:guest@127.0.0.1:1//", None, prefetch=1)
-    listener = Listener(config, spool, ledger, queues, INSTALLATION)
+    listener = Listener(config.node, (), spool, ledger, queues, INSTALLATION)
     listener.start()
     try:
         sent = send([radiograph], "127.0.0.1", listener.port)
@@ -179,7 +179,7 @@ def test_a_dead_broker_does_not_keep_the_listener_from_answering(
 def test_only_callers_on_the_allow_list_are_let_in(
     running: Callable[..., Running], radiograph: Dataset
 ) -> None:
-    node = running(callers=(Caller("PACS"), Caller("ELSEWHERE", "192.0.2.1")))
+    node = running(callers=(Caller(aet="PACS"), Caller(aet="ELSEWHERE", host="192.0.2.1")))
     assert node.send(radiograph, calling_aet="PACS") == [SUCCESS]
     for stranger in ("STRANGER", "ELSEWHERE"):
         ae = AE(ae_title=stranger)

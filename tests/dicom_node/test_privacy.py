@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.config import Config
 from dicom_node.ops.privacy import keep_private
 from dicom_node.spool import Spool
 
@@ -28,7 +27,7 @@ def test_what_is_there_is_closed_to_others_and_what_comes_too(tmp_path: Path) ->
     (state / "queue").mkdir(parents=True)
     (state / "ledger.sqlite").touch()
     assert mode(state) == 0o755
-    keep_private(Config(state=state))
+    keep_private(state, state / "spool", group_access=False)
     (state / "later").touch()
     assert [mode(path) for path in (state, state / "queue", state / "ledger.sqlite")] == [
         0o700, 0o700, 0o600,
@@ -42,7 +41,7 @@ def test_a_folder_that_holds_other_things_too_stays_open_but_ours_in_it_do_not(
     (tmp_path / "ledger.sqlite").touch()
     (tmp_path / "somebody's").touch()
     tmp_path.chmod(0o755)
-    keep_private(Config(state=tmp_path))
+    keep_private(tmp_path, tmp_path / "spool", group_access=False)
     assert mode(tmp_path) == 0o755
     assert mode(tmp_path / "ledger.sqlite") == 0o600
     assert mode(tmp_path / "somebody's") == 0o644
@@ -52,15 +51,15 @@ def test_a_folder_that_holds_other_things_too_stays_open_but_ours_in_it_do_not(
 def test_the_group_may_read_and_write_only_where_that_is_asked_for(
     group: bool, modes: tuple[int, int], tmp_path: Path
 ) -> None:
-    config = Config(state=tmp_path / "state", group_access=group)
-    keep_private(config)
-    spool = Spool(config.spool, group_access=config.group_access)
+    state = tmp_path / "state"
+    keep_private(state, state / "spool", group_access=group)
+    spool = Spool(state / "spool", group_access=group)
     file = spool.resolve(spool.store_received("1.2.3", b"content").path)
     assert (mode(file.parent), mode(file)) == modes
-    assert mode(config.spool) == modes[0]
-    config.run_folder.mkdir()
-    assert mode(config.run_folder) == modes[0]
+    assert mode(state / "spool") == modes[0]
+    (state / "run").mkdir()
+    assert mode(state / "run") == modes[0]
 
 
 def test_a_state_folder_that_is_not_there_yet_is_no_matter(tmp_path: Path) -> None:
-    keep_private(Config(state=tmp_path / "none"))
+    keep_private(tmp_path / "none", tmp_path / "none" / "spool", group_access=False)

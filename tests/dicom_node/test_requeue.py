@@ -15,7 +15,7 @@ import pytest
 
 from dicom_node.__main__ import main
 from dicom_node.cli.terminal.options import parse_time
-from dicom_node.config import Config
+from dicom_node.config import parse
 from dicom_node.ledger import DeliveryState, JobState, Ledger
 from tests.dicom_node.ledger.records import built, claimed, happened, state
 
@@ -23,7 +23,7 @@ from tests.dicom_node.ledger.records import built, claimed, happened, state
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """One job failed, one was skipped, of one a destination refused a part."""
-    with closing(Ledger.open(Config(state=tmp_path).ledger_url)) as ledger:
+    with closing(Ledger.open(parse({"node": {"state": tmp_path}}).ledger_url)) as ledger:
         ledger.handover.failed(claimed(ledger, number=1).id, "w1", "undecodable")
         ledger.handover.skipped(claimed(ledger, number=2).id, "w1", "a lateral view")
         built(ledger, "PACS", roles="AB", number=3)

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.config import Config, Destination
+from dicom_node.config import Config, Destination, parse
 from dicom_node.ledger import DeliveryState, JobState, Ledger
 from dicom_node.ops.running import last_run, only_one
 from tests.dicom_node.ledger.records import LEASE_S, built, claimed, state
 from tests.system.waiting import run_cli
 
-TO_PACS = Destination("PACS", "PACS", "127.0.0.1", 104)
+TO_PACS = Destination(name="PACS", aet="PACS", host="127.0.0.1", port=104)
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return Config(state=tmp_path, destinations=(TO_PACS,))
+    return parse({"node": {"state": tmp_path}}, destinations=(TO_PACS,))
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def ledger(config: Config) -> Iterator[Ledger]:
 
 
 def cli(config: Config, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return run_cli(*arguments, "--state", str(config.state))
+    return run_cli(*arguments, "--state", str(config.node.state))
 
 
 def test_status_shows_failures_with_a_remedy_and_skipped_by_reason(
@@ -65,7 +65,7 @@ def test_status_for_machines_says_the_same(config: Config, ledger: Ledger) -> No
 
 def test_an_orphaned_destination_is_named_until_it_is_moved(config: Config, ledger: Ledger) -> None:
     job_id = built(ledger, "OLD", roles="AB")
-    with only_one(config):
+    with only_one(config.node, config.destination_names):
         said = cli(config, "status").stdout
         assert f"node: running, pid {os.getpid()}, CXRNODE on 127.0.0.1:11112" in said
         assert "not configured: cxr-node destinations move 'OLD' NEW, or forget 'OLD'" in said
@@ -90,7 +90,7 @@ def test_a_destination_can_be_forgotten_with_the_options_on_either_side(
     unknown = cli(config, "destinations", "forget", "ODL")
     assert unknown.returncode == 2
     assert "nothing was ever built for a destination 'ODL': did you mean OLD?" in unknown.stderr
-    run = run_cli("destinations", "--state", str(config.state), "forget", "OLD")
+    run = run_cli("destinations", "--state", str(config.node.state), "forget", "OLD")
     assert (run.returncode, run.stdout) == (0, "OLD: 1 deliveries withdrawn\n")
     states = {delivery.destination: delivery.state for delivery in ledger.deliveries.of_job(job_id)}
     assert states == {"OLD": DeliveryState.WITHDRAWN, "PACS": DeliveryState.DELIVERED}
@@ -105,7 +105,7 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(
             claimed(ledger, number=number).id, "w1", f"reason {number}: " + 50_000 * "x"
         )
     for options in (["status"], ["status", "--json"]):
-        command = [sys.executable, "-m", "dicom_node", *options, "--state", str(config.state)]
+        command = [sys.executable, "-m", "dicom_node", *options, "--state", str(config.node.state)]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
@@ -118,11 +118,11 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(
 
 
 def test_a_lock_left_by_a_node_that_ended_says_that_it_is_not_running(config: Config) -> None:
-    assert last_run(config.state) is None
-    with only_one(config):
-        running = last_run(config.state)
+    assert last_run(config.node.state) is None
+    with only_one(config.node, config.destination_names):
+        running = last_run(config.node.state)
         assert running is not None
         assert running.is_alive
-    ended = last_run(config.state)
+    ended = last_run(config.node.state)
     assert ended is not None
     assert (ended.is_alive, ended.destinations) == (False, ("PACS",))

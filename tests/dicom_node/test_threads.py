@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.cli.node.parts import Part, _recovered
-from dicom_node.config import Config
+from dicom_node.cli.node.parts import _recovered
+from dicom_node.config import parse
 from dicom_node.errors import ThreadEnded
 from dicom_node.ledger import Ledger
 from dicom_node.ledger.database import Database
@@ -59,15 +59,15 @@ def test_an_error_in_the_block_ends_the_loops_and_is_raised() -> None:
 
 
 class Ending(Jobs):
-    """Ends whichever thread comes to free leases, but the first."""
+    """Ends whichever thread counts what waits, but the first."""
 
     calls = 0
 
-    def free_expired(self) -> list[int]:
+    def count_waiting(self) -> dict[str, int]:
         self.calls += 1
         if self.calls > 1:
             raise SystemExit("no more sweeps")
-        return super().free_expired()
+        return super().count_waiting()
 
 
 def test_a_part_whose_recovery_ends_ends_itself(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_a_part_whose_recovery_ends_ends_itself(tmp_path: Path) -> None:
     ledger = Ledger(database)
     ledger.jobs = Ending(database)
     queues = Queues("filesystem://", tmp_path / "queue", prefetch=1)
-    config, stop = Config(state=tmp_path), threading.Event()
+    config, stop = parse({"node": {"state": tmp_path}}), threading.Event()
     with (
         pytest.raises(ThreadEnded, match="recovery"),
-        _recovered(config, Part.SEND, Spool(tmp_path / "spool"), ledger, queues, stop),
+        _recovered(config, Spool(tmp_path / "spool"), ledger, queues, stop),
     ):
         assert stop.wait(20)

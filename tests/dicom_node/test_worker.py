@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +27,7 @@ from inference.engines import Engine, ProbabilityMaps
 from inference.findings import ModelIdentity
 from inference.pipeline import Pipeline, Settings
 from sr_writer.identity import Equipment, results_digest
+from tests.dicom_node.hearts import heart
 from tests.dicom_node.test_listener import file_bytes
 
 LEASE_S = 60.0
@@ -87,12 +88,12 @@ class Bench:
         """One worker's turn at the job; what became of it."""
         names = [PACS, *(f"other{number}" for number in range(1, len(profiles)))]
         destinations = [
-            Destination(name, "PACS", "127.0.0.1", 104, profile)
+            Destination(name=name, aet="PACS", host="127.0.0.1", port=104, **asdict(profile))
             for name, profile in zip(names, profiles, strict=False)
         ]
         worker = Worker(
             engine or self.engine, Settings(), Equipment(), destinations, reports,
-            self.spool, self.ledger, self.queues, "worker", LEASE_S,
+            self.spool, self.ledger, self.queues, heart(self.ledger, "worker"),
         )  # fmt: skip
         worker.handle(Received(job_id, redelivered=False))
         job = self.ledger.jobs.get(job_id)

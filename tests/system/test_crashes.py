@@ -13,7 +13,7 @@ from pydicom import Dataset, dcmread
 
 from dicom_node.cli.node.networks import load_networks, pipeline_id
 from dicom_node.cli.node.parts import open_ledger
-from dicom_node.config import Config, Destination
+from dicom_node.config import Config, Destination, parse
 from dicom_node.delivery.profiles import STANDARD
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode
@@ -164,7 +164,7 @@ def test_an_outage_of_the_pacs_is_waited_out(tmp_path: Path) -> None:
 def test_a_crash_between_any_two_steps_loses_nothing(tmp_path: Path) -> None:
     """Leave one image behind after each step of its way, as a crash does, then start the node."""
     sources = radiographs(7, seed=400)
-    config = Config(state=tmp_path / "state")
+    config = parse({"node": {"state": tmp_path / "state"}})
     with Pacs(tmp_path / "pacs") as pacs:
         contents = [file_bytes(source) for source in sources]
         arguments = (config, contents, destination(pacs))
@@ -172,19 +172,22 @@ def test_a_crash_between_any_two_steps_loses_nothing(tmp_path: Path) -> None:
         crash.start()
         crash.join()
         assert crash.exitcode == -signal.SIGKILL
-        with RunningNode(config.state, [destination(pacs)]) as node:
+        with RunningNode(config.node.state, [destination(pacs)]) as node:
             # The first was not answered Success, so its sender sends it again.
             send([sources[0]], "127.0.0.1", node.port)
-            assert_everything_once(sources, config.state, pacs, instead={5: {SEG: PR}})
+            assert_everything_once(sources, config.node.state, pacs, instead={5: {SEG: PR}})
 
 
 def crash_midway(config: Config, contents: Sequence[bytes], destination_name: str) -> None:
     """Bring each image one step further than the one before, and die."""
-    spool, ledger = Spool(config.spool), open_ledger(config)
+    spool, ledger = Spool(config.spool_folder), open_ledger(config)
     sources = [dcmread(BytesIO(content)) for content in contents]
     spooled, committed, claimed, handed_over, arrived, refused, built = sources
     route = Route(destination_name, STANDARD.outputs, STANDARD.reserves)
-    with Owner(config.run_folder, "work") as worker, Owner(config.run_folder, "send") as sender:
+    with (
+        Owner(config.node.run_folder, "work") as worker,
+        Owner(config.node.run_folder, "send") as sender,
+    ):
 
         def claim(source: Dataset) -> int:
             job_id = accept(spool, ledger, source)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from dicom_node.config import Config
+from dicom_node.config import parse
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
@@ -26,12 +26,12 @@ pytestmark = refused_connection
 def test_outputs_damaged_while_the_pacs_was_away_arrive_whole_and_once(tmp_path: Path) -> None:
     source = as_dicom(draw(Kind.LEFT_OPACITY, rows=382, columns=318, seed=900))
     other = as_dicom(draw(Kind.HEALTHY, rows=382, columns=318, seed=901))
-    config = Config(state=tmp_path / "state")
+    config = parse({"node": {"state": tmp_path / "state"}})
     with Pacs(tmp_path / "pacs") as pacs:
         pacs.stop()
         to = f"{pacs.aet}@{pacs.host}:{pacs.port}"
         with (
-            RunningNode(config.state, [to]) as node,
+            RunningNode(config.node.state, [to]) as node,
             closing(Ledger.open(config.ledger_url)) as ledger,
         ):
             sent = send([source, other], "127.0.0.1", node.port)
@@ -41,14 +41,14 @@ def test_outputs_damaged_while_the_pacs_was_away_arrive_whole_and_once(tmp_path:
             )
             for each in (job.id, second.id):
                 wait_until(lambda each=each: is_built(ledger, each), 90, "both to be built")
-            spool = Spool(config.spool)
+            spool = Spool(config.spool_folder)
             built = {d.role: spool.resolve(d.path) for d in ledger.deliveries.of_job(job.id)}
             damage = {"SEG": flip_a_bit, "SR": truncate, "SC": remove}
             for role, does_harm in damage.items():
                 does_harm(built[role])
             pacs.start()
-            assert ended_job(config.state, source.SOPInstanceUID).state is JobState.DELIVERED
-            assert ended_job(config.state, other.SOPInstanceUID).state is JobState.DELIVERED
+            assert ended_job(config.node.state, source.SOPInstanceUID).state is JobState.DELIVERED
+            assert ended_job(config.node.state, other.SOPInstanceUID).state is JobState.DELIVERED
             outputs = {d.sop_instance_uid: d for d in ledger.deliveries.of_job(job.id)}
     arrivals = [arrival.sop_instance_uid for arrival in pacs.stored]
     assert len(arrivals) == len(set(arrivals)) == 6

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.config import Config
+from dicom_node.config import parse
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode, free_port
 from dicom_node.demo.phantom import Kind, draw
@@ -126,7 +126,10 @@ def test_a_second_node_on_the_same_folder_is_refused(tmp_path: Path) -> None:
 def test_results_that_stay_here_are_built_and_not_called_delivered(tmp_path: Path) -> None:
     source = as_dicom(draw(Kind.HEALTHY, rows=382, columns=318, seed=3))
     state = tmp_path / "state"
-    with RunningNode(state) as node, closing(Ledger.open(Config(state=state).ledger_url)) as ledger:
+    with (
+        RunningNode(state) as node,
+        closing(Ledger.open(parse({"node": {"state": state}}).ledger_url)) as ledger,
+    ):
         send([source], "127.0.0.1", node.port)
         wait_until(
             lambda: ledger.reports.summary().counts[JobState.BUILT] == 1,

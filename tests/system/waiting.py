@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dicom_node.config import Config
+from dicom_node.config import parse
 from dicom_node.ledger import Job, JobState, Ledger
 
 ENDED = {JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED}
@@ -21,7 +21,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> No
 
 def ended_job(state: Path, sop_instance_uid: str, timeout_s: float = 90.0) -> Job:
     """The instance's only job, once it has ended."""
-    ledger = Ledger.open(Config(state=state).ledger_url)
+    ledger = Ledger.open(parse({"node": {"state": state}}).ledger_url)
     try:
         wait_until(
             lambda: (

@@ -15,7 +15,10 @@ from inference.weights import WeightsError, find, load_state
 
 def models(config: Config) -> Iterator[Check]:
     """Each network's file, read whole and compared with its card."""
-    for task, chosen in ((Task.LUNG, config.lung_model), (Task.INFECTION, config.infection_model)):
+    for task, chosen in (
+        (Task.LUNG, config.models.lung),
+        (Task.INFECTION, config.models.infection),
+    ):
         name = f"model, {task.value}"
         try:
             card = find(task, chosen)
@@ -32,7 +35,7 @@ def device(config: Config) -> Check:
 
     name = "device"
     try:
-        chosen = choose_device(config.device)
+        chosen = choose_device(config.models.device)
     except DeviceUnavailable as exc:
         return fault(name, str(exc), 'set device = "auto" to go on without')
     return ok(name, machine(chosen))

@@ -2,16 +2,19 @@
 
 import ctypes
 import platform
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from dicom_node.cli.checks.check import Check, fault, ok, warning
 from dicom_node.cli.node.preflight import fault_of_address, missing_destination
-from dicom_node.config import Config, Destination
-from dicom_node.delivery.echo import echo
+from dicom_node.config import AnyDestination, Config, Destination
+from dicom_node.delivery.kinds import DESTINATION_KINDS
 from dicom_node.errors import DestinationUnavailable
 from dicom_node.ops.running import last_run
+from dicom_node.spool import Spool
 
 #: What a fault report should name.
 _LIBRARIES = ("pydicom", "pynetdicom", "highdicom", "numpy", "torch", "sqlalchemy", "kombu")
@@ -23,35 +26,42 @@ _TIMEX_BYTES = 1024
 
 def port(config: Config, *, network: bool) -> Check:
     """Free for a listener, or held by ours."""
-    name, address = "port", f"{config.host}:{config.port}"
-    faults = list(fault_of_address(config.host, config.port))
+    node = config.node
+    name, address = "port", f"{node.host}:{node.port}"
+    faults = list(fault_of_address(node.host, node.port))
     if not faults:
         return ok(name, f"{address} is free: no listener runs")
-    running = last_run(config.state)
-    if running and running.is_alive and running.port == config.port:
+    running = last_run(node.state)
+    if running and running.is_alive and running.port == node.port:
         return ok(name, f"{address} is ours: cxr-node up, pid {running.pid}")
     if network and _answers_as_ours(config):
-        return ok(name, f"{address} is a listener that answers as {config.aet}")
+        return ok(name, f"{address} is a listener that answers as {node.aet}")
     return fault(name, faults[0], "stop the other program, or choose another port in [node]")
 
 
 def destinations(config: Config, *, network: bool) -> Iterator[Check]:
-    """Each asked by C-ECHO, as the node will call it."""
+    """Each asked whether it is there, as the node will call it."""
     for said in missing_destination(config):
         yield fault("destinations", said, "name one in node.toml")
     for destination in config.destinations:
         name = f"destination {destination.name}"
-        where = f"{destination.aet} at {destination.host}:{destination.port}"
         if not network:
-            yield ok(name, f"{where}, not asked")
+            yield ok(name, f"{destination.address}, not asked")
             continue
         try:
-            yield ok(name, f"{where} {echo(config.aet, destination)}")
+            yield ok(name, f"{destination.address} {_ask(config, destination)}")
         except DestinationUnavailable as exc:
             yield fault(
                 name, str(exc),
                 "see that it runs and knows this node's AE title; what waits is sent once it does",
             )  # fmt: skip
+
+
+def _ask(config: Config, destination: AnyDestination) -> str:
+    kind = DESTINATION_KINDS[destination.kind]
+    # Nothing is sent, and the node's own spool may not be there yet.
+    with tempfile.TemporaryDirectory() as nowhere:
+        return kind.carrier(destination, config.node.aet, Spool(Path(nowhere))).test()
 
 
 def clock() -> Check:
@@ -72,10 +82,11 @@ def versions() -> Check:
 
 
 def _answers_as_ours(config: Config) -> bool:
-    host = "127.0.0.1" if config.host in ("", "0.0.0.0", "::") else config.host
-    ours = Destination("this node", config.aet, host, config.port)
+    node = config.node
+    host = "127.0.0.1" if node.host in ("", "0.0.0.0", "::") else node.host
+    ours = Destination(name="this node", aet=node.aet, host=host, port=node.port)
     try:
-        return bool(echo(config.aet, ours))
+        return bool(_ask(config, ours))
     except DestinationUnavailable:
         return False
 

@@ -24,7 +24,7 @@ SLOW_FSYNC_S = 0.2
 
 def folders(config: Config) -> Iterator[Check]:
     """State folder and spool: writable to the disk, with room left."""
-    for name, folder in (("state folder", config.state), ("spool", config.spool)):
+    for name, folder in (("state folder", config.node.state), ("spool", config.spool_folder)):
         if not folder.is_dir():
             yield _not_there_yet(name, folder)
             continue
@@ -71,12 +71,12 @@ def ledger(config: Config) -> Check:
 
 def broker(config: Config) -> Check:
     name = "broker"
-    if config.broker_url == EMBEDDED_BROKER:
-        if not config.queue_folder.is_dir():
+    if config.broker.url.get_secret_value() == EMBEDDED_BROKER:
+        if not config.node.queue_folder.is_dir():
             return ok(name, "embedded; none yet: made at the first start")
-        for said in fault_of_folder("queue", config.queue_folder):
+        for said in fault_of_folder("queue", config.node.queue_folder):
             return fault(name, said, "chown it to the node's user")
-        return ok(name, f"embedded, in {config.queue_folder}")
+        return ok(name, f"embedded, in {config.node.queue_folder}")
     try:
         open_queues(config).check()
     except UsageError as exc:

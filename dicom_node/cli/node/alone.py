@@ -5,7 +5,6 @@ import logging
 from pathlib import Path
 
 from dicom_node.cli.terminal.options import Commands, add_log_format
-from dicom_node.config import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE, load
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +16,7 @@ def add_part(commands: Commands, name: str, what: str) -> None:
         help=what,
         description=f"{what.capitalize()}. Run as many as wanted, on as many hosts, with one"
         " configuration: ledger in PostgreSQL, broker RabbitMQ, spool a shared mount."
-        f" Passwords belong in {LEDGER_URL_VARIABLE} and {BROKER_URL_VARIABLE}.",
+        " Passwords belong in CXR_LEDGER_URL and CXR_BROKER_URL.",
     )
     part.add_argument("--config", type=Path, metavar="FILE", required=True, help="TOML file")
     add_log_format(part, piped="json")
@@ -28,11 +27,12 @@ def run_part(arguments: argparse.Namespace) -> int:
     from dicom_node.cli.node.parts import Part, run
     from dicom_node.cli.node.preflight import check
     from dicom_node.cli.node.supervisor import stop_on_signals
+    from dicom_node.config import load
     from dicom_node.ops.privacy import keep_private
 
     part, config = Part(arguments.part), load(arguments.config)
     stop = stop_on_signals()
-    keep_private(config)
+    keep_private(config.node.state, config.spool_folder, group_access=config.node.group_access)
     check(config, {part})
     run(part, config, stop, lambda: logger.info(f"ready: {part}"))
     return 0

@@ -7,28 +7,39 @@ Each part is a function of (config, stop, ready), so `up` runs them as children 
 
 import gc
 import logging
+import os
 import random
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import StrEnum
 from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from dicom_node.backoff import backoff_s
 from dicom_node.cli.node.networks import load_networks, pipeline_id
 from dicom_node.config import EMBEDDED_BROKER, Config
 from dicom_node.errors import LedgerUnavailable
-from dicom_node.ledger import Ledger
+from dicom_node.ledger import Ledger, Process
+from dicom_node.ops.heartbeat import Heartbeat
 from dicom_node.ops.liveness import Owner
 from dicom_node.ops.recovery import Recovery
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from dicom_node.threads import beside
 
+if TYPE_CHECKING:
+    from sr_writer.identity import Equipment
+
 logger = logging.getLogger(__name__)
 
 #: Seconds between looks for what a crash or an outage left behind.
-RECOVERY_INTERVAL_S = 5.0
+RECOVERY_INTERVAL_S = 2.0
+#: Seconds after which a batch that a sender has not ended hangs: longer than its associations,
+#: their time-outs added up, may take.
+SENDER_STUCK_AFTER_S = 300.0
 #: Seconds between tries, at most, while a database that is down is waited for.
 LEDGER_CAP_S = 10.0
 
@@ -55,7 +66,7 @@ def run(part: Part, config: Config, stop: threading.Event, ready: Ready) -> None
 
 
 def open_ledger(config: Config) -> Ledger:
-    config.state.mkdir(parents=True, exist_ok=True)
+    config.node.state.mkdir(parents=True, exist_ok=True)
     return Ledger.open(config.ledger_url)
 
 
@@ -76,7 +87,7 @@ def wait_for_ledger(config: Config, stop: threading.Event) -> Ledger:
 
 def name_orphans(config: Config, ledger: Ledger) -> None:
     """Say which deliveries wait for a destination that no sender will ever serve."""
-    known = {destination.name for destination in config.destinations}
+    known = config.destination_names
     waiting = ledger.reports.summary().deliveries_waiting
     if orphans := {name: count for name, count in waiting.items() if name not in known}:
         remedy = "cxr-node destinations move OLD NEW, or forget NAME"
@@ -88,38 +99,46 @@ def name_orphans(config: Config, ledger: Ledger) -> None:
 
 def open_queues(config: Config) -> Queues:
     """The broker the URL names; one id in hand at a time, so nothing waits behind a slow one."""
-    embedded = config.broker_url == EMBEDDED_BROKER
-    url = "filesystem://" if embedded else config.broker_url
-    folder = config.queue_folder if embedded else None
-    return Queues(url, folder, prefetch=1, prefix=config.queue_prefix)
+    url = config.broker.url.get_secret_value()
+    embedded = url == EMBEDDED_BROKER
+    folder = config.node.queue_folder if embedded else None
+    prefix = config.broker.queue_prefix
+    return Queues("filesystem://" if embedded else url, folder, prefetch=1, prefix=prefix)
 
 
 def pipeline_of(config: Config) -> str:
     """What a job is of, besides its instance: how that is analysed, not who gets which results."""
-    return pipeline_id(config.lung_model, config.infection_model)
+    return pipeline_id(config.models.lung, config.models.infection)
 
 
 def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]:
     """The three places where state is, of which the ledger is the truth."""
-    spool = Spool(config.spool, group_access=config.group_access)
+    spool = Spool(config.spool_folder, group_access=config.node.group_access)
     return spool, wait_for_ledger(config, stop), open_queues(config)
+
+
+def equipment_of(config: Config) -> "Equipment":
+    """Who results say has made them: as built in, but for what the configuration says."""
+    from sr_writer.identity import Equipment
+
+    return Equipment(**config.equipment.model_dump(exclude_none=True))
 
 
 def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.listener import Installation, Listener
     from inference.transfer_syntaxes import decodable
-    from sr_writer.identity import Equipment
 
     spool, ledger, queues = _open(config, stop)
-    maker = Equipment()
+    maker = equipment_of(config)
     installation = Installation(
         pipeline_of(config), decodable(), maker.manufacturer, maker.model_name
     )
-    listener = Listener(config, spool, ledger, queues, installation)
-    listener.start()
-    ready()
-    stop.wait()
-    listener.stop()
+    with _alive(config, Part.LISTEN, ledger, stop):
+        listener = Listener(config.node, config.callers, spool, ledger, queues, installation)
+        listener.start()
+        ready()
+        stop.wait()
+        listener.stop()
     queues.close()
     ledger.close()
 
@@ -127,28 +146,33 @@ def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
 def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.worker import Worker
     from inference.pipeline import STANDARD
-    from sr_writer.identity import Equipment
     from sr_writer.warmup import warm_up
 
-    engine = load_networks(config.lung_model, config.infection_model, config.device)
+    models = config.models
+    engine = load_networks(models.lung, models.infection, models.device)
     spool, ledger, queues = _open(config, stop)
     warm_up()
     # What torch and highdicom have made by now stays: the collector need not walk it for each job.
     gc.collect()
     gc.freeze()
-    with _recovered(config, Part.WORK, spool, ledger, queues, stop) as owner:
+    runs_on = f"{type(engine).__name__} {models.device}"
+    with (
+        closing(ledger),
+        closing(queues),
+        _alive(config, Part.WORK, ledger, stop, runs_on, pipeline_of(config)) as heartbeat,
+        _recovered(config, spool, ledger, queues, stop),
+    ):
         ready()
         Worker(
             engine,
             STANDARD,
-            Equipment(),
+            equipment_of(config),
             config.destinations,
             config.reports,
             spool,
             ledger,
             queues,
-            owner,
-            config.lease_s,
+            heartbeat,
         ).run(stop)
 
 
@@ -156,24 +180,59 @@ def _send(config: Config, stop: threading.Event, ready: Ready) -> None:
     from dicom_node.delivery.sender import Sender
 
     spool, ledger, queues = _open(config, stop)
-    with _recovered(config, Part.SEND, spool, ledger, queues, stop) as owner:
+    with (
+        closing(ledger),
+        closing(queues),
+        _alive(config, Part.SEND, ledger, stop) as heartbeat,
+        _recovered(config, spool, ledger, queues, stop),
+    ):
         name_orphans(config, ledger)
         ready()
-        Sender(config.aet, config.destinations, spool, ledger, queues, owner).run(stop)
+        Sender(config.node.aet, config.destinations, spool, ledger, queues, heartbeat).run(stop)
+
+
+@contextmanager
+def _alive(
+    config: Config,
+    part: Part,
+    ledger: Ledger,
+    stop: threading.Event,
+    engine: str = "",
+    pipeline: str = "",
+) -> Iterator[Heartbeat]:
+    """An owner of leases whose heart beats until the block, and all that it held, has ended."""
+    stuck_after_s = config.worker.lease_s if part is Part.WORK else SENDER_STUCK_AFTER_S
+    with Owner(config.node.run_folder, part.value) as owner:
+        process = Process(
+            name=owner.name,
+            part=part.value,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=version("cxr-node"),
+            engine=engine,
+            pipeline=pipeline,
+        )
+        heartbeat = Heartbeat(ledger, process, stuck_after_s)
+
+        def beat(done: threading.Event) -> None:
+            try:
+                heartbeat.run(done)
+            finally:
+                # Work must not go on without it.
+                stop.set()
+
+        with beside(threading.Event(), {"heartbeat": beat}):
+            yield heartbeat
+        heartbeat.leave()
 
 
 @contextmanager
 def _recovered(
-    config: Config, part: Part, spool: Spool, ledger: Ledger, queues: Queues, stop: threading.Event
-) -> Iterator[str]:
-    """An owner name for leases, with recovery swept once before and again and again beside."""
-    with Owner(config.run_folder, part.value) as owner:
-        recovery = Recovery(ledger, queues, spool, config.run_folder)
-        recovery.sweep()
-        sweeping = partial(recovery.run, interval_s=RECOVERY_INTERVAL_S)
-        try:
-            with beside(stop, {"recovery": sweeping}):
-                yield owner.name
-        finally:
-            queues.close()
-            ledger.close()
+    config: Config, spool: Spool, ledger: Ledger, queues: Queues, stop: threading.Event
+) -> Iterator[None]:
+    """Recovery swept once before and again and again beside."""
+    recovery = Recovery(ledger, queues, spool, config.node.run_folder)
+    recovery.sweep()
+    sweeping = partial(recovery.run, interval_s=RECOVERY_INTERVAL_S)
+    with beside(stop, {"recovery": sweeping}):
+        yield

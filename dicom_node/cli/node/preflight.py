@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from dicom_node.cli.node.parts import Part, open_queues, pipeline_of
+from dicom_node.cli.terminal.extras import missing_for_worker
 from dicom_node.config import Config
 from dicom_node.errors import BrokerUnavailable, ConfigError, LedgerUnavailable, UsageError
 from dicom_node.ledger import Ledger
@@ -32,9 +33,11 @@ def check(config: Config, parts: Collection[Part]) -> None:
     if parts != {Part.LISTEN}:
         faults += missing_destination(config)
     if Part.LISTEN in parts:
-        faults += fault_of_address(config.host, config.port)
+        faults += fault_of_address(config.node.host, config.node.port)
     if parts != {Part.SEND}:
         faults += _models(config)
+    if Part.WORK in parts:
+        faults += missing_for_worker()
     # With nowhere to write, the rest would only say so again.
     if not faults:
         faults = [*_ledger(config), *_broker(config)]
@@ -44,7 +47,7 @@ def check(config: Config, parts: Collection[Part]) -> None:
 
 def missing_destination(config: Config) -> Iterator[str]:
     """That results would go nowhere, and nobody says that they are meant to."""
-    if not config.destinations and not config.no_destination:
+    if not config.destinations and not config.node.no_destination:
         yield (
             "no destination: results would go nowhere. Give --destination AET@HOST:PORT or a"
             " [[destination]], or say that they are to stay here: --no-destination, or"
@@ -53,8 +56,9 @@ def missing_destination(config: Config) -> Iterator[str]:
 
 
 def _folders(config: Config) -> Iterator[str]:
-    for what, folder in (("state folder", config.state), ("spool", config.spool)):
-        if what == "spool" and folder.is_relative_to(config.state) and not config.state.is_dir():
+    state = config.node.state
+    for what, folder in (("state folder", state), ("spool", config.spool_folder)):
+        if what == "spool" and folder.is_relative_to(state) and not state.is_dir():
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -76,10 +76,10 @@ class Node:
             logger.info("took over jobs of another pipeline", extra={"job_ids": adopted})
 
     def _announce(self) -> None:
-        config = self._config
+        node = self._config.node
         logger.info(
-            f"ready: {config.aet} listens on {config.host}:{config.port}",
-            extra={"destinations": [d.name for d in config.destinations] or "none: kept here"},
+            f"ready: {node.aet} listens on {node.host}:{node.port}",
+            extra={"destinations": [*self._config.destination_names] or "none: kept here"},
         )
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
@@ -181,7 +181,7 @@ class _Child:
 
 def _child_main(part: Part, config: Config, json_logs: bool, ready: ProcessEvent) -> None:
     logs.configure(as_json=json_logs, is_child=True)
-    keep_private(config)
+    keep_private(config.node.state, config.spool_folder, group_access=config.node.group_access)
     stop = stop_on_signals(orphan_too=True)
     try:
         run(part, config, stop, ready.set)
@@ -214,8 +214,8 @@ def stop_on_signals(*, orphan_too: bool = False) -> threading.Event:
 
 def up(config: Config, *, json_logs: bool) -> int:
     """Run the whole node; the exit code. Raises UsageError where only a person can help."""
-    keep_private(config)
+    keep_private(config.node.state, config.spool_folder, group_access=config.node.group_access)
     check_folders(config)
-    with only_one(config):
+    with only_one(config.node, config.destination_names):
         check(config, set(Part))
         return Node(config, json_logs=json_logs).run()

@@ -7,10 +7,12 @@ import socket
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from dicom_node.config import Config, Destination, load, not_a_port
 from dicom_node.errors import UsageError
+
+if TYPE_CHECKING:
+    from dicom_node.config import Config
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -41,8 +43,11 @@ def add_node(
     add_log_format(parser, piped=piped)
 
 
-def node_config(arguments: argparse.Namespace) -> Config:
+def node_config(arguments: argparse.Namespace) -> "Config":
     """The configuration asked for: a file, the options, or the options over the file."""
+    # Here, as pydantic costs as much as all else that a command's --help needs.
+    from dicom_node.config import Destination, load, parse
+
     options = {
         key: value
         for key in ("state", "aet", "port", "no_destination")
@@ -50,13 +55,13 @@ def node_config(arguments: argparse.Namespace) -> Config:
     }
     destinations = tuple(Destination.parse(text) for text in getattr(arguments, "destination", ()))
     if options.get("port") == 0:
-        raise UsageError(not_a_port(0))
+        raise UsageError("port 0 is not between 1 and 65535")
     if "state" in options:
         options["state"] = options["state"].resolve()
     if arguments.config is not None:
         return load(arguments.config, options=options, destinations=destinations)
     options.setdefault("state", DEFAULT_STATE.resolve())
-    return Config(**options, destinations=destinations)
+    return parse({"node": options}, destinations=destinations)
 
 
 def add_log_format(parser: argparse.ArgumentParser, *, piped: str = "text") -> None:

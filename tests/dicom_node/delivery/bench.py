@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
@@ -21,12 +22,14 @@ from pydicom.uid import (
 )
 
 from dicom_node.config import Destination
+from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.profiles import STANDARD
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import BuiltOutput, DeliveryState, Ledger, Route, StoredInstance
 from dicom_node.spool import Spool
+from tests.dicom_node.hearts import heart
 
 CLASSES = {
     "SEG": SegmentationStorage,
@@ -98,8 +101,12 @@ class Bench:
         )
 
     def loop(self, destination: Destination, ledger: Ledger | None = None) -> DeliveryLoop:
-        sending = Sending("CXRNODE", destination, self.spool)
-        return DeliveryLoop(destination, sending, ledger or self.ledger, "sender", self.clock)
+        ledger = ledger or self.ledger
+        return DeliveryLoop(destination, self.sending(destination), ledger, heart(ledger, "sender"))
+
+    def sending(self, destination: Destination) -> Sending:
+        carrier = DicomCarrier(destination, "CXRNODE", self.spool)
+        return Sending(destination.name, carrier, self.spool)
 
     def states(self, job_id: int) -> list[DeliveryState]:
         return [
@@ -117,8 +124,9 @@ class Bench:
             pass
 
 
-def at(pacs: Pacs) -> Destination:
-    return Destination("pacs", pacs.aet, pacs.host, pacs.port)
+def at(pacs: Pacs, name: str = "pacs", **keys: Any) -> Destination:
+    """`keys` are of `[[destination]]`."""
+    return Destination(name=name, aet=pacs.aet, host=pacs.host, port=pacs.port, **keys)
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

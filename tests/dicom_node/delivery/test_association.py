@@ -28,7 +28,7 @@ CONTEXTS = [(SegmentationStorage, ExplicitVRLittleEndian)]
 
 def reason_at(port: int, host: str = "127.0.0.1", timeout_s: float = 1.0) -> str:
     """Why no association is to be had there."""
-    to = Destination("pacs", "PACS", host, port)
+    to = Destination(name="pacs", aet="PACS", host=host, port=port)
     with pytest.raises(DestinationUnavailable) as raised:  # noqa: SIM117 - it raises on entering
         with associate("CXRNODE", to, CONTEXTS, timeout_s):
             pass
@@ -145,7 +145,7 @@ def test_an_abort_is_called_so_and_whose_it_was() -> None:
 
 @contextmanager
 def associated(port: int, timeout_s: float = 5.0) -> Iterator[StoreAssociation]:
-    to = Destination("pacs", "PACS", "127.0.0.1", port)
+    to = Destination(name="pacs", aet="PACS", host="127.0.0.1", port=port)
     with associate("CXRNODE", to, CONTEXTS, timeout_s) as association:
         yield association
 

@@ -14,9 +14,7 @@ from pynetdicom import AE, evt
 from dicom_node.config import Destination
 from dicom_node.delivery.loop import DECLINED_TRIES
 from dicom_node.delivery.outcome import Fate
-from dicom_node.delivery.profiles import Profile
 from dicom_node.delivery.sender import Sender
-from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.errors import LedgerUnavailable, ThreadEnded
 from dicom_node.ledger import Delivery, DeliveryState, JobState, Ledger
@@ -24,6 +22,7 @@ from dicom_node.ledger.database import Database
 from dicom_node.ledger.deliveries import Deliveries
 from dicom_node.queueing import Queues
 from tests.dicom_node.delivery.bench import CLASSES, Bench, at, wait_until
+from tests.dicom_node.hearts import heart
 from tests.marks import refused_connection
 
 pytestmark = refused_connection
@@ -67,7 +66,7 @@ def flip_a_bit(file: Path) -> None:
 def test_a_damaged_output_is_not_sent_and_holds_up_no_other(
     bench: Bench, pacs: Pacs, damage: Callable[[Path], None], syntaxes: tuple[str, ...]
 ) -> None:
-    to = Destination("pacs", pacs.aet, pacs.host, pacs.port, Profile(transfer_syntaxes=syntaxes))
+    to = at(pacs, transfer_syntaxes=syntaxes)
     job_id = bench.build(to)
     damage(bench.spool.resolve(delivery_of(bench, job_id, "SEG").path))
     other = bench.build(to)
@@ -122,7 +121,7 @@ def test_after_a_few_answers_of_failure_it_is_refused_until_a_person_asks(
         asked.append(bench.clock())
         return 0xC000
 
-    to = Destination("pacs", pacs.aet, pacs.host, pacs.port, Profile(("SR",), next_best=False))
+    to = at(pacs, outputs=("SR",), next_best=False)
     pacs.answer = decline
     job_id = bench.build(to)
     for _ in range(2 * DECLINED_TRIES):
@@ -145,7 +144,7 @@ def test_a_warning_is_a_delivery_and_is_kept(
     bench: Bench, pacs: Pacs, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     pacs.answer = lambda _: status
-    to = Destination("pacs", pacs.aet, pacs.host, pacs.port, Profile(("SR",), next_best=False))
+    to = at(pacs, outputs=("SR",), next_best=False)
     job_id = bench.build(to)
     bench.deliver_all(to)
     assert job_state(bench, job_id) is JobState.DELIVERED
@@ -175,7 +174,7 @@ def test_an_output_that_breaks_the_association_keeps_no_other_from_arriving(
         ae.add_supported_context(sop_class)
     server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
     try:
-        to = Destination("pacs", "PACS", "127.0.0.1", server.server_address[1])
+        to = Destination(name="pacs", aet="PACS", host="127.0.0.1", port=server.server_address[1])
         job_id = bench.build(to)
         bench.loop(to).deliver_due()
     finally:
@@ -188,7 +187,7 @@ def test_an_output_that_breaks_the_association_keeps_no_other_from_arriving(
 def test_a_slow_destination_gets_the_rest_of_a_batch_in_the_next(bench: Bench, pacs: Pacs) -> None:
     bench.build(at(pacs))
     claimed = bench.ledger.deliveries.claim("pacs", "sender", 300, 10)
-    batch = Sending("CXRNODE", at(pacs), bench.spool).send(claimed, within_s=0)
+    batch = bench.sending(at(pacs)).send(claimed, within_s=0)
     fates = [batch.outcomes[delivery.id].fate for delivery in claimed]
     assert fates == [Fate.DELIVERED, Fate.AGAIN, Fate.AGAIN]
     assert arrived(pacs) == ["SEG"]
@@ -282,7 +281,7 @@ def test_a_sender_whose_loop_ends_ends_itself(bench: Bench, pacs: Pacs, tmp_path
     ):
         ending = Ledger(database)
         ending.deliveries = Ending(database)
-        sender = Sender("CXRNODE", [at(pacs)], bench.spool, ending, queues, "sender")
+        sender = Sender("CXRNODE", [at(pacs)], bench.spool, ending, queues, heart(ending, "sender"))
         stop = threading.Event()
         with pytest.raises(ThreadEnded, match="deliver pacs"):
             sender.run(stop)

@@ -1,7 +1,7 @@
 """The sender against real Application Entities: what arrives, what is tried again, what is not."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import DeliveryState, JobState
 from dicom_node.queueing import Queues
 from tests.dicom_node.delivery.bench import CLASSES, USUAL, Bench, at, wait_until
+from tests.dicom_node.hearts import heart
 from tests.marks import refused_connection
 
 
@@ -49,7 +50,9 @@ def test_one_association_proposes_just_what_is_sent(bench: Bench) -> None:
     handlers = [(evt.EVT_REQUESTED, remember), (evt.EVT_C_STORE, lambda _: 0)]
     server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     try:
-        destination = Destination("pacs", "PACS", "127.0.0.1", server.server_address[1])
+        destination = Destination(
+            name="pacs", aet="PACS", host="127.0.0.1", port=server.server_address[1]
+        )
         bench.build(destination)
         bench.loop(destination).deliver_due()
     finally:
@@ -138,7 +141,7 @@ def test_what_is_not_accepted_at_association_is_replaced_by_the_next_best(
     bench: Bench, tmp_path: Path, old: Old
 ) -> None:
     with Pacs(tmp_path / "pacs", sop_classes=without(*old.refuses)) as pacs:
-        destination = Destination("old", pacs.aet, pacs.host, pacs.port, old.profile)
+        destination = at(pacs, name="old", **asdict(old.profile))
         job_id = bench.build(destination)
         bench.deliver_all(destination)
         arrived = {arrival.sop_class_uid for arrival in pacs.stored}
@@ -196,8 +199,7 @@ def data_set_of(content: bytes) -> bytes:
 
 def test_no_transfer_syntax_in_common_is_not_accepting_either(bench: Bench, tmp_path: Path) -> None:
     with Pacs(tmp_path / "pacs", transfer_syntaxes=[RLELossless]) as pacs:
-        profile = Profile(("SR",), next_best=False)
-        destination = Destination("odd", pacs.aet, pacs.host, pacs.port, profile)
+        destination = at(pacs, name="odd", outputs=("SR",), next_best=False)
         job_id = bench.build(destination)
         bench.deliver_all(destination)
     (delivery,) = bench.ledger.deliveries.of_job(job_id)
@@ -228,10 +230,11 @@ def test_an_outage_ends_with_everything_delivered_once(bench: Bench, pacs: Pacs)
 def test_a_dead_destination_does_not_hold_up_another(
     bench: Bench, pacs: Pacs, tmp_path: Path
 ) -> None:
-    dead = Destination("dead", "NOBODY", "127.0.0.1", 1)
+    dead = Destination(name="dead", aet="NOBODY", host="127.0.0.1", port=1)
     job_id = bench.build(dead, at(pacs))
     queues = Queues("filesystem://", tmp_path / "queue", prefetch=1)
-    sender = Sender("CXRNODE", [dead, at(pacs)], bench.spool, bench.ledger, queues, "sender")
+    owner = heart(bench.ledger, "sender")
+    sender = Sender("CXRNODE", [dead, at(pacs)], bench.spool, bench.ledger, queues, owner)
     stop = threading.Event()
     thread = threading.Thread(target=sender.run, args=(stop,))
     thread.start()

@@ -9,6 +9,7 @@ import pytest
 from pydicom import dcmread
 
 from dicom_node.cli.node.networks import load_networks
+from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.profiles import STANDARD
 from dicom_node.delivery.sending import Sending
@@ -17,6 +18,7 @@ from dicom_node.ledger import Job, JobState
 from inference.engines import Engine
 from tests.dicom_node.delivery.bench import at
 from tests.dicom_node.delivery.test_faults import arrived, flip_a_bit, remove, truncate
+from tests.dicom_node.hearts import heart
 from tests.dicom_node.test_listener import file_bytes
 from tests.dicom_node.test_worker import Bench, radiograph, unreadable
 
@@ -36,8 +38,8 @@ def node(tmp_path: Path, engine: Engine) -> Iterator[Bench]:
 def deliver(node: Bench, pacs: Pacs) -> None:
     """All that becomes due within an hour."""
     node.clock.ahead += timedelta(hours=1)
-    sending = Sending("CXRNODE", at(pacs), node.spool)
-    loop = DeliveryLoop(at(pacs), sending, node.ledger, "sender", node.clock)
+    sending = Sending("pacs", DicomCarrier(at(pacs), "CXRNODE", node.spool), node.spool)
+    loop = DeliveryLoop(at(pacs), sending, node.ledger, heart(node.ledger, "sender"))
     while loop.deliver_due():
         pass
 

@@ -87,7 +87,7 @@ def test_a_claim_is_for_one_worker_only(ledger: Ledger, clock: Clock) -> None:
     assert (job.state, job.attempts, job.owner) == (JobState.ANALYZING, 1, "w1")
     assert job.lease_until == clock.now + timedelta(seconds=LEASE_S)
     assert ledger.jobs.claim(job.id, PIPELINE, "w2", LEASE_S) is None
-    assert ledger.jobs.claim(999, PIPELINE, "w2", LEASE_S, steal=True) is None
+    assert ledger.jobs.claim(999, PIPELINE, "w2", LEASE_S) is None
 
 
 def test_outputs_wait_for_every_destination(ledger: Ledger) -> None:
@@ -204,34 +204,12 @@ def test_the_leases_of_the_dead_are_freed_at_once(ledger: Ledger) -> None:
     assert state(ledger, alive.id) is JobState.ANALYZING
 
 
-def test_a_redelivered_job_is_taken_from_the_worker_that_vanished(ledger: Ledger) -> None:
-    job = claimed(ledger, "dead")
-    stolen = ledger.jobs.claim(job.id, PIPELINE, "w2", LEASE_S, steal=True)
-    assert stolen is not None
-    assert (stolen.owner, stolen.attempts, stolen.deaths) == ("w2", 2, 1)
-    with pytest.raises(LeaseLost):
-        ledger.handover.skipped(job.id, "dead", "late")
-
-
-def test_a_job_that_is_built_is_not_stolen(ledger: Ledger) -> None:
-    job_id = built(ledger, "PACS")
-    assert ledger.jobs.claim(job_id, PIPELINE, "w2", LEASE_S, steal=True) is None
-    assert state(ledger, job_id) is JobState.BUILT
-
-
-def die_by_recovery(ledger: Ledger, job_id: int) -> None:
+def die(ledger: Ledger, job_id: int) -> None:
     if ledger.jobs.claim(job_id, PIPELINE, "dead", LEASE_S):
         ledger.jobs.free_of(["dead"])
 
 
-def die_by_redelivery(ledger: Ledger, job_id: int) -> None:
-    ledger.jobs.claim(job_id, PIPELINE, "dead", LEASE_S, steal=True)
-
-
-@pytest.mark.parametrize("die", [die_by_recovery, die_by_redelivery])
-def test_an_image_that_kills_its_workers_ends_failed(
-    ledger: Ledger, die: Callable[[Ledger, int], None]
-) -> None:
+def test_an_image_that_kills_its_workers_ends_failed(ledger: Ledger) -> None:
     job_id = ledger.jobs.accept(instance(), PIPELINE).job_id
     for _ in range(UNKNOWN_TRIES + 5):
         die(ledger, job_id)
@@ -242,18 +220,14 @@ def test_an_image_that_kills_its_workers_ends_failed(
     assert job.reason == f"the worker died {UNKNOWN_TRIES + 1} times while it held the job"
 
 
-@pytest.mark.parametrize("die", [die_by_recovery, die_by_redelivery])
-def test_after_three_deaths_a_worker_may_still_say_why(
-    ledger: Ledger, die: Callable[[Ledger, int], None]
-) -> None:
+def test_after_three_deaths_a_worker_may_still_say_why(ledger: Ledger) -> None:
     job_id = ledger.jobs.accept(instance(), PIPELINE).job_id
     job = None
     while job is None or job.deaths < UNKNOWN_TRIES:
         die(ledger, job_id)
         job = ledger.jobs.get(job_id)
         assert job is not None
-    if die is die_by_recovery:
-        assert ledger.jobs.claim(job_id, PIPELINE, "dead", LEASE_S) is not None
+    assert ledger.jobs.claim(job_id, PIPELINE, "dead", LEASE_S) is not None
     ledger.handover.failed(
         job_id, "dead", "the worker died", built=[output("SR")], routes=to("PACS")
     )
@@ -311,9 +285,7 @@ def test_only_jobs_that_are_due_count_as_waiting(ledger: Ledger, clock: Clock) -
 def test_a_worker_is_only_given_jobs_of_the_pipeline_it_has(ledger: Ledger) -> None:
     job_id = ledger.jobs.accept(instance(1), PIPELINE).job_id
     assert ledger.jobs.claim(job_id, "another", "w1", LEASE_S) is None
-    assert ledger.jobs.claim(job_id, "another", "w1", LEASE_S, steal=True) is None
     assert ledger.jobs.claim(job_id, PIPELINE, "w2", LEASE_S) is not None
-    assert ledger.jobs.claim(job_id, "another", "w1", LEASE_S, steal=True) is None
 
 
 def test_what_waits_is_counted_by_pipeline(ledger: Ledger) -> None:

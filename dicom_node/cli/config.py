@@ -1,0 +1,168 @@
+"""`cxr-node config`: whether a configuration is good and what it means, and every key in effect."""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dicom_node.cli.terminal.options import Commands, add_node, node_config
+
+if TYPE_CHECKING:
+    from dicom_node.config import AnyDestination, Caller, Config
+
+_DEFAULT = "default"
+_AS_PRESET = "as the preset says"
+#: Sections that may be there several times, by their name in Config.
+_REPEATED = ("callers", "destinations")
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "config",
+        help="check a configuration, or show every key in effect",
+        description="Look at a configuration without starting anything. `check` names every fault"
+        " in it, or says what it means; `show` prints all of it as TOML, defaults included, with a"
+        " comment beside what the file does not say. Passwords are masked by both. Folders, ports"
+        " and services are not touched: a start looks at those.",
+    )
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    for name, run, what in (
+        ("check", check, "name every fault, or say what it means; exit code 2 where there are any"),
+        ("show", show, "print every key in effect, as TOML"),
+    ):
+        action = actions.add_parser(name, help=what, description=f"{what.capitalize()}.")
+        add_node(action)
+        action.set_defaults(command=run)
+
+
+def check(arguments: argparse.Namespace) -> int:
+    config = node_config(arguments)
+    print(f"{arguments.config or 'what is built in'}: good")
+    print("\n".join(_meaning(config, _origins(arguments))))
+    return 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    config = node_config(arguments)
+    print(f"# In effect with {arguments.config or 'nothing configured'}; passwords are masked.")
+    print("\n".join(_toml(config, _origins(arguments))))
+    return 0
+
+
+def _origins(arguments: argparse.Namespace) -> dict[tuple[str, str], str]:
+    """Where a value is from that is neither from the file nor a default, by section and key."""
+    from dicom_node.config import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE
+
+    origins = {}
+    if arguments.state is not None:
+        origins["node", "state"] = "from --state"
+    elif arguments.config is None:
+        origins["node", "state"] = _DEFAULT
+    for section, variable in (("ledger", LEDGER_URL_VARIABLE), ("broker", BROKER_URL_VARIABLE)):
+        if arguments.config is not None and os.environ.get(variable):
+            origins[section, "url"] = f"from {variable}"
+    return origins
+
+
+def _meaning(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    node = config.node
+    yield f"listens as {node.aet} on {node.host}:{node.port}"
+    if config.callers:
+        yield f"takes instances from {', '.join(map(_caller, config.callers))}"
+    else:
+        yield "takes instances from anyone on this host, and from nowhere else"
+    for destination in config.destinations:
+        name, address = destination.name, destination.address
+        yield f"{name}{'' if name == address else f' ({address})'} gets {_gets(destination)}"
+    if node.no_destination:
+        yield "results stay in the spool"
+    elif not config.destinations:
+        yield "no destination: only `listen` starts without one, or without no_destination = true"
+    for what, where in (("ledger", _ledger(config)), ("broker", str(config.broker.url))):
+        origin = origins.get((what, "url"))
+        yield f"{what}: {where}{f' ({origin})' if origin else ''}"
+    yield f"spool: {config.spool_folder}"
+
+
+def _caller(caller: "Caller") -> str:
+    return f"{caller.aet} at {caller.host or 'any address'}"
+
+
+def _gets(destination: "AnyDestination") -> str:
+    profile = destination.profile
+    instead = [f"{new} for {old}" for new, old in profile.reserves.items()]
+    reserves = f"; where that is not accepted, {', '.join(instead)}" if instead else ""
+    return f"{', '.join(profile.outputs)}{reserves}"
+
+
+def _ledger(config: "Config") -> str:
+    return str(config.ledger.url or config.ledger_url)
+
+
+def _toml(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    effective = _effective(config)
+    for name in type(config).model_fields:
+        if name in _REPEATED:
+            continue
+        section = getattr(config, name)
+        yield f"\n[{name}]"
+        for key in type(section).model_fields:
+            default = None if key in section.model_fields_set else _DEFAULT
+            value = effective.get((name, key), getattr(section, key))
+            yield _line(key, value, origins.get((name, key), default))
+    for caller in config.callers:
+        yield "\n[[caller]]"
+        yield _line("aet", caller.aet)
+        yield _line("host", caller.host) if caller.host else "# host left out: any address"
+    for destination in config.destinations:
+        yield "\n[[destination]]"
+        yield from _destination(destination)
+
+
+def _effective(config: "Config") -> dict[tuple[str, str], Any]:
+    """What is used where the file leaves a key open."""
+    from dicom_node.cli.node.parts import equipment_of
+
+    equipment = equipment_of(config)
+    made_by = {("equipment", key): getattr(equipment, key)
+               for key in type(config.equipment).model_fields}  # fmt: skip
+    return made_by | {
+        ("ledger", "url"): _ledger(config),
+        ("spool", "folder"): config.spool_folder,
+    }
+
+
+def _destination(destination: "AnyDestination") -> Iterator[str]:
+    for key in type(destination).model_fields:
+        value, comment = getattr(destination, key), None
+        if value is None:
+            # The class of the report shows in the outputs.
+            value, comment = getattr(destination.profile, key, None), _AS_PRESET
+        elif key not in destination.model_fields_set or (key, value) == (
+            "name",
+            destination.address,
+        ):
+            comment = _DEFAULT
+        if value is not None:
+            yield _line(key, value, comment)
+
+
+def _line(key: str, value: Any, comment: str | None = None) -> str:
+    return f"{key} = {_value(value)}{f'  # {comment}' if comment else ''}"
+
+
+def _value(value: Any) -> str:
+    """As TOML writes it. JSON's texts are TOML's, but for one control character."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return str(value)
+        case tuple():
+            return f"[{', '.join(map(_value, value))}]"
+        case Path() | str():
+            return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+        case _:
+            return _value(str(value))

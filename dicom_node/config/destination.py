@@ -1,0 +1,105 @@
+"""`[[destination]]`: where results go, and what each gets; each kind has keys of its own."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Literal, Self
+
+from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
+
+from dicom_node.config.faults import faults_in
+from dicom_node.config.values import AeTitle, Host, ListOf, Port, Section, refused
+from dicom_node.delivery.profiles import Profile, profile_faults, read_profile
+from dicom_node.errors import UsageError
+
+#: The kind of a destination that does not say of which it is.
+DEFAULT_KIND: Final = "dicom"
+_ADDRESS = "{aet}@{host}:{port}"
+_PROFILE_KEYS = ("preset", "outputs", "sr", "transfer_syntaxes", "next_best", "rejection_notes")
+
+
+class AnyDestination(Section):
+    """What every kind of destination has: a name, and what goes there.
+
+    A further kind is a subclass with a `kind` and keys of its own, given to `load`.
+    """
+
+    kind: str
+    #: The ledger knows the destination by this: keep it when its address changes.
+    name: str
+    preset: str = "standard"
+    #: None, here and below: as the preset says.
+    outputs: ListOf[str] | None = None
+    sr: str | None = None  #: the report's SOP Class
+    transfer_syntaxes: ListOf[str] | None = None
+    next_best: bool | None = None
+    rejection_notes: bool | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it is, for a person."""
+        return self.kind
+
+    @property
+    def profile(self) -> Profile:
+        """What it gets: the preset, and what was said besides."""
+        keys = {key: getattr(self, key) for key in _PROFILE_KEYS}
+        return read_profile({key: value for key, value in keys.items() if value is not None})
+
+    @field_validator("name")
+    @classmethod
+    def _is_named(cls, name: str) -> str:
+        if not name.strip():
+            raise refused("is empty: leave it out")
+        return name
+
+    @field_validator("preset", "outputs", "sr", "transfer_syntaxes")
+    @classmethod
+    def _is_known(cls, value: Any, info: ValidationInfo) -> Any:
+        key = str(info.field_name)
+        if value is not None and (faults := list(profile_faults({key: value}))):
+            raise refused(*(fault.removeprefix(f"{key} ") for fault in faults))
+        return value
+
+
+class Destination(AnyDestination):
+    """An Application Entity that results go to by C-STORE."""
+
+    kind: Literal["dicom"] = DEFAULT_KIND
+    name: str = ""  #: left out: its address
+    aet: AeTitle
+    host: Host
+    port: Port
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_name(cls, entry: Any) -> Any:
+        if (
+            isinstance(entry, Mapping)
+            and "name" not in entry
+            and {"aet", "host", "port"} <= set(entry)
+        ):
+            return {**entry, "name": _ADDRESS.format(**entry)}
+        return entry
+
+    @property
+    def address(self) -> str:
+        return _ADDRESS.format(aet=self.aet, host=self.host, port=self.port)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From `AET@HOST:PORT`; raises UsageError."""
+        aet, at, address = text.partition("@")
+        host, colon, port = address.rpartition(":")
+        if not (at and colon and host and port.isdigit()):
+            raise UsageError(f"destination {text!r} is not AET@HOST:PORT")
+        try:
+            return cls(name=text, aet=aet, host=host.strip("[]"), port=int(port))
+        except ValidationError as exc:
+            faults = faults_in(exc, cls, "", {})
+            raise UsageError(f"destination {text!r}: {'; '.join(faults)}") from None
+
+
+#: The model of each kind of destination, by the value of its key `kind`.
+DESTINATION_KINDS: Mapping[str, type[AnyDestination]] = MappingProxyType(
+    {DEFAULT_KIND: Destination}
+)

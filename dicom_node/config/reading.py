@@ -1,0 +1,106 @@
+"""A configuration read and validated: every fault at once, or none."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from dicom_node.config.destination import DEFAULT_KIND, DESTINATION_KINDS, AnyDestination
+from dicom_node.config.faults import faults_in, faults_of, where_is, written_as_list
+from dicom_node.config.sections import Config
+from dicom_node.config.values import FOLDER, port_fault
+from dicom_node.errors import ConfigError
+from dicom_node.spelling import did_you_mean
+
+#: Secrets (URLs hold passwords) come from the environment and win over the file.
+LEDGER_URL_VARIABLE = "CXR_LEDGER_URL"
+BROKER_URL_VARIABLE = "CXR_BROKER_URL"
+_FROM_ENVIRONMENT = {"ledger": LEDGER_URL_VARIABLE, "broker": BROKER_URL_VARIABLE}
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def load(
+    path: Path,
+    environ: Mapping[str, str] = os.environ,
+    options: Mapping[str, Any] = _NOTHING,
+    destinations: tuple[AnyDestination, ...] = (),
+    destination_kinds: Mapping[str, type[AnyDestination]] = DESTINATION_KINDS,
+) -> Config:
+    """The configuration in `path`; raises ConfigError with every fault found.
+
+    `options` are keys of `[node]` that win over the file; `destinations` come on top of its own.
+    """
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as exc:
+        raise ConfigError([f"{path}: cannot be read: {exc.strerror}"]) from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError([f"{path}: not valid TOML: {exc}"]) from exc
+    faults = []
+    if isinstance(node := document.get("node", {}), dict):
+        # A port of 0, any that is free, is an option for those who can ask which it came to.
+        faults = [f"[node] port {port_fault(0)}"] if node.get("port") == 0 else []
+        document["node"] = node | dict(options)
+    folder = path.resolve().parent
+    try:
+        config = parse(document, folder, environ, destinations, destination_kinds)
+    except ConfigError as exc:
+        faults += exc.faults
+    if faults:
+        raise ConfigError([f"{path}: {fault}" for fault in faults])
+    return config
+
+
+def parse(
+    document: Mapping[str, Any],
+    folder: Path | None = None,
+    environ: Mapping[str, str] = _NOTHING,
+    destinations: tuple[AnyDestination, ...] = (),
+    destination_kinds: Mapping[str, type[AnyDestination]] = DESTINATION_KINDS,
+) -> Config:
+    """The configuration that a document is, as tomllib gives it; raises ConfigError.
+
+    Relative paths are taken from `folder`, the working directory where there is none.
+    """
+    whole = {"node": {}} | dict(document)
+    for section, variable in _FROM_ENVIRONMENT.items():
+        keys = whole.get(section, {})
+        if environ.get(variable) and isinstance(keys, dict):
+            whole[section] = keys | {"url": environ[variable]}
+    own, faults = _destinations(whole.pop("destination", []), destination_kinds)
+    whole["destination"] = [*own, *destinations]
+    try:
+        config = Config.model_validate(whole, context={FOLDER: folder or Path.cwd()})
+    except ValidationError as exc:
+        # Not as the cause: a traceback must not show what pydantic was given.
+        raise ConfigError([*faults_of(exc, Config, whole), *faults]) from None
+    if faults:
+        raise ConfigError(faults)
+    return config
+
+
+def _destinations(
+    entries: Any, kinds: Mapping[str, type[AnyDestination]]
+) -> tuple[list[AnyDestination], list[str]]:
+    """Each by the model of its kind; and the faults of those that are none."""
+    if not isinstance(entries, list):
+        return [], [written_as_list("destination")]
+    good: list[AnyDestination] = []
+    faults: list[str] = []
+    for number, entry in enumerate(entries, 1):
+        where = where_is("destination", number)
+        kind = entry.get("kind", DEFAULT_KIND) if isinstance(entry, dict) else DEFAULT_KIND
+        model = kinds.get(kind) if isinstance(kind, str) else None
+        if model is None:
+            known = did_you_mean(str(kind), kinds) or f": it is one of {', '.join(kinds)}"
+            faults.append(f"{where} kind {kind!r} is not known{known}")
+            continue
+        try:
+            good.append(model.model_validate(entry))
+        except ValidationError as exc:
+            faults += faults_in(exc, model, where, entry if isinstance(entry, dict) else {})
+    return good, faults

@@ -1,0 +1,162 @@
+"""The kinds of value a configuration holds; what is none of its kind is refused in words.
+
+The words go on after the section and the key: `[node] port` and `70000 is not between 1 and 65535`.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Secret,
+    ValidationInfo,
+)
+from pydantic_core import PydanticCustomError
+
+#: The type of an error whose context holds the words for it.
+REFUSED = "refused"
+#: In the context of a validation: the folder that relative paths are taken from.
+FOLDER = "folder"
+
+_Item = TypeVar("_Item")
+_Value = TypeVar("_Value")
+
+_MAX_TEXT = 64
+_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", re.ASCII)
+#: User and password of each URL there is; kombu takes several, with a semicolon between.
+_NEXT_URL = re.compile(r";(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+_PASSWORD = re.compile(r"(?<=://)([^:@/]*):(.*)@", re.DOTALL)
+_PASSWORD_IN_QUERY = re.compile(r"([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
+_MASK = "***"
+
+
+class Section(BaseModel):
+    """A table of the file: what is not known is refused, and nothing is taken for something else.
+
+    Inputs are not repeated in pydantic's own messages: they may hold a password.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ServiceUrl(Secret[str]):
+    """A URL that may hold a password, which no `repr` and no log shows."""
+
+    def _display(self) -> str:
+        """As it may be shown: with a mask for each password, rather too wide than too narrow."""
+        return ";".join(map(_masked, _NEXT_URL.split(self.get_secret_value())))
+
+
+def refused(*faults: str) -> PydanticCustomError:
+    """To raise from a validator: one sentence for each fault, without section and key."""
+    return PydanticCustomError(REFUSED, "{text}", {"text": "; ".join(faults), "faults": faults})
+
+
+def port_fault(port: int, lowest: int = 1) -> str:
+    return "" if lowest <= port <= 65535 else f"{port} is not between 1 and 65535"
+
+
+def is_loopback(host: str) -> bool:
+    return host == "localhost" or _try_address(host, lambda address: address.is_loopback)
+
+
+def _checked(fault: Callable[[_Value], str]) -> AfterValidator:
+    """Refuses a value that `fault` has a word against."""
+
+    def check(value: _Value) -> _Value:
+        if said := fault(value):
+            raise refused(said)
+        return value
+
+    return AfterValidator(check)
+
+
+def _ae_title_fault(aet: str) -> str:
+    """PS3.5 6.2, VR AE: 1 to 16 characters of the default repertoire, no backslash or control."""
+    if not aet.strip():
+        return "may not be empty: it is an AE title"
+    if len(aet) > 16:
+        return f"{aet!r} is longer than 16 characters"
+    return "" if _is_plain(aet) else f"{aet!r} has a character that is not allowed"
+
+
+def _text_fault(text: str) -> str:
+    """PS3.5 6.2, VR LO, in the default repertoire, which every archive can read."""
+    if not text.strip():
+        return "is empty: leave it out"
+    if len(text) > _MAX_TEXT:
+        return f"has {len(text)} characters, {_MAX_TEXT} are allowed"
+    return "" if _is_plain(text) else f"{text!r} has a character that is not allowed"
+
+
+def _uid_fault(uid: str) -> str:
+    """PS3.5 9.1."""
+    if len(uid) > _MAX_TEXT:
+        return f"has {len(uid)} characters, {_MAX_TEXT} are allowed"
+    return "" if _UID.fullmatch(uid) else f"{uid!r} is no UID"
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and "\\" not in text
+
+
+def _seconds_fault(seconds: float) -> str:
+    if not 0 < seconds < inf:
+        return f"must be a number of seconds greater than 0, not {seconds:g}"
+    return "" if seconds >= 1 else "must be at least 1 second"
+
+
+def _host_fault(host: str) -> str:
+    return "" if host else "is empty"
+
+
+def _address_fault(host: str) -> str:
+    return "" if _try_address(host, lambda _: True) else f"{host!r} is not an IP address"
+
+
+def _try_address(
+    host: str, ask: Callable[[ipaddress.IPv4Address | ipaddress.IPv6Address], bool]
+) -> bool:
+    try:
+        return ask(ipaddress.ip_address(host))
+    except ValueError:
+        return False
+
+
+def _from_folder(path: Path, info: ValidationInfo) -> Path:
+    """Absolute: a relative path is taken from the folder of the file that it stands in."""
+    folder: Path = (info.context or {}).get(FOLDER, Path.cwd())
+    return folder / path
+
+
+def _as_url(value: Any) -> Any:
+    if value == "":
+        raise refused("is empty: leave it out")
+    return ServiceUrl(value) if isinstance(value, str) else value
+
+
+def _masked(url: str) -> str:
+    return _PASSWORD_IN_QUERY.sub(rf"\1{_MASK}", _PASSWORD.sub(rf"\1:{_MASK}@", url))
+
+
+AeTitle = Annotated[str, _checked(_ae_title_fault)]
+#: Goes into an element of VR LO.
+ShortText = Annotated[str, _checked(_text_fault)]
+Uid = Annotated[str, _checked(_uid_fault)]
+Host = Annotated[str, _checked(_host_fault)]
+IpAddress = Annotated[str, _checked(_address_fault)]
+Port = Annotated[int, _checked(port_fault)]
+Seconds = Annotated[float, _checked(_seconds_fault)]
+Count = Annotated[int, Field(ge=1)]
+#: TOML knows no tuple and no path: a list and a text are taken for them, and nothing else.
+ListOf = Annotated[tuple[_Item, ...], Field(strict=False)]
+FolderPath = Annotated[Path, Field(strict=False), AfterValidator(_from_folder)]
+Url = Annotated[ServiceUrl, BeforeValidator(_as_url)]
