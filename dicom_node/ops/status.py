@@ -2,29 +2,52 @@
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from dicom_node.config import Config
 from dicom_node.errors import NodeError
-from dicom_node.ledger import JobState, Ledger, Summary
+from dicom_node.ledger import Day, DestinationRecord, JobState, Ledger, Summary, WorkerRecord
+from dicom_node.ops.days import day_lines, midnights
+from dicom_node.ops.processes import process_lines
 from dicom_node.ops.remedies import remedy
 from dicom_node.ops.running import Running, last_run
+from dicom_node.ops.standing import destination_lines
 from dicom_node.ops.wording import age, line, moment
 
 _SQLITE = "sqlite:///"
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """All that `status` tells."""
+
+    now: datetime
+    summary: Summary
+    processes: Collection[WorkerRecord]
+    destinations: Collection[DestinationRecord]
+    days: Sequence[Day]
+    running: Running | None  #: an `up` on this state folder; None: nothing is known of one
+    known: Collection[str] | None  #: destinations configured; None: nobody says
+
+
 def show_status(config: Config, *, as_json: bool) -> int:
     """Print what the ledger knows; 0."""
-    ledger = open_existing(config)
-    try:
-        summary = ledger.reports.summary()
-    finally:
-        ledger.close()
-    running, known = last_run(config.node.state), known_destinations(config)
-    print(_document(summary, running, known) if as_json else as_text(summary, running, known))
+    with closing(open_existing(config)) as ledger:
+        now = ledger.now()
+        health = Health(
+            now,
+            ledger.reports.summary(),
+            ledger.workers.all(),
+            ledger.destinations.all(),
+            ledger.counts.days(midnights(now)),
+            last_run(config.node.state),
+            known_destinations(config),
+        )
+    print(_document(health) if as_json else "\n".join(_lines(health)))
     return 0
 
 
@@ -46,17 +69,12 @@ def known_destinations(config: Config) -> tuple[str, ...] | None:
     return None if running is None else running.destinations
 
 
-def as_text(
-    summary: Summary, running: Running | None = None, known: Collection[str] | None = None
-) -> str:
-    """The summary for a person, widest question first."""
-    return "\n".join(_lines(summary, running, known))
-
-
-def _lines(
-    summary: Summary, running: Running | None, known: Collection[str] | None
-) -> Iterator[str]:
-    yield f"node: {_running(running)}"
+def _lines(health: Health) -> Iterator[str]:
+    """For a person, widest question first; times are UTC but for the days."""
+    summary = health.summary
+    yield f"node: {_running(health.running)}"
+    yield "parts"
+    yield from process_lines(health.processes, health.now)
     yield "instances"
     for state, count in summary.counts.items():
         kept = state is JobState.BUILT and summary.kept
@@ -64,15 +82,12 @@ def _lines(
         yield f"  {state:<10} {count:>7}{note}"
     oldest = summary.oldest_waiting_age_s
     yield f"oldest waiting for a worker: {'none' if oldest is None else age(oldest)}"
-    yield "deliveries waiting"
-    if known is not None and not known:
+    yield "destinations"
+    if health.known is not None and not health.known:
         yield "  no destination: results stay in the spool"
-    for name, count in summary.deliveries_waiting.items():
-        yield f"  {name:<30} {count:>7}  oldest {age(summary.oldest_delivery_age_s[name])}"
-        if known is not None and name not in known:
-            yield f"    not configured: cxr-node destinations move {name!r} NEW, or forget {name!r}"
-    if not summary.deliveries_waiting:
-        yield "  none"
+    yield from destination_lines(health.destinations, health.known, health.now)
+    yield f"last {len(health.days)} days, local time, as they stand now"
+    yield from day_lines(health.days)
     yield "not accepted by a destination"
     for one in summary.substitutions:
         yield f"  {line(one.what)} ({one.count} so far, last {moment(one.last_at)})"
@@ -108,13 +123,16 @@ def _running(running: Running | None) -> str:
     return f"{state}, pid {running.pid}, {where}, since {running.since}"
 
 
-def _document(summary: Summary, running: Running | None, known: Collection[str] | None) -> str:
-    document = dataclasses.asdict(summary)
-    document["node"] = None if running is None else dataclasses.asdict(running)
-    document["destinations"] = known
+def _document(health: Health) -> str:
+    document = dataclasses.asdict(health.summary)
+    document["node"] = None if health.running is None else dataclasses.asdict(health.running)
+    document["parts"] = [dataclasses.asdict(one) for one in health.processes]
+    document["destinations"] = health.known
+    document["standings"] = [dataclasses.asdict(one) for one in health.destinations]
+    document["days"] = [dataclasses.asdict(day) for day in health.days]
     document["failures"] = [
         dataclasses.asdict(failure) | {"state": JobState.FAILED, "remedy": remedy(failure)}
-        for failure in summary.failures
+        for failure in health.summary.failures
     ]
     return json.dumps(document, default=_json, indent=2)
 
