@@ -1,75 +1,147 @@
-"""`cxr-node destinations`: what waits where, and what to do when a destination has gone."""
+"""`cxr-node destinations`: how each stands, and what a person does about one."""
 
 import argparse
-import json
+import re
 from contextlib import closing
-from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dicom_node.cli.terminal.options import Commands, add_node, node_config, who
-from dicom_node.errors import UsageError
+from dicom_node.errors import DestinationUnavailable, NodeError, UsageError
 from dicom_node.spelling import did_you_mean
 
 if TYPE_CHECKING:
-    from dicom_node.config import Config
+    from dicom_node.config import AnyDestination, Config
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "destinations",
-        help="what waits for which destination; forget or move one",
-        description="List every destination that results were built for, with its deliveries by"
-        " state. Results wait under the name their destination had when they were built: after a"
-        " new name nothing sends them. `move OLD NEW` lets them go to NEW, `forget NAME` withdraws"
-        " them. Both can be done while the node runs; what was delivered stays as it is, and the"
-        " ledger keeps who did it.",
+        help="how each destination stands; pause, resume, try, move or forget one",
+        description="List every destination: whether it is reached, rests after failures or is"
+        " paused, what waits there, its last delivery and its last error. Results wait under the"
+        " name their destination had when they were built: after a new name nothing sends them."
+        " All actions can be done while the node runs, on any of its hosts; what was delivered"
+        " stays as it is, and the ledger keeps who did it. Times are UTC.",
     )
     add_node(parser)
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(command=show)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
-    forget = actions.add_parser(
-        "forget",
-        argument_default=argparse.SUPPRESS,
-        help="withdraw what waits for NAME",
-        description="Withdraw, for good, what has not left for the destination NAME. The results"
-        " stay in the spool.",
+    pause = _add_action(
+        actions, "pause", "send nothing to NAME until it is resumed",
+        "Send nothing to the destination NAME. Results are built, and wait. What is just being"
+        " sent is finished.",
+    )  # fmt: skip
+    pause.add_argument("name", metavar="NAME")
+    pause.add_argument("--why", default="", metavar="TEXT", help="for whoever looks")
+    end = pause.add_mutually_exclusive_group()
+    end.add_argument(
+        "--until", type=_parse_time, default=None, metavar="TIME",
+        help="2026-11-27T08:00, local time",
+    )  # fmt: skip
+    end.add_argument(
+        "--for", dest="for_", type=_parse_duration, default=None, metavar="TIME",
+        help="90m, 2h, 3d",
+    )  # fmt: skip
+    pause.set_defaults(command=_pause)
+    resume = _add_action(
+        actions, "resume", "end a pause of NAME", "Send to the destination NAME again, at once."
     )
+    resume.add_argument("name", metavar="NAME")
+    resume.set_defaults(command=_resume)
+    attempt = _add_action(
+        actions, "try", "ask NAME whether it is there; if so, send what waits now",
+        "Ask the destination NAME, from this host, whether it is there (a C-ECHO), and say what"
+        " it answered. If it is, its rest ends and all that waits for it is sent at once; exit"
+        " code 1 if it is not.",
+    )  # fmt: skip
+    attempt.add_argument("name", metavar="NAME")
+    attempt.set_defaults(command=_try)
+    forget = _add_action(
+        actions, "forget", "withdraw what waits for NAME",
+        "Withdraw, for good, what has not left for the destination NAME. The results stay in the"
+        " spool.",
+    )  # fmt: skip
     forget.add_argument("name", metavar="NAME")
-    _add_options(forget)
     forget.set_defaults(command=_forget)
-    move = actions.add_parser(
-        "move",
-        argument_default=argparse.SUPPRESS,
-        help="let what waits for OLD go to NEW",
-        description="Let what has not left for the destination OLD go to NEW, except what NEW gets"
-        " anyway.",
-    )
+    move = _add_action(
+        actions, "move", "let what waits for OLD go to NEW",
+        "Let what has not left for the destination OLD go to NEW, except what NEW gets anyway.",
+    )  # fmt: skip
     move.add_argument("old", metavar="OLD")
     move.add_argument("new", metavar="NEW")
-    _add_options(move)
     move.set_defaults(command=_move)
 
 
 def show(arguments: argparse.Namespace) -> int:
+    from dicom_node.ops.standing import as_json, destination_lines
     from dicom_node.ops.status import known_destinations, open_existing
 
     config = node_config(arguments)
     known = known_destinations(config)
+    addresses = {destination.name: destination.address for destination in config.destinations}
     with closing(open_existing(config)) as ledger:
-        found = {record.name: record for record in ledger.destinations.all()}
-    if arguments.json:
-        rows = [asdict(record) | {"configured": known and name in known}
-                for name, record in found.items()]  # fmt: skip
-        print(json.dumps(rows, default=str, indent=2))
-        return 0
-    for name in sorted({*found, *(known or ())}):
-        counts = found[name].counts if name in found else {}
-        said = ", ".join(f"{count} {state}" for state, count in counts.items()) or "nothing yet"
-        strange = "" if known is None or name in known else "  (not configured)"
-        print(f"{name}: {said}{strange}")
-    if not found and not known:
-        print("no destination")
+        records, now = ledger.destinations.all(), ledger.now()
+    print(
+        as_json(records, addresses, known)
+        if arguments.json
+        else "\n".join(destination_lines(records, known, now, addresses)) or "no destination"
+    )
+    return 0
+
+
+def _pause(arguments: argparse.Namespace) -> int:
+    from dicom_node.ops.standing import standing_words
+    from dicom_node.ops.status import open_existing
+
+    config, name = node_config(arguments), arguments.name
+    with closing(open_existing(config)) as ledger:
+        _assert_configured(config, name)
+        until = arguments.until or (arguments.for_ and ledger.now() + arguments.for_)
+        if until and until <= ledger.now():
+            raise UsageError(f"--until {until:%Y-%m-%d %H:%M} UTC has passed")
+        ledger.breakers.pause(name, arguments.by, arguments.why, until)
+        print(f"{name}: {standing_words(ledger.breakers.of(name), ledger.now())}")
+    return 0
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from dicom_node.ops.standing import standing_words
+    from dicom_node.ops.status import open_existing
+
+    name = arguments.name
+    with closing(open_existing(node_config(arguments))) as ledger:
+        _assert_known(name, [record.name for record in ledger.destinations.all()])
+        if not ledger.breakers.resume(name, arguments.by):
+            raise NodeError(f"{name} is not paused")
+        ledger.deliveries.make_due(name)
+        print(f"{name}: resumed; {standing_words(ledger.breakers.of(name), ledger.now())}")
+    return 0
+
+
+def _try(arguments: argparse.Namespace) -> int:
+    from dicom_node.cli.node.parts import open_spool
+    from dicom_node.delivery.kinds import DESTINATION_KINDS
+    from dicom_node.ops.status import open_existing
+
+    config, name = node_config(arguments), arguments.name
+    destination, aet = _destination(config, name)
+    carrier = DESTINATION_KINDS[destination.kind].carrier(destination, aet, open_spool(config))
+    with closing(open_existing(config)) as ledger:
+        try:
+            answer = carrier.test()
+        except DestinationUnavailable as exc:
+            ledger.breakers.tried(name, arguments.by, str(exc))
+            raise
+        ledger.breakers.tried(name, arguments.by, answer)
+        ledger.breakers.reached(name, arguments.by)
+        due = ledger.deliveries.make_due(name)
+        paused = ledger.breakers.of(name).is_paused(ledger.now())
+    waits = " (it is paused: they wait until it is resumed)" if paused else ""
+    print(f"{name}: {answer}; {due} deliveries that waited are due now{waits}")
     return 0
 
 
@@ -111,9 +183,44 @@ def _assert_configured(config: "Config", name: str) -> None:
         raise UsageError(f"no destination {name!r} is configured{hint}")
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    """Where they are not given (SUPPRESS) those before the action stand."""
+def _destination(config: "Config", name: str) -> "tuple[AnyDestination, str]":
+    """The destination as it is configured, or as `up` was given it; and the node's AE title."""
+    from dicom_node.config import Destination
+    from dicom_node.ops.running import last_run
+
+    _assert_configured(config, name)
+    for destination in config.destinations:
+        if destination.name == name:
+            return destination, config.node.aet
+    running = last_run(config.node.state)
+    if running is None:
+        raise UsageError(f"no destination {name!r} is configured: say --config")
+    return Destination.parse(name), running.aet
+
+
+def _parse_time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2026-11-27T08:00") from None
+
+
+def _parse_duration(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d+)([mhd])", text.strip())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90m, 2h or 3d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _add_action(
+    actions: Commands, name: str, help_: str, description: str
+) -> argparse.ArgumentParser:
+    """Options that are not given (SUPPRESS) stand as they were before the action."""
+    parser = actions.add_parser(
+        name, argument_default=argparse.SUPPRESS, help=help_, description=description
+    )
     add_node(parser)
     parser.add_argument(
         "--by", default=who(), metavar="WHO", help=f"for the ledger (default {who()})"
     )
+    return parser

@@ -10,17 +10,17 @@ from dicom_node.errors import UsageError
 MAX_WAIT_S = 300.0
 
 DESCRIPTION = """\
-What the ledger knows: instances by state, the age of the oldest that waits, deliveries waiting for
-each destination, the last failures with what to do. With --check, one line with performance data
-for Nagios, Icinga and whoever calls their plugins.
+What the ledger knows: the parts alive on any host, instances by state, the age of the oldest that
+waits, how each destination stands, the last days, the last failures with what to do. With --check,
+one line with performance data for Nagios, Icinga and whoever calls their plugins.
 """
 EXIT_CODES = """\
 exit codes of --check:
   0    OK
   1    WARNING: more than --max-failed images FAILED, or had a result refused, since --since and
        are not repaired; the others come out
-  2    CRITICAL: an image or a result has waited longer than --max-wait, or the ledger does not
-       answer
+  2    CRITICAL: an image or a result has waited longer than --max-wait, no listener, worker or
+       sender is alive on any host, or the ledger does not answer
   3    UNKNOWN: it cannot be said, because of the configuration or the folder that was named
 """
 

@@ -71,10 +71,11 @@ def parse(
         keys = whole.get(section, {})
         if environ.get(variable) and isinstance(keys, dict):
             whole[section] = keys | {"url": environ[variable]}
-    own, faults = _destinations(whole.pop("destination", []), destination_kinds)
+    context = {FOLDER: folder or Path.cwd()}
+    own, faults = _destinations(whole.pop("destination", []), destination_kinds, context)
     whole["destination"] = [*own, *destinations]
     try:
-        config = Config.model_validate(whole, context={FOLDER: folder or Path.cwd()})
+        config = Config.model_validate(whole, context=context)
     except ValidationError as exc:
         # Not as the cause: a traceback must not show what pydantic was given.
         raise ConfigError([*faults_of(exc, Config, whole), *faults]) from None
@@ -84,7 +85,7 @@ def parse(
 
 
 def _destinations(
-    entries: Any, kinds: Mapping[str, type[AnyDestination]]
+    entries: Any, kinds: Mapping[str, type[AnyDestination]], context: dict[str, Path]
 ) -> tuple[list[AnyDestination], list[str]]:
     """Each by the model of its kind; and the faults of those that are none."""
     if not isinstance(entries, list):
@@ -100,7 +101,7 @@ def _destinations(
             faults.append(f"{where} kind {kind!r} is not known{known}")
             continue
         try:
-            good.append(model.model_validate(entry))
+            good.append(model.model_validate(entry, context=context))
         except ValidationError as exc:
             faults += faults_in(exc, model, where, entry if isinstance(entry, dict) else {})
     return good, faults

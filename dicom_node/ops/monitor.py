@@ -4,7 +4,7 @@ Two things are worth being told. Nothing comes out any more: CRITICAL, somebody 
 image ended without a result and the others come out: WARNING, it can wait until the morning.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from enum import IntEnum
 from dicom_node.config import Config
 from dicom_node.errors import LedgerUnavailable, NodeError
 from dicom_node.ledger import Backlog
+from dicom_node.ops.processes import dead_parts
 from dicom_node.ops.status import open_existing
 from dicom_node.ops.wording import age, line
 
@@ -49,26 +50,30 @@ def check_node(config: Config, limits: Limits) -> int:
     try:
         with closing(open_existing(config)) as ledger:
             backlog = ledger.counts.backlog(limits.since)
+            dead = dead_parts(ledger.workers.all())
     except LedgerUnavailable as exc:
         return _say(Verdict.CRITICAL, [str(exc)])
     except NodeError as exc:
         return say_unknown(exc)
-    verdict = verdict_on(backlog, limits)
-    return _say(verdict, _in_words(backlog, limits), _measured(backlog, limits))
+    verdict = verdict_on(backlog, dead, limits)
+    return _say(verdict, _in_words(backlog, dead, limits), _measured(backlog, limits))
 
 
 def say_unknown(error: NodeError) -> int:
     return _say(Verdict.UNKNOWN, [str(error)])
 
 
-def verdict_on(backlog: Backlog, limits: Limits) -> Verdict:
-    if backlog.oldest_s > limits.max_wait_s:
+def verdict_on(backlog: Backlog, dead: Collection[str], limits: Limits) -> Verdict:
+    """`dead`: parts of which none is alive on any host."""
+    if dead or backlog.oldest_s > limits.max_wait_s:
         return Verdict.CRITICAL
     bad = backlog.failed + backlog.refused
     return Verdict.WARNING if bad > limits.max_failed else Verdict.OK
 
 
-def _in_words(backlog: Backlog, limits: Limits) -> Iterator[str]:
+def _in_words(backlog: Backlog, dead: Collection[str], limits: Limits) -> Iterator[str]:
+    if dead:
+        yield f"nothing alive that does {', '.join(dead)}"
     waits = backlog.jobs.count + backlog.deliveries.count
     yield f"{waits} waiting"
     if waits:

@@ -45,7 +45,8 @@ _REFUSED = (
 _UNEXPECTED = "not foreseen: report it with the traceback in the log; after an update, {requeue}"
 _BY_DELIVERY: Mapping[DeliveryState, str] = MappingProxyType(
     {
-        DeliveryState.WAITING: "nothing, if {destination} comes back: it is sent then",
+        DeliveryState.WAITING: "nothing, if {destination} comes back: it is sent then; once"
+        " it is there, cxr-node destinations try {destination} sends it at once",
         DeliveryState.DAMAGED: "nothing: it is being built again",
         DeliveryState.REFUSED: _REFUSED,
         DeliveryState.DEAD: _LOST,

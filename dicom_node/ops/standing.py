@@ -1,29 +1,45 @@
-"""The destinations in lines: is each reached, since when, what waits, what went wrong last."""
+"""The destinations in lines: how each stands, what waits there, what went wrong last."""
 
-from collections.abc import Collection, Iterator
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
+from types import MappingProxyType
 
-from dicom_node.ledger import DeliveryState, DestinationRecord, Standing
+from dicom_node.ledger import DestinationRecord, Standing
 from dicom_node.ops.wording import age, line, moment
 
-#: Shown of a destination, with what they are to whoever reads `status`.
-_COUNTED = {
-    DeliveryState.WAITING: "waiting",
-    DeliveryState.DAMAGED: "to be built again",
-    DeliveryState.REFUSED: "refused",
-    DeliveryState.DEAD: "lost",
-}
+_NOWHERE: Mapping[str, str] = MappingProxyType({})
+
+
+def as_json(
+    records: Collection[DestinationRecord],
+    addresses: Mapping[str, str],
+    known: Collection[str] | None,
+) -> str:
+    rows = [
+        asdict(record)
+        | {
+            "address": addresses.get(record.name),
+            "configured": known is not None and record.name in known,
+        }
+        for record in records
+    ]
+    return json.dumps(rows, default=_json, indent=2)
 
 
 def destination_lines(
-    records: Collection[DestinationRecord], known: Collection[str] | None, now: datetime
+    records: Collection[DestinationRecord],
+    known: Collection[str] | None,
+    now: datetime,
+    addresses: Mapping[str, str] = _NOWHERE,
 ) -> Iterator[str]:
-    """`known`: what is configured; None where nobody says."""
+    """`known`: what is configured; None where nobody says. Times are UTC."""
     found = {record.name: record for record in records}
     for name in known or ():
         found.setdefault(name, DestinationRecord(name, {}, None, None, Standing(name)))
     for name in sorted(found):
-        yield from _lines(found[name], known, now)
+        yield from _lines(found[name], addresses.get(name, ""), known, now)
 
 
 def standing_words(standing: Standing, now: datetime) -> str:
@@ -47,29 +63,24 @@ def standing_words(standing: Standing, now: datetime) -> str:
 
 
 def _lines(
-    record: DestinationRecord, known: Collection[str] | None, now: datetime
+    record: DestinationRecord, address: str, known: Collection[str] | None, now: datetime
 ) -> Iterator[str]:
     name, standing = line(record.name), record.standing
-    yield f"  {name}: {standing_words(standing, now)}"
-    counts = [f"{record.counts[state]} {word}" for state, word in _COUNTED.items()
-              if record.counts.get(state)]  # fmt: skip
+    strange = "" if known is None or record.name in known else "  (not configured)"
+    where = f"  {address}" if address and address != record.name else ""
+    yield f"{name}{where}{strange}"
+    yield f"  {standing_words(standing, now)}"
+    if record.counts:
+        yield "  " + ", ".join(f"{count} {state}" for state, count in record.counts.items())
     if record.oldest_waiting_at:
-        oldest_s = max(0.0, (now - record.oldest_waiting_at).total_seconds())
-        counts.append(f"the oldest for {age(oldest_s)}")
+        ago = age(max(0.0, (now - record.oldest_waiting_at).total_seconds()))
+        yield f"  the oldest that waits was received {moment(record.oldest_waiting_at)}, {ago} ago"
+        if strange:
+            yield f"  nothing sends it: cxr-node destinations move {name!r} NEW, or forget {name!r}"
     if record.last_delivered_at:
-        counts.append(f"last delivered {moment(record.last_delivered_at)}")
-    if counts:
-        yield f"    {', '.join(counts)}"
-    # What an outage that is over said is history: `destinations` has it.
-    if standing.last_error and standing.last_error_at and _is_held_up(standing, now):
-        yield f"    last error {moment(standing.last_error_at)}: {line(standing.last_error)}"
-    if known is not None and record.name not in known and record.oldest_waiting_at:
-        quoted = repr(name)
-        yield f"    not configured: cxr-node destinations move {quoted} NEW, or forget {quoted}"
-
-
-def _is_held_up(standing: Standing, now: datetime) -> bool:
-    return not standing.reachable or standing.is_resting(now)
+        yield f"  last delivered {moment(record.last_delivered_at)}"
+    if standing.last_error and standing.last_error_at:
+        yield f"  last error {moment(standing.last_error_at)}: {line(standing.last_error)}"
 
 
 def _since(time: datetime | None) -> str:
@@ -78,3 +89,7 @@ def _since(time: datetime | None) -> str:
 
 def _until(time: datetime | None) -> str:
     return "" if time is None else f" until {moment(time)}"
+
+
+def _json(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -85,7 +85,8 @@ def _lines(health: Health) -> Iterator[str]:
     yield "destinations"
     if health.known is not None and not health.known:
         yield "  no destination: results stay in the spool"
-    yield from destination_lines(health.destinations, health.known, health.now)
+    for said in destination_lines(health.destinations, health.known, health.now):
+        yield f"  {said}"
     yield f"last {len(health.days)} days, local time, as they stand now"
     yield from day_lines(health.days)
     yield "not accepted by a destination"

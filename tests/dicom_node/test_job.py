@@ -75,7 +75,8 @@ def test_what_waits_says_when_it_is_tried_again(ledger: Ledger, clock: Clock, jo
     assert said[-2:] == [
         "  A to PACS: WAITING 2026-03-01 12:00:00, 1 attempt, next 2026-03-01 12:00:30:"
         " PACS: connection refused",
-        "    to do: nothing, if PACS comes back: it is sent then",
+        "    to do: nothing, if PACS comes back: it is sent then; once it is there,"
+        " cxr-node destinations try PACS sends it at once",
     ]
 
 

@@ -11,7 +11,8 @@ import pytest
 from dicom_node.__main__ import main
 from dicom_node.config import parse
 from dicom_node.demo.node import free_port
-from dicom_node.ledger import Ledger
+from dicom_node.ledger import Ledger, Process
+from dicom_node.ops.processes import PARTS
 from tests.dicom_node.ledger.records import PIPELINE, Clock, built, claimed, instance
 
 #: Nagios Plugin API: text, then performance data behind a bar, in one line.
@@ -30,7 +31,10 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ledger(tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
+    """Of a node whose parts are alive."""
     with closing(Ledger.open(parse({"node": {"state": tmp_path}}).ledger_url, clock)) as opened:
+        for part in PARTS:
+            opened.workers.beat(Process(part, part, "host", 1, "1.0"))
         yield opened
 
 
@@ -103,6 +107,18 @@ def test_what_was_refused_is_a_warning(ledger: Ledger, check: Check) -> None:
 
 def test_skipped_images_are_no_matter_for_a_monitor(ledger: Ledger, check: Check) -> None:
     ledger.handover.skipped(claimed(ledger, number=1).id, "w1", "a lateral view")
+    assert check()[0] == 0
+
+
+def test_a_part_that_is_nowhere_alive_is_critical(
+    ledger: Ledger, check: Check, clock: Clock
+) -> None:
+    clock.now -= timedelta(minutes=5)
+    ledger.workers.leave(["work"])
+    ledger.workers.beat(Process("work-2", "work", "another", 1, "1.0"))
+    assert check()[1].startswith("CRITICAL - nothing alive that does work, 0 waiting")
+    clock.now += timedelta(minutes=5)
+    ledger.workers.beat(Process("work-3", "work", "another", 1, "1.0"))
     assert check()[0] == 0
 
 

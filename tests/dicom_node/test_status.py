@@ -68,9 +68,15 @@ def test_an_orphaned_destination_is_named_until_it_is_moved(config: Config, ledg
     with only_one(config.node, config.destination_names):
         said = cli(config, "status").stdout
         assert f"node: running, pid {os.getpid()}, CXRNODE on 127.0.0.1:11112" in said
-        assert "not configured: cxr-node destinations move 'OLD' NEW, or forget 'OLD'" in said
+        assert "nothing sends it: cxr-node destinations move 'OLD' NEW, or forget 'OLD'" in said
         listed = cli(config, "destinations").stdout.splitlines()
-        assert listed == ["OLD: 2 WAITING  (not configured)", "PACS: nothing yet"]
+        received = listed.pop(3)
+        assert received.startswith("  the oldest that waits was received 20")
+        assert listed == [
+            "OLD  (not configured)", "  nothing sent yet", "  2 WAITING",
+            "  nothing sends it: cxr-node destinations move 'OLD' NEW, or forget 'OLD'",
+            "PACS", "  nothing sent yet",
+        ]  # fmt: skip
         refused = cli(config, "destinations", "move", "OLD", "PAC")
         assert refused.returncode == 2
         assert "no destination 'PAC' is configured: did you mean PACS?" in refused.stderr
@@ -104,8 +110,15 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(
         ledger.handover.skipped(
             claimed(ledger, number=number).id, "w1", f"reason {number}: " + 50_000 * "x"
         )
-    for options in (["status"], ["status", "--json"]):
-        command = [sys.executable, "-m", "dicom_node", *options, "--state", str(config.node.state)]
+    for options in (["status", "--json"], ["jobs", "--json"]):
+        command = [
+            sys.executable,
+            "-m",
+            "dicom_node",
+            *options,
+            "--state-dir",
+            str(config.node.state),
+        ]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:

@@ -11,7 +11,7 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from functools import partial
@@ -31,6 +31,7 @@ from dicom_node.spool import Spool
 from dicom_node.threads import beside
 
 if TYPE_CHECKING:
+    from dicom_node.delivery.kinds import DestinationKind
     from sr_writer.identity import Equipment
 
 logger = logging.getLogger(__name__)
@@ -55,10 +56,25 @@ class Part(StrEnum):
 Ready = Callable[[], None]
 
 
-def run(part: Part, config: Config, stop: threading.Event, ready: Ready) -> None:
-    """Run `part` until `stop`; calls `ready` once it can do its work."""
+def run(
+    part: Part,
+    config: Config,
+    stop: threading.Event,
+    ready: Ready,
+    kinds: "Mapping[str, DestinationKind] | None" = None,
+) -> None:
+    """Run `part` until `stop`; calls `ready` once it can do its work.
+
+    `kinds`: of destinations, for the sender; None: those that the node brings.
+    """
     try:
-        {Part.LISTEN: _listen, Part.WORK: _work, Part.SEND: _send}[part](config, stop, ready)
+        match part:
+            case Part.LISTEN:
+                _listen(config, stop, ready)
+            case Part.WORK:
+                _work(config, stop, ready)
+            case Part.SEND:
+                _send(config, stop, ready, kinds)
     except LedgerUnavailable:
         if not stop.is_set():
             raise
@@ -111,10 +127,13 @@ def pipeline_of(config: Config) -> str:
     return pipeline_id(config.models.lung, config.models.infection)
 
 
+def open_spool(config: Config) -> Spool:
+    return Spool(config.spool_folder, group_access=config.node.group_access)
+
+
 def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]:
     """The three places where state is, of which the ledger is the truth."""
-    spool = Spool(config.spool_folder, group_access=config.node.group_access)
-    return spool, wait_for_ledger(config, stop), open_queues(config)
+    return open_spool(config), wait_for_ledger(config, stop), open_queues(config)
 
 
 def equipment_of(config: Config) -> "Equipment":
@@ -176,7 +195,13 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
         ).run(stop)
 
 
-def _send(config: Config, stop: threading.Event, ready: Ready) -> None:
+def _send(
+    config: Config,
+    stop: threading.Event,
+    ready: Ready,
+    kinds: "Mapping[str, DestinationKind] | None",
+) -> None:
+    from dicom_node.delivery.kinds import DESTINATION_KINDS
     from dicom_node.delivery.sender import Sender
 
     spool, ledger, queues = _open(config, stop)
@@ -188,7 +213,15 @@ def _send(config: Config, stop: threading.Event, ready: Ready) -> None:
     ):
         name_orphans(config, ledger)
         ready()
-        Sender(config.node.aet, config.destinations, spool, ledger, queues, heartbeat).run(stop)
+        Sender(
+            config.node.aet,
+            config.destinations,
+            spool,
+            ledger,
+            queues,
+            heartbeat,
+            kinds or DESTINATION_KINDS,
+        ).run(stop)
 
 
 @contextmanager

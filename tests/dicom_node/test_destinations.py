@@ -1,0 +1,130 @@
+"""`destinations pause`, `resume` and `try`: what a person says is done by a sender elsewhere."""
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dicom_node.config import Destination
+from dicom_node.demo.pacs import Pacs
+from tests.dicom_node.delivery.bench import Bench, at, wait_until
+from tests.marks import refused_connection
+from tests.system.waiting import run_cli
+
+pytestmark = refused_connection
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.ledger.close()
+
+
+@pytest.fixture
+def pacs(tmp_path: Path) -> Iterator[Pacs]:
+    with Pacs(tmp_path / "pacs") as pacs:
+        yield pacs
+
+
+@contextmanager
+def sending(bench: Bench, to: Destination) -> Iterator[None]:
+    """A sender that goes on by itself; nobody rings its bell."""
+    loop, stop = bench.loop(to), threading.Event()
+    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        loop.ring()
+        thread.join()
+
+
+def destinations(bench: Bench, pacs: Pacs, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    file = bench.folder / "node.toml"
+    file.write_text(
+        f"""
+        [node]
+        state = "."
+        [[destination]]
+        name = "pacs"
+        aet = "{pacs.aet}"
+        host = "{pacs.host}"
+        port = {pacs.port}
+        """,
+        "utf-8",
+    )
+    return run_cli("destinations", "--config", str(file), *arguments)
+
+
+def history(bench: Bench) -> list[tuple[str, str | None]]:
+    return [(entry.event, entry.owner) for entry in bench.ledger.breakers.history("pacs")]
+
+
+def test_a_pause_stops_a_running_sender_and_resume_lets_it_go_on_at_once(
+    bench: Bench, pacs: Pacs
+) -> None:
+    with sending(bench, at(pacs)):
+        paused = destinations(
+            bench, pacs, "pause", "pacs", "--for", "2h", "--why", "upgrade", "--by", "me"
+        )
+        assert paused.returncode == 0, paused.stderr
+        assert paused.stdout.startswith("pacs: paused by me, since 20")
+        assert paused.stdout.endswith(": upgrade; nothing sent yet\n")
+        bench.build(at(pacs))
+        listed = destinations(bench, pacs).stdout
+        assert f"pacs  PACS@{pacs.host}:{pacs.port}" in listed
+        assert "paused by me" in listed
+        assert "3 WAITING" in listed
+        assert pacs.stored == []
+        resumed = destinations(bench, pacs, "resume", "pacs", "--by", "me")
+        assert resumed.returncode == 0, resumed.stderr
+        pacs.wait_for(lambda stored: len(stored) == 3, 5)
+    assert history(bench) == [("paused", "me"), ("resumed", "me")]
+    assert destinations(bench, pacs, "resume", "pacs").stderr.endswith("pacs is not paused\n")
+
+
+def test_try_says_what_the_destination_answers_and_ends_its_rest(bench: Bench, pacs: Pacs) -> None:
+    bench.build(at(pacs))
+    pacs.stop()
+    bench.loop(at(pacs)).deliver_due()
+    bench.ledger.breakers.unreachable("pacs", "s1", "connection refused", 3600)
+    refused = destinations(bench, pacs, "try", "pacs", "--by", "me")
+    assert refused.returncode == 1
+    assert "connection refused" in refused.stderr
+    (row,) = json.loads(destinations(bench, pacs, "--json").stdout)
+    assert (row["standing"]["reachable"], row["standing"]["failures"]) == (False, 2)
+    pacs.start()
+    with sending(bench, at(pacs)):
+        tried = destinations(bench, pacs, "try", "pacs", "--by", "me")
+        assert tried.returncode == 0, tried.stderr
+        assert tried.stdout.startswith("pacs: answered the echo with 0x0000")
+        pacs.wait_for(lambda stored: len(stored) == 3, 5)
+    assert [event for event, _ in history(bench)] == [
+        "cannot be reached", "tried", "tried", "reached again",
+    ]  # fmt: skip
+    wait_until(lambda: not bench.ledger.reports.summary().deliveries_waiting)
+    assert "reached since 20" in destinations(bench, pacs).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("pause", "pcas"), "no destination 'pcas' is configured: did you mean pacs?"),
+        (("pause", "pacs", "--until", "2020-01-01T08:00"), "has passed"),
+        (("pause", "pacs", "--for", "soon"), "'soon' is no time: write 90m, 2h or 3d"),
+        (("resume", "pcas"), "a destination 'pcas'"),
+        (("try", "pcas"), "no destination 'pcas' is configured: did you mean pacs?"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    bench: Bench, pacs: Pacs, arguments: tuple[str, ...], said: str
+) -> None:
+    run = destinations(bench, pacs, *arguments)
+    assert run.returncode == 2
+    assert said in run.stderr
