@@ -1,6 +1,7 @@
 """`cxr-node destinations`: how each stands, and what a person does about one."""
 
 import argparse
+import logging
 import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -127,6 +128,8 @@ def _try(arguments: argparse.Namespace) -> int:
     from dicom_node.delivery.kinds import DESTINATION_KINDS
     from dicom_node.ops.status import open_existing
 
+    # The reason why it does not answer is said once.
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
     config, name = node_config(arguments), arguments.name
     destination, aet = _destination(config, name)
     carrier = DESTINATION_KINDS[destination.kind].carrier(destination, aet, open_spool(config))

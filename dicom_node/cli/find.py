@@ -106,10 +106,10 @@ def _patient_hash(config: "Config", patient_id: str, issuer: str) -> str:
 
 
 def _lines(found: _Found) -> Iterator[str]:
-    from dicom_node.cli.terminal.following import delivery_lines, last_times, name
+    from dicom_node.cli.terminal.following import UNSEEN, delivery_lines, name
     from dicom_node.ops.wording import line, moment
 
-    job, at = found.job, last_times(found.events)
+    job = found.job
     yield f"job {job.id}: {job.state}"
     yield f"  accession {name(job.accession_number) or '-'}"
     yield f"  study     {name(job.study_instance_uid)}"
@@ -119,9 +119,9 @@ def _lines(found: _Found) -> Iterator[str]:
         yield f"  analysed  {_in_words(found, found.findings)}"
     if job.reason:
         yield f"  reason    {line(job.reason)}"
-    for delivery in found.deliveries:
-        yield from delivery_lines(delivery, at.get(delivery.id))
-    if not found.deliveries:
+    meant = [one for one in found.deliveries if one.state not in UNSEEN]
+    yield from delivery_lines(meant, found.events)
+    if not meant:
         yield "  no result is meant for a destination"
     yield f"  more: cxr-node job {job.id}"
 

@@ -65,7 +65,7 @@ def _read(ledger: "Ledger", job_id: int) -> _Story:
 
 
 def _lines(story: _Story, *, whole: bool) -> Iterator[str]:
-    from dicom_node.cli.terminal.following import delivery_lines, event_lines, last_times, name
+    from dicom_node.cli.terminal.following import delivery_lines, event_lines, name
     from dicom_node.ops.remedies import remedy
     from dicom_node.ops.wording import line, moment
 
@@ -81,9 +81,7 @@ def _lines(story: _Story, *, whole: bool) -> Iterator[str]:
     yield "timeline (UTC)"
     yield from event_lines(story.events, story.deliveries, whole=whole)
     yield "deliveries"
-    at = last_times(story.events)
-    for delivery in story.deliveries:
-        yield from delivery_lines(delivery, at.get(delivery.id))
+    yield from delivery_lines(story.deliveries, story.events)
     if not story.deliveries:
         yield "  none"
 

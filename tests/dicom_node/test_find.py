@@ -76,7 +76,7 @@ def test_an_image_is_followed_from_its_receipt_to_each_destination(desk: Desk) -
         "  analysed  2026-03-01 12:00:00 positive (left 12.5 %, right 3.0 %, both 7.8 %)",
         "  SEG to PACS: DELIVERED 2026-03-01 12:00:00, 1 attempt, answered 0x0000 Success",
         "  SR to PACS: REFUSED 2026-03-01 12:00:00, 1 attempt, answered 0x0124 Refused:"
-        " Not Authorised: PACS: SR: not authorised",
+        " Not Authorised: SR: not authorised",
         "    to do: ask why the destination refuses it, or give it another preset under"
         " [[destination]]; then cxr-node requeue --job 1",
         "  more: cxr-node job 1",

@@ -60,7 +60,7 @@ def test_a_job_is_told_from_its_receipt_to_its_deliveries(
     assert lines[lines.index("deliveries") + 1 :] == [
         "  A to PACS: DELIVERED 2026-03-01 12:00:01, 1 attempt, answered 0x0000 Success",
         "  B to PACS: REFUSED 2026-03-01 12:00:01, 1 attempt, answered 0xc000 Cannot Understand:"
-        " PACS: B 2.25.1.B: answered 0xc000",
+        " B 2.25.1.B: answered 0xc000",
         "    to do: ask why the destination refuses it, or give it another preset under"
         " [[destination]]; then cxr-node requeue --job 1",
     ]
@@ -74,7 +74,7 @@ def test_what_waits_says_when_it_is_tried_again(ledger: Ledger, clock: Clock, jo
     said = job("1").splitlines()
     assert said[-2:] == [
         "  A to PACS: WAITING 2026-03-01 12:00:00, 1 attempt, next 2026-03-01 12:00:30:"
-        " PACS: connection refused",
+        " connection refused",
         "    to do: nothing, if PACS comes back: it is sent then; once it is there,"
         " cxr-node destinations try PACS sends it at once",
     ]

@@ -21,6 +21,9 @@ NAME_WIDTH = 64
 #: What a worker ends a job with.
 _ENDED = (Event.BUILT, Event.SKIPPED, Event.FAILED)
 
+#: Of deliveries: kept ready, and sent only where something else is not accepted.
+UNSEEN = (DeliveryState.RESERVE,)
+
 
 def name(text: str) -> str:
     """A UID, an AE title, a number: whoever sent it may have written anything into it."""
@@ -42,26 +45,20 @@ def event_lines(
     yield from lines
 
 
-def delivery_lines(delivery: Delivery, at: datetime | None) -> Iterator[str]:
-    """One output at one destination: its state since `at`, the last answer, what to do."""
-    tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
-    said = [f"{delivery.state.value}{f' {moment(at)}' if at else ''}", tries]
-    if answer := _answer(delivery):
-        said.append(f"answered {answer}")
-    if delivery.state is DeliveryState.WAITING:
-        said.append(f"next {moment(delivery.due_at)}")
-    reason = f": {line(delivery.reason)}" if delivery.reason else ""
-    yield f"  {_target(delivery)}: {', '.join(said)}{reason}"
-    if to_do := remedy_of_delivery(delivery):
-        yield f"    to do: {to_do}"
+def delivery_lines(deliveries: Sequence[Delivery], events: Sequence[Entry]) -> Iterator[str]:
+    """Each output at each destination; what is to be done once for all that it concerns."""
+    at = last_times(events)
+    remedies = [*map(remedy_of_delivery, deliveries), ""]
+    for delivery, to_do, next_to_do in zip(deliveries, remedies, remedies[1:], strict=False):
+        yield f"  {_target(delivery)}: {_standing(delivery, at.get(delivery.id))}"
+        if to_do and to_do != next_to_do:
+            yield f"    to do: {to_do}"
 
 
 def deliveries_by_state(counts: Mapping[DeliveryState, int]) -> str:
     """`2 DELIVERED, 1 REFUSED`; what is kept in reserve is nobody's matter."""
     return ", ".join(
-        f"{count} {state.value}"
-        for state, count in counts.items()
-        if state is not DeliveryState.RESERVE
+        f"{count} {state.value}" for state, count in counts.items() if state not in UNSEEN
     )
 
 
@@ -99,6 +96,19 @@ def last_times(events: Sequence[Entry]) -> dict[int | None, datetime]:
 
 def _target(delivery: Delivery) -> str:
     return f"{name(delivery.role)} to {name(delivery.destination)}"
+
+
+def _standing(delivery: Delivery, at: datetime | None) -> str:
+    """Its state since `at`, the last answer, and why."""
+    tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
+    said = [f"{delivery.state.value}{f' {moment(at)}' if at else ''}", tries]
+    if answer := _answer(delivery):
+        said.append(f"answered {answer}")
+    if delivery.state is DeliveryState.WAITING:
+        said.append(f"next {moment(delivery.due_at)}")
+    # It mostly begins with the destination, which has been said.
+    reason = line((delivery.reason or "").removeprefix(f"{delivery.destination}: "))
+    return f"{', '.join(said)}{f': {reason}' if reason else ''}"
 
 
 def _answer(delivery: Delivery) -> str | None:
