@@ -99,6 +99,8 @@ class Spool:
                 if not self._temporary.is_dir():
                     raise
                 raise DamagedInSpool(f"{path} is missing from the spool") from None
+            except IsADirectoryError:
+                raise DamagedInSpool(f"{path} is a folder in the spool") from None
         if hashlib.sha256(content).hexdigest() != sha256:
             raise DamagedInSpool(f"{path} is damaged in the spool (its SHA-256 differs)")
         return content
@@ -160,11 +162,21 @@ class Spool:
                     file.flush()
                     os.fchmod(descriptor, self._file_mode)
                     os.fsync(descriptor)
-                Path(name).rename(path)
+                self._put(Path(name), path)
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise
             _sync_folder(path.parent)
+
+    def _put(self, temporary: Path, path: Path) -> None:
+        try:
+            temporary.rename(path)
+        except IsADirectoryError:
+            # Nobody of ours made one there: out of the way, for a person to look at.
+            aside = self._root / "quarantine" / f"{path.name}.{secrets.token_hex(4)}"
+            _make_folder(aside.parent, self._folder_mode)
+            path.rename(aside)
+            temporary.rename(path)
 
 
 def safe_name(uid: str) -> str:
@@ -176,7 +188,7 @@ def _holds(path: Path, content: bytes) -> bool:
     """Whether the file is there and whole: a disk may have cut it short, or changed a bit of it."""
     try:
         return path.stat().st_size == len(content) and path.read_bytes() == content
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return False
 
 

@@ -1,4 +1,4 @@
-"""What names a result: UIDs (PS3.5 B.2), series, tracking identifiers, equipment, algorithms.
+"""What names a result: UIDs (PS3.5 B.2), series, tracking identifiers, algorithms.
 
 UIDs are derived, never drawn: a retry rebuilds and re-sends the same instances, and a new model
 gives new ones. Nothing here needs more than the standard library, so the listener may ask for
@@ -6,13 +6,12 @@ gives new ones. Nothing here needs more than the standard library, so the listen
 """
 
 import hashlib
-import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 from inference.findings import Decision, Findings, Laterality, Task
 from inference.pipeline import Pipeline
+from sr_writer.equipment import Equipment, derived_uid
 
 #: Of what we write: a change in content or layout takes the next number, and with it come new
 #: UIDs, so that no PACS holds two different objects of one name.
@@ -22,49 +21,8 @@ RESEARCH_USE = "Research use only - not for diagnosis"
 #: The measurement group of the decision, which is no segment's.
 DECISION_TRACKING_ID = "COVID-19"
 
-_NAMESPACE = uuid.UUID("5f0c63b2-7d0e-5b7e-9a37-6d9b3c4f1e20")
 #: Value length of LO, the shortest of the fields our texts go into (PS3.5 6.2).
 _LONG_STRING = 64
-
-
-class Role(StrEnum):
-    """Every output that one radiograph can have, in the order they are built and sent."""
-
-    #: Segmentation: the four masks.
-    SEG = "SEG"
-    #: Comprehensive 3D SR: the figures, the decision, the reason.
-    SR = "SR"
-    #: The same report as Comprehensive SR, for archives that refuse the 3D class.
-    SR2D = "SR2D"
-    #: Secondary Capture: the picture that any viewer shows.
-    SC = "SC"
-    #: Key Object Selection: this radiograph is of interest. For clearly positive ones only.
-    KO = "KO"
-    #: Grayscale Softcopy Presentation State: the outlines as graphics over the source.
-    PR = "PR"
-    #: Encapsulated PDF: all of it on one page.
-    DOC = "DOC"
-
-
-#: Beyond the numbers modalities give, so that a series list shows our results last, in this order.
-SERIES_NUMBER = {
-    Role.SEG: 100,
-    Role.SR: 200,
-    Role.SR2D: 210,
-    Role.SC: 300,
-    Role.KO: 400,
-    Role.PR: 500,
-    Role.DOC: 600,
-}
-_SERIES_SUBJECT = {
-    Role.SEG: "Lung and COVID-19 masks",
-    Role.SR: "Lung and COVID-19 report",
-    Role.SR2D: "Lung and COVID-19 report, 2D",
-    Role.SC: "Lung and COVID-19 overlay",
-    Role.KO: "COVID-19 infection seen",
-    Role.PR: "Lung and COVID-19 outlines",
-    Role.DOC: "Lung and COVID-19 page",
-}
 _NOT_FOR_DIAGNOSIS = ", not for diagnosis"
 _NOTICE_SUBJECT = {
     Decision.NOT_ANALYSED: "COVID-19: not analysed",
@@ -73,31 +31,9 @@ _NOTICE_SUBJECT = {
 _WITHDRAWAL_SUBJECT = "COVID-19: results withdrawn"
 
 
-def derived_uid(*parts: str) -> str:
-    """A UID that is the same for the same parts, under the root for UUIDs, 2.25."""
-    return f"2.25.{uuid.uuid5(_NAMESPACE, chr(31).join(parts)).int}"
-
-
 def results_digest(pipeline: Pipeline) -> str:
     """Names how a radiograph is analysed and written: a job's pipeline, and part of every UID."""
     return hashlib.sha256(f"{RESULTS_FORMAT}\n{pipeline.digest}".encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Equipment:
-    """This node as General Equipment (PS3.3 C.7.5.1); every text at most 64 ASCII characters."""
-
-    manufacturer: str = "CXR node project"
-    model_name: str = "CXR node"
-    software_version: str = "0.1.0"
-    device_serial_number: str = "1"
-    #: (0018,1002): one for the same make and version, unless a site gives its node its own.
-    device_uid: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.device_uid:
-            uid = derived_uid("device", self.manufacturer, self.model_name, self.software_version)
-            object.__setattr__(self, "device_uid", uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +87,10 @@ class Identity:
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", results_digest(self.pipeline))
 
-    def sop_instance_uid(self, role: Role) -> str:
+    def sop_instance_uid(self, role: str) -> str:
         return self._derived("instance", role)
 
-    def series_instance_uid(self, role: Role) -> str:
+    def series_instance_uid(self, role: str) -> str:
         return self._derived("series", role)
 
     def tracking_uid(self, tracking_id: str) -> str:
@@ -169,8 +105,10 @@ class Identity:
             parts += ["withdraws", *self.withdraws]
         return derived_uid(kind, self.source_sop_instance_uid, self.digest, *parts, name)
 
-    def series_description(self, role: Role) -> str:
-        subject = _NOTICE_SUBJECT[self.notice] if self.notice else _SERIES_SUBJECT[role]
+    def series_description(self, subject: str) -> str:
+        """Of a result about `subject`; a notice and a rejection note have subjects of their own."""
+        if self.notice:
+            subject = _NOTICE_SUBJECT[self.notice]
         if self.withdraws:
             subject = _WITHDRAWAL_SUBJECT
         versions = "/".join(dict.fromkeys(model.version for model in self.pipeline.models))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skimage.measure import approximate_polygon, find_contours
 
 from inference.findings import Findings, Laterality, Mask, Task
+from sr_writer.case import Case
 
 Polyline = NDArray[np.float64]  #: (points, 2): column, row; the first point again at the end
 
@@ -31,6 +32,11 @@ class Outlines:
         if (task, side) not in self._traced:
             self._traced[task, side] = trace(self._findings.segment(task, side).mask)
         return self._traced[task, side]
+
+
+def outlines_of(case: Case) -> Outlines:
+    """Those that report and presentation state share."""
+    return Outlines(case.findings)
 
 
 def trace(mask: Mask) -> tuple[Polyline, ...]:

@@ -13,7 +13,8 @@ from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 
 from sr_writer import codes
-from sr_writer.identity import SERIES_NUMBER, Identity, Role
+from sr_writer.identity import Identity
+from sr_writer.kind import Kind
 from sr_writer.source import EQUIPMENT, Source
 
 #: (0008,0201) is -1200 to +1400 (PS3.3 C.12.1.1.8); beyond that it is a fault of the source's.
@@ -35,24 +36,27 @@ def source_image(source: Source) -> Dataset:
     return item
 
 
-def stamp(dataset: Dataset, role: Role, identity: Identity, source: Source) -> None:
-    """Set, on a built object, all that says when, by whom and in which series it was made."""
+def stamp(
+    dataset: Dataset, kind: Kind, identity: Identity, source: Source, *, made: str = "Content"
+) -> None:
+    """Set, on a built object, all that says when, by whom and in which series it was made.
+
+    `made` is what the date and time of its making are called in its IOD.
+    """
     equipment = identity.equipment
-    dataset.SeriesInstanceUID = identity.series_instance_uid(role)
-    dataset.SeriesNumber = SERIES_NUMBER[role]
-    dataset.SeriesDescription = identity.series_description(role)
+    dataset.SeriesInstanceUID = identity.series_instance_uid(kind.role)
+    dataset.SeriesNumber = kind.series_number
+    dataset.SeriesDescription = identity.series_description(kind.subject)
     dataset.Manufacturer = equipment.manufacturer
     dataset.ManufacturerModelName = equipment.model_name
     dataset.SoftwareVersions = equipment.software_version
     dataset.DeviceSerialNumber = equipment.device_serial_number
     dataset.DeviceUID = equipment.device_uid
     dataset.ContributingEquipmentSequence = _contributing_equipment(identity, source)
-    made = _clock(identity.created, source)
-    # A presentation state has a creation where others have a content (PS3.3 C.11.10).
-    content = "PresentationCreation" if role is Role.PR else "Content"
-    for event in ("InstanceCreation", "Series", content):
-        setattr(dataset, f"{event}Date", made.strftime("%Y%m%d"))
-        setattr(dataset, f"{event}Time", made.strftime("%H%M%S.%f"))
+    clock = _clock(identity.created, source)
+    for event in ("InstanceCreation", "Series", made):
+        setattr(dataset, f"{event}Date", clock.strftime("%Y%m%d"))
+        setattr(dataset, f"{event}Time", clock.strftime("%H%M%S.%f"))
 
 
 def _contributing_equipment(identity: Identity, source: Source) -> list[Dataset]:

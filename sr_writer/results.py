@@ -1,41 +1,30 @@
 """The table of contents: a source header and Findings ► the objects that leave.
 
-source   ► what is inherited, as received      segmentation       ► four masks
-identity ► UIDs, series, equipment             report             ► figures, decision, reason
-part10   ► the bytes                           overlay            ► the picture anyone can open
-verify   ► the last gate                       key_objects        ► a positive one, marked
-                                               presentation_state ► outlines over the source
-notice   ► why there is no result              document           ► all of it on a page
-rejection_note ► results that are taken back
+source   ► what is inherited, as received       seg ► four masks
+identity ► UIDs, equipment                      sr  ► figures, decision, reason; notices
+case     ► what all are made from               sc  ► the picture anyone can open
+kinds    ► what there is to make                ko  ► a positive one, marked; results taken back
+output   ► the bytes                            pr  ► outlines over the source
+verify   ► the last gate                        doc ► all of it on a page
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
 from inference.findings import Findings
-from sr_writer.display import is_grayscale
-from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role, identity_of
-from sr_writer.key_objects import build_key_objects, is_key
-from sr_writer.outlines import Outlines
-from sr_writer.output import Output, output_of
-from sr_writer.overlay import build_overlay
-from sr_writer.painting import Painting, paint
-from sr_writer.part10 import part10
-from sr_writer.presentation_state import build_presentation_state
-from sr_writer.report import build_report, report_content
-from sr_writer.segmentation import build_segmentation
+from sr_writer.case import Case
+from sr_writer.equipment import Equipment
+from sr_writer.identity import FIRST_ISSUE, Issue, identity_of
+from sr_writer.kinds import KINDS, USUAL, Kind
+from sr_writer.output import Output, output_of, part10
 from sr_writer.source import read_source
 from sr_writer.verify import verify
 
-__all__ = ["USUAL", "Output", "Results", "Role", "write_results"]
-
-#: What a destination gets unless it asks for something else.
-USUAL = (Role.SEG, Role.SR, Role.SC)
+__all__ = ["Output", "Results", "write_results"]
 
 
 class Results:
@@ -54,63 +43,32 @@ class Results:
         equipment: Equipment,
         created: datetime,
         issue: Issue = FIRST_ISSUE,
+        kinds: Sequence[Kind] = KINDS,
     ) -> None:
-        self._source = read_source(
+        source = read_source(
             header, findings.source_sop_instance_uid, pixels.shape, findings.spacing_mm
         )
-        self._header = header
-        self._findings = findings
-        self._pixels = pixels
-        self._identity = identity_of(findings, equipment, created, issue)
-        self._outlines = Outlines(findings)
+        identity = identity_of(findings, equipment, created, issue)
+        self._case = Case(header, source, findings, pixels, identity)
+        self._kinds = kinds
 
-    def write(self, roles: Collection[Role]) -> tuple[Output, ...]:
-        """Just these, verified, in the order of Role; raises InvalidResult.
+    def write(self, roles: Collection[str]) -> tuple[Output, ...]:
+        """Just these, verified, in the order of the kinds; raises InvalidResult.
 
-        A Key Object Selection of a radiograph that is not clearly positive is left out, and so is a
-        presentation state of one that came in colours.
+        What does not exist of this radiograph is left out: see `exists` of each kind.
         """
-        wanted = [role for role in Role if role in roles and self._exists(role)]
-        contents = {role: part10(self._build(role), self._source) for role in wanted}
-        verify(contents, self._source, self._findings, self._identity)
-        study = str(self._source.header.StudyInstanceUID)
-        return tuple(
-            output_of(role, content, study, self._identity) for role, content in contents.items()
+        if unknown := set(roles) - {kind.role for kind in self._kinds}:
+            raise ValueError(f"no kind of output is called {', '.join(sorted(unknown))}")
+        wanted = (kind for kind in self._kinds if kind.role in roles)
+        return tuple(self._write(kind) for kind in wanted if kind.exists(self._case))
+
+    def _write(self, kind: Kind) -> Output:
+        case = self._case
+        content = part10(kind.build(case), case.source)
+        verify(
+            kind, content, case.source, case.identity, lambda dataset: kind.verify(dataset, case)
         )
-
-    def _exists(self, role: Role) -> bool:
-        if role is Role.PR:
-            return is_grayscale(self._header)
-        return role is not Role.KO or is_key(self._findings)
-
-    def _build(self, role: Role) -> Dataset:
-        source, findings, identity = self._source, self._findings, self._identity
-        match role:
-            case Role.SEG:
-                return build_segmentation(source, findings, identity)
-            case Role.SR | Role.SR2D:
-                return build_report(role, source, identity, self._report_content)
-            case Role.SC:
-                return build_overlay(source, findings, self._painting, identity)
-            case Role.KO:
-                return build_key_objects(source, findings, identity)
-            case Role.PR:
-                return build_presentation_state(
-                    source, findings, identity, self._header, self._outlines
-                )
-            case Role.DOC:
-                # Loads what draws pages: 0.2 s that a node without this role does not spend.
-                from sr_writer.document import build_document
-
-                return build_document(source, findings, self._painting, identity)
-
-    @cached_property
-    def _report_content(self) -> Dataset:
-        return report_content(self._source, self._findings, self._identity, self._outlines)
-
-    @cached_property
-    def _painting(self) -> Painting:
-        return paint(self._pixels, self._findings)
+        return output_of(kind, content, str(case.source.header.StudyInstanceUID), case.identity)
 
 
 def write_results(
@@ -119,7 +77,7 @@ def write_results(
     pixels: NDArray[np.float32],
     equipment: Equipment,
     created: datetime,
-    roles: Collection[Role] = USUAL,
+    roles: Collection[str] = USUAL,
 ) -> tuple[Output, ...]:
     """The outputs of one radiograph in one call, see Results."""
     return Results(header, findings, pixels, equipment, created).write(roles)

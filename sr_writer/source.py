@@ -24,7 +24,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import SecondaryCaptureImageStorage
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, STR_VR, validate_value
 
-from sr_writer.identity import derived_uid
+from sr_writer.equipment import derived_uid
 
 #: What a PACS knows a patient and a study by, and what says how to read it: goes out as it came.
 # fmt: off

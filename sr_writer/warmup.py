@@ -21,7 +21,7 @@ from inference.findings import (
     Task,
 )
 from inference.pipeline import Pipeline
-from sr_writer.identity import Equipment, derived_uid
+from sr_writer.equipment import Equipment, derived_uid
 from sr_writer.results import write_results
 
 

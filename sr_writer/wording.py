@@ -118,6 +118,14 @@ def area(lung: LungMeasurement) -> str | None:
     return f"{_cm2(lung.infected_area_mm2)} of {_cm2(lung.lung_area_mm2)} cm2"
 
 
+def ascii_text(text: str) -> str:
+    """Text that reads the same in whichever character set the source came in.
+
+    Without blanks at its end, which nobody keeps (PS3.5 6.2).
+    """
+    return text.encode("ascii", "replace").decode("ascii").rstrip()
+
+
 def _cm2(mm2: float) -> str:
     """Two digits: more would be noise."""
     cm2 = mm2 / _MM2_PER_CM2

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from dicom_node.cli.terminal.options import Commands, add_models
 from dicom_node.delivery.profiles import STANDARD, unknown_outputs
+from sr_writer.equipment import Equipment
+from sr_writer.kinds import KINDS
 
 DESCRIPTION = """\
 Analyse DICOM files or folders, without network, broker or ledger. Writes for each instance
@@ -38,7 +40,8 @@ def add(commands: Commands) -> None:
     analyze.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
     analyze.add_argument(
         "--outputs", type=_outputs, default=STANDARD.outputs, metavar="LIST",
-        help=f"DICOM objects to write (default {','.join(STANDARD.outputs)})",
+        help=f"DICOM objects to write, of {', '.join(kind.role for kind in KINDS)}"
+        f" (default {','.join(STANDARD.outputs)})",
     )  # fmt: skip
     shown = analyze.add_mutually_exclusive_group()
     for option, what in (
@@ -64,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         lung=arguments.lung,
         infection=arguments.infection,
         device=arguments.device,
+        equipment=Equipment(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -10,6 +10,7 @@ from dicom_node.config.faults import faults_in
 from dicom_node.config.values import AeTitle, Host, ListOf, Port, Section, refused
 from dicom_node.delivery.profiles import Profile, profile_faults, read_profile
 from dicom_node.errors import UsageError
+from sr_writer.kinds import KINDS, Kind
 
 #: The kind of a destination that does not say of which it is.
 DEFAULT_KIND: Final = "dicom"
@@ -22,6 +23,9 @@ class AnyDestination(Section):
 
     A further kind is a subclass with a `kind` and keys of its own, given to `load`.
     """
+
+    #: Every output there is; a subclass may know of more.
+    known_outputs: ClassVar[tuple[Kind, ...]] = KINDS
 
     kind: str
     #: The ledger knows the destination by this: keep it when its address changes.
@@ -43,7 +47,8 @@ class AnyDestination(Section):
     def profile(self) -> Profile:
         """What it gets: the preset, and what was said besides."""
         keys = {key: getattr(self, key) for key in _PROFILE_KEYS}
-        return read_profile({key: value for key, value in keys.items() if value is not None})
+        given = {key: value for key, value in keys.items() if value is not None}
+        return read_profile(given, self.known_outputs)
 
     @field_validator("name")
     @classmethod
@@ -56,7 +61,7 @@ class AnyDestination(Section):
     @classmethod
     def _is_known(cls, value: Any, info: ValidationInfo) -> Any:
         key = str(info.field_name)
-        if value is not None and (faults := list(profile_faults({key: value}))):
+        if value is not None and (faults := list(profile_faults({key: value}, cls.known_outputs))):
             raise refused(*(fault.removeprefix(f"{key} ") for fault in faults))
         return value
 

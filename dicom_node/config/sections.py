@@ -15,13 +15,12 @@ from dicom_node.config.values import (
     Seconds,
     Section,
     ServiceUrl,
-    ShortText,
-    Uid,
     Url,
     is_loopback,
     port_fault,
     refused,
 )
+from sr_writer.equipment import Equipment
 
 #: Kombu's embedded transport: nothing to install, one host. Any other URL is given to kombu.
 EMBEDDED_BROKER = "embedded"
@@ -95,7 +94,8 @@ class ModelsSection(Section):
 class WorkerSection(Section):
     """`[worker]`."""
 
-    lease_s: Seconds = 120.0  #: a job not finished this long after its claim is given to another
+    #: A worker that has held a job for so long without getting any further hangs, and ends itself.
+    lease_s: Seconds = 120.0
 
 
 class Reports(Section):
@@ -108,10 +108,21 @@ class Reports(Section):
 class EquipmentSection(Section):
     """`[equipment]`: what results say of who made them; None: as built in."""
 
-    manufacturer: ShortText | None = None
-    model_name: ShortText | None = None
-    device_serial_number: ShortText | None = None
-    device_uid: Uid | None = None
+    manufacturer: str | None = None
+    model_name: str | None = None
+    device_serial_number: str | None = None
+    device_uid: str | None = None
+
+    @field_validator("*")
+    @classmethod
+    def _fits_results(cls, value: str, info: ValidationInfo) -> str:
+        """The rules are those of who writes it."""
+        key = str(info.field_name)
+        try:
+            Equipment(**{key: value})
+        except ValueError as exc:
+            raise refused(str(exc).removeprefix(f"{key} ")) from exc
+        return value
 
 
 class Caller(Section):

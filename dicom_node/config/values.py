@@ -29,8 +29,6 @@ FOLDER = "folder"
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 
-_MAX_TEXT = 64
-_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", re.ASCII)
 #: User and password of each URL there is; kombu takes several, with a semicolon between.
 _NEXT_URL = re.compile(r";(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 _PASSWORD = re.compile(r"(?<=://)([^:@/]*):(.*)@", re.DOTALL)
@@ -85,27 +83,8 @@ def _ae_title_fault(aet: str) -> str:
         return "may not be empty: it is an AE title"
     if len(aet) > 16:
         return f"{aet!r} is longer than 16 characters"
-    return "" if _is_plain(aet) else f"{aet!r} has a character that is not allowed"
-
-
-def _text_fault(text: str) -> str:
-    """PS3.5 6.2, VR LO, in the default repertoire, which every archive can read."""
-    if not text.strip():
-        return "is empty: leave it out"
-    if len(text) > _MAX_TEXT:
-        return f"has {len(text)} characters, {_MAX_TEXT} are allowed"
-    return "" if _is_plain(text) else f"{text!r} has a character that is not allowed"
-
-
-def _uid_fault(uid: str) -> str:
-    """PS3.5 9.1."""
-    if len(uid) > _MAX_TEXT:
-        return f"has {len(uid)} characters, {_MAX_TEXT} are allowed"
-    return "" if _UID.fullmatch(uid) else f"{uid!r} is no UID"
-
-
-def _is_plain(text: str) -> bool:
-    return text.isascii() and text.isprintable() and "\\" not in text
+    is_plain = aet.isascii() and aet.isprintable() and "\\" not in aet
+    return "" if is_plain else f"{aet!r} has a character that is not allowed"
 
 
 def _seconds_fault(seconds: float) -> str:
@@ -148,9 +127,6 @@ def _masked(url: str) -> str:
 
 
 AeTitle = Annotated[str, _checked(_ae_title_fault)]
-#: Goes into an element of VR LO.
-ShortText = Annotated[str, _checked(_text_fault)]
-Uid = Annotated[str, _checked(_uid_fault)]
 Host = Annotated[str, _checked(_host_fault)]
 IpAddress = Annotated[str, _checked(_address_fault)]
 Port = Annotated[int, _checked(port_fault)]

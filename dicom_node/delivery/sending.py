@@ -44,7 +44,8 @@ class Batch:
 
     @property
     def is_over(self) -> bool:
-        return time.monotonic() >= self.until or not self.is_ours()
+        """Whether no further output may be begun; one is, however little time there was."""
+        return not self.is_ours() or bool(self.outcomes and time.monotonic() >= self.until)
 
     @property
     def open(self) -> list[Delivery]:
@@ -70,8 +71,8 @@ class Sending:
         `is_ours`, is to be sent again.
         """
         batch = Batch(deliveries, time.monotonic() + within_s, is_ours)
-        for turn in range(CHANNELS):
-            if not batch.open or (turn and batch.is_over):
+        for _ in range(CHANNELS):
+            if not batch.open or batch.is_over:
                 break
             try:
                 self._send_in_one(batch)
@@ -88,7 +89,7 @@ class Sending:
         with self._carrier.open(batch.open) as channel:
             batch.was_reached = True
             for delivery in batch.open:
-                if batch.outcomes and batch.is_over:
+                if batch.is_over:
                     return
                 if channel.has_ended:
                     batch.was_lost = True

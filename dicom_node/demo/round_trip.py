@@ -21,7 +21,7 @@ from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.demo.results import count_segmentation, read_report
 from dicom_node.errors import SUCCESS, UsageError
-from dicom_node.ledger import Job, JobState, Ledger
+from dicom_node.ledger import Job, JobState, Ledger, Progress
 
 #: Rows and columns of the radiographs drawn: a common detector's, halved so that drawing is quick.
 DRAWN_SHAPE = (1528, 1272)
@@ -36,7 +36,6 @@ CASES = (
 )
 #: A radiograph takes about a second; a slow machine may need much longer.
 RESULT_WITHIN_S = 60.0
-_ENDED = {JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +115,15 @@ def _wait(ledger: Ledger, sop_instance_uid: str) -> Job:
     deadline = time.monotonic() + RESULT_WITHIN_S
     while True:
         job = ledger.jobs.of_instance(sop_instance_uid)[-1]
-        if job.state in _ENDED or time.monotonic() > deadline:
+        if _has_ended(job, ledger) or time.monotonic() > deadline:
             return job
         time.sleep(0.02)
+
+
+def _has_ended(job: Job, ledger: Ledger) -> bool:
+    if job.state is not JobState.BUILT:
+        return job.state in (JobState.SKIPPED, JobState.FAILED)
+    return ledger.deliveries.progress([job.id])[job.id] is not Progress.WAITING
 
 
 def _outcome(

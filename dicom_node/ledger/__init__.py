@@ -5,8 +5,8 @@ method is one transaction. A Ledger's members are its rooms, so that each part o
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `states` (what may happen),
 `records` (what goes in and out), `schema` (the tables), the rooms (`instances`, `jobs`,
 `handover`, `findings`, `issues`, `rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`,
-`breakers`, `workers`, `reports`, `counts`, `lookups`), `reopening`, `ending`, `moves` and
-`database` (how).
+`breakers`, `workers`, `reports`, `counts`, `lookups`), `progress` (is all delivered?), `reopening`,
+`ending`, `moves`, `former` and `database` (how).
 """
 
 from datetime import datetime
@@ -31,6 +31,7 @@ from dicom_node.ledger.issues import REJECTION_NOTE, Issues
 from dicom_node.ledger.jobs import Jobs
 from dicom_node.ledger.lookups import STATES as JOB_STATES
 from dicom_node.ledger.lookups import Filter, JobLine, Lookups
+from dicom_node.ledger.progress import Progress
 from dicom_node.ledger.records import (
     Acceptance,
     Arrived,
@@ -45,6 +46,7 @@ from dicom_node.ledger.records import (
     Job,
     LeaseLost,
     Process,
+    Refusal,
     Route,
     Skipped,
     Source,
@@ -100,6 +102,8 @@ __all__ = [
     "Ledger",
     "Origin",
     "Process",
+    "Progress",
+    "Refusal",
     "Route",
     "Search",
     "Selection",

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, FromClause, Select, case, func, select
 
 from dicom_node.ledger.database import Part
+from dicom_node.ledger.former import JOB, in_state
 from dicom_node.ledger.moves import Condition
 from dicom_node.ledger.schema import deliveries, jobs
 from dicom_node.ledger.states import DeliveryState, JobState
@@ -18,6 +19,8 @@ _UNFINISHED = (JobState.RECEIVED, JobState.ANALYZING)
 _UNDELIVERED = (DeliveryState.WAITING, DeliveryState.DAMAGED)
 #: Of deliveries: it ended without getting there, and nobody wanted that.
 _LOST = (DeliveryState.REFUSED, DeliveryState.DEAD)
+
+_STATE = JOB[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Counts(Part):
         now = self._database.now()
         unfinished = _of(jobs).where(jobs.c.state.in_(_UNFINISHED))
         undelivered = _of(deliveries.join(jobs)).where(deliveries.c.state.in_(_UNDELIVERED))
-        failed = jobs.c.state == JobState.FAILED
+        failed = in_state(JobState.FAILED)
         lost = select(deliveries.c.job_id).where(
             deliveries.c.state.in_(_LOST), deliveries.c.updated_at >= since
         )
@@ -83,9 +86,9 @@ class Counts(Part):
             *((jobs.c.received_at >= at, index) for index, at in reversed(list(enumerate(begin))))
         ).label("number")
         query = (
-            select(number, jobs.c.state, jobs.c.id.in_(lost).label("lost"), func.count())
+            select(number, _STATE, jobs.c.id.in_(lost).label("lost"), func.count())
             .where(jobs.c.received_at >= begin[0])
-            .group_by("number", jobs.c.state, "lost")
+            .group_by(number, _STATE, "lost")
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()

@@ -1,4 +1,4 @@
-"""Deliveries: each output to each destination, with attempts of its own; they end the job."""
+"""Deliveries: each output to each destination, with attempts of its own."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -8,8 +8,9 @@ from sqlalchemy import Connection, Row, func, select
 
 from dicom_node.ledger.breakers import is_closed, standing_of
 from dicom_node.ledger.database import Part
-from dicom_node.ledger.ending import FREE, settle
+from dicom_node.ledger.ending import FREE
 from dicom_node.ledger.moves import Condition, move_deliveries
+from dicom_node.ledger.progress import Progress, progress_of
 from dicom_node.ledger.records import Delivery, LeaseLost
 from dicom_node.ledger.schema import deliveries, events, jobs, outputs
 from dicom_node.ledger.states import DeliveryState, Event, JobState
@@ -62,13 +63,10 @@ class Deliveries(Part):
     def delivered(
         self, delivery_id: int, owner: str, dimse_status: int | None, warning: str = ""
     ) -> None:
-        """The destination stored it; ends the job where it was the last one."""
-        now = self._database.now()
+        """The destination stored it."""
         with self._database.write() as connection:
-            job = lock_job(connection, delivery_id)
-            report_delivery(connection, now, delivery_id, owner, Event.DELIVERED,
-                            dimse_status, None, warning)  # fmt: skip
-            settle(connection, now, job.id)
+            report_delivery(connection, self._database.now(), delivery_id, owner,
+                            Event.DELIVERED, dimse_status, None, warning)  # fmt: skip
 
     def retry(
         self,
@@ -104,7 +102,7 @@ class Deliveries(Part):
     ) -> DeliveryState:
         """The destination will never take it: `instead`, a role of the same job, goes there.
 
-        SUBSTITUTED, or REFUSED where there is none; that fails the job once nothing of it waits.
+        SUBSTITUTED, or REFUSED where there is none.
         """
         now = self._database.now()
         with self._database.write() as connection:
@@ -113,7 +111,6 @@ class Deliveries(Part):
             if instead and _stands_in(connection, now, job, delivery_id, instead):
                 event, reason = Event.SUBSTITUTED, f"{reason}: {instead} is sent instead"
             row = report_delivery(connection, now, delivery_id, owner, event, dimse_status, reason)
-            settle(connection, now, job.id)
             return DeliveryState(row.state)
 
     def next_due(self, destination: str) -> datetime | None:
@@ -140,7 +137,14 @@ class Deliveries(Part):
 
     def free_expired(self) -> list[int]:
         """Take back the deliveries whose lease has ended, on whatever host; their ids."""
-        return self._return(deliveries.c.lease_until < self._database.now())
+        ended = deliveries.c.lease_until < self._database.now()
+        # As with jobs.
+        with self._database.read() as connection:
+            query = select(deliveries.c.id).where(
+                deliveries.c.state == DeliveryState.WAITING, ended
+            )
+            found = connection.scalars(query).all()
+        return self._return(ended & deliveries.c.id.in_(found)) if found else []
 
     def free_of(self, owners: Collection[str]) -> list[int]:
         """Take back the deliveries of senders known to be dead; their ids."""
@@ -151,6 +155,11 @@ class Deliveries(Part):
         with self._database.read() as connection:
             rows = connection.execute(_of(deliveries.c.job_id == job_id)).all()
         return [_delivery(row) for row in rows]
+
+    def progress(self, job_ids: Collection[int]) -> dict[int, Progress]:
+        """How far each of these jobs has got at its destinations."""
+        with self._database.read() as connection:
+            return progress_of(connection, job_ids)
 
     def _return(self, condition: Condition) -> list[int]:
         now = self._database.now()
@@ -196,7 +205,7 @@ def _stands_in(
     ).first()
     if other is None:
         # It may not have been built yet; it is let go when it is.
-        return JobState(job.state) in (JobState.RECEIVED, JobState.ANALYZING)
+        return job.state in (JobState.RECEIVED, JobState.ANALYZING)
     move_deliveries(connection, now, DeliveryState.RESERVE, Event.STEPPED_IN,
                     deliveries.c.id == other.id, due_at=now)  # fmt: skip
     return DeliveryState(other.state) not in (DeliveryState.REFUSED, DeliveryState.DEAD)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from dicom_node.ledger.breakers import forget_standing, standings
 from dicom_node.ledger.database import Part
-from dicom_node.ledger.ending import FREE, settle
+from dicom_node.ledger.ending import FREE
 from dicom_node.ledger.moves import Condition, move_deliveries
 from dicom_node.ledger.records import DestinationRecord, Standing
 from dicom_node.ledger.schema import deliveries, jobs
@@ -94,7 +94,7 @@ class Destinations(Part):
         return self._job_by_job(old, move)
 
     def _job_by_job(self, name: str, change: Any) -> int:
-        """Apply `change` to all jobs with something unsent for `name`, and settle each."""
+        """Apply `change` to all jobs with something unsent for `name`, some at a time."""
         changed = 0
         for job_ids in self._batches(name):
             now = self._database.now()
@@ -103,8 +103,6 @@ class Destinations(Part):
                 lock = select(jobs.c.id).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id)
                 connection.execute(lock.with_for_update(key_share=True)).all()
                 changed += change(connection, now, deliveries.c.job_id.in_(job_ids))
-                for job_id in job_ids:
-                    settle(connection, now, job_id)
         return changed
 
     def _batches(self, name: str) -> Iterator[Collection[int]]:

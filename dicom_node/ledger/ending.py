@@ -1,10 +1,10 @@
-"""How a hold on a job ends, and how the job does: when it is built and nothing of it waits."""
+"""How a hold on a job ends."""
 
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from dicom_node.ledger.moves import move_deliveries, move_jobs
 from dicom_node.ledger.records import LeaseLost
@@ -47,32 +47,6 @@ def end(
     said = "\n".join(filter(None, (reason, detail)))
     return report(connection, now, job_id, holder, event, said,
                   reason=reason, **FREE, **values)  # fmt: skip
-
-
-def settle(connection: Connection, now: datetime, job_id: int) -> None:
-    """End the job if it is built and nothing of it waits; one that failed or was skipped stays so.
-
-    The caller has locked it: two destinations may finish at once, and whoever comes second must
-    see what the first committed.
-    """
-    results = connection.execute(
-        select(deliveries.c.state, deliveries.c.reason)
-        .where(deliveries.c.job_id == job_id)
-        .order_by(deliveries.c.id)
-    ).all()
-    states = {row.state for row in results}
-    # What was withdrawn went nowhere: of it alone nobody can say that it was delivered.
-    unsent = states & {DeliveryState.WAITING, DeliveryState.DAMAGED}
-    if unsent or states == {DeliveryState.WITHDRAWN}:
-        return
-    this = jobs.c.id == job_id
-    missing = (DeliveryState.REFUSED, DeliveryState.DEAD)
-    refusals = [row.reason for row in results if row.state in missing]
-    if refusals:
-        move_jobs(connection, now, JobState.BUILT, Event.NOT_ALL_DELIVERED, this,
-                  detail="\n".join(refusals), reason=refusals[0])  # fmt: skip
-    else:
-        move_jobs(connection, now, JobState.BUILT, Event.ALL_DELIVERED, this)
 
 
 def lose_damaged(

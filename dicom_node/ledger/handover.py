@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from dicom_node.ledger.database import Part, insert_once
-from dicom_node.ledger.ending import end, lose_damaged, report, settle
+from dicom_node.ledger.ending import end, lose_damaged, report
 from dicom_node.ledger.findings import FindingsRecord, keep_findings
 from dicom_node.ledger.moves import Condition, move_deliveries
 from dicom_node.ledger.records import BuiltOutput, Route
@@ -37,10 +37,7 @@ class HandOver(Part):
         routes: Routes,
         findings: FindingsRecord | None = None,
     ) -> list[int]:
-        """These are the last, with what was found; the job ends when all of it has got there.
-
-        Without any route it stays BUILT: nobody has been sent anything.
-        """
+        """These are the last, with what was found: the analysis has ended well."""
         now = self._database.now()
         with self._database.write() as connection:
             job = end(connection, now, job_id, owner, Event.BUILT, reason=None)
@@ -48,9 +45,7 @@ class HandOver(Part):
             if findings is not None:
                 keep_findings(connection, now, job, findings)
             # Those as well that were found damaged after they had been built again just now.
-            _mend(connection, now, deliveries.c.job_id == job_id)
-            if routes:
-                settle(connection, now, job_id)
+            _mend(connection, now, DeliveryState.DAMAGED, deliveries.c.job_id == job_id)
             return output_ids
 
     def skipped(
@@ -96,7 +91,8 @@ def _record(
     if rows:
         statement = insert_once(connection, deliveries, "output_id", "destination")
         connection.execute(statement, rows)
-        _mend(connection, now, deliveries.c.output_id.in_(ids.values()))
+        for lost in (DeliveryState.DAMAGED, DeliveryState.DEAD):
+            _mend(connection, now, lost, deliveries.c.output_id.in_(ids.values()))
         _step_in(connection, now, job.id)
     return list(ids.values())
 
@@ -137,9 +133,11 @@ def _delivery(
     }
 
 
-def _mend(connection: Connection, now: datetime, condition: Condition) -> None:
-    """What waited to be built again may leave."""
-    move_deliveries(connection, now, DeliveryState.DAMAGED, Event.REBUILT, condition, due_at=now)
+def _mend(
+    connection: Connection, now: datetime, state: DeliveryState, condition: Condition
+) -> None:
+    """What has been built again may leave."""
+    move_deliveries(connection, now, state, Event.REBUILT, condition, due_at=now)
 
 
 def _step_in(connection: Connection, now: datetime, job_id: int) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, case, delete, insert, select, update
 
 from dicom_node.ledger.database import Part
-from dicom_node.ledger.ending import FREE, report, settle
+from dicom_node.ledger.ending import FREE, report
 from dicom_node.ledger.moves import Condition, move_deliveries, move_jobs
 from dicom_node.ledger.records import Arrived, Earlier, Job, LeaseLost, Source
 from dicom_node.ledger.reopening import INSTANCE
@@ -83,7 +83,6 @@ class Issues(Part):
                 insert(sources).values(job_id=job.id, issue=before.issue, standing=False, **noted)
             )
             _rebuild(connection, now, job.id)
-            settle(connection, now, job.id)
 
 
 def _rebuild(connection: Connection, now: datetime, job_id: int) -> None:

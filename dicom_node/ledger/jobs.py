@@ -1,6 +1,7 @@
 """Jobs: accepted from the listener, claimed by a worker, taken back from one that has died."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, Row, func, or_, select, update
 from dicom_node.errors import UNKNOWN_TRIES
 from dicom_node.ledger.database import Part, insert_once
 from dicom_node.ledger.ending import FREE, end, lose_damaged
+from dicom_node.ledger.former import JOB
 from dicom_node.ledger.instances import StoredInstance, note_arrival
 from dicom_node.ledger.moves import Condition, move_jobs, record
 from dicom_node.ledger.records import Acceptance, Job
@@ -17,7 +19,7 @@ from dicom_node.ledger.reopening import INSTANCE, accept_again
 from dicom_node.ledger.schema import jobs
 from dicom_node.ledger.states import Event, JobState
 
-_JOB_COLUMNS = [column for column in jobs.c if column.name != "published_at"]
+_FIELDS = [field.name for field in fields(Job)]
 
 
 class Jobs(Part):
@@ -65,7 +67,12 @@ class Jobs(Part):
 
     def free_expired(self) -> list[int]:
         """Take back the jobs whose lease has ended, on whatever host; their ids."""
-        return self._take_back(jobs.c.lease_until < self._database.now())
+        ended = jobs.c.lease_until < self._database.now()
+        # Asked every other second by every process: the lock to write is taken only for a cause.
+        with self._database.read() as connection:
+            query = select(jobs.c.id).where(jobs.c.state == JobState.ANALYZING, ended)
+            found = connection.scalars(query).all()
+        return self._take_back(ended & jobs.c.id.in_(found)) if found else []
 
     def free_of(self, owners: Collection[str]) -> list[int]:
         """Take back the jobs of workers known to be dead; their ids.
@@ -127,12 +134,12 @@ class Jobs(Part):
 
     def get(self, job_id: int) -> Job | None:
         with self._database.read() as connection:
-            row = connection.execute(select(*_JOB_COLUMNS).where(jobs.c.id == job_id)).first()
+            row = connection.execute(select(*JOB).where(jobs.c.id == job_id)).first()
         return None if row is None else _job(row)
 
     def of_instance(self, sop_instance_uid: str) -> list[Job]:
         """The jobs of an instance, one for each pipeline, the oldest first."""
-        query = select(*_JOB_COLUMNS).where(jobs.c.sop_instance_uid == sop_instance_uid)
+        query = select(*JOB).where(jobs.c.sop_instance_uid == sop_instance_uid)
         with self._database.read() as connection:
             return [_job(row) for row in connection.execute(query.order_by(jobs.c.id))]
 
@@ -182,5 +189,5 @@ def _waiting(now: datetime) -> tuple[Condition, Condition]:
 
 
 def _job(row: Row[Any]) -> Job:
-    values = {column.name: getattr(row, column.name) for column in _JOB_COLUMNS}
+    values = {name: getattr(row, name) for name in _FIELDS}
     return Job(**values | {"state": JobState(row.state)})

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, union
+from sqlalchemy import Connection, Row, Select, func, or_, select, union
 
 from dicom_node.ledger.database import Part
+from dicom_node.ledger.former import JOB, in_state
 from dicom_node.ledger.moves import Condition
 from dicom_node.ledger.schema import deliveries, findings, instances, jobs, outputs
 from dicom_node.ledger.states import DeliveryState, JobState
@@ -55,8 +56,8 @@ class Lookups(Part):
 
     def jobs(self, asked: Filter, limit: int) -> list[JobLine]:
         """At most `limit` of the jobs that are meant, the newest first."""
-        query = (
-            select(jobs, instances.c.accession_number, findings.c.decision)
+        query: Select[Any] = (
+            select(*JOB, instances.c.accession_number, findings.c.decision)
             .outerjoin(instances, _ITS_INSTANCE)
             .outerjoin(findings, _ITS_FINDINGS)
             .where(*_conditions(asked))
@@ -124,9 +125,10 @@ def _conditions(asked: Filter) -> list[Condition]:
 
 
 def _in_state(states: Collection[str]) -> Condition:
+    of_jobs = [in_state(JobState(state)) for state in states if state not in _BY_DELIVERY]
     of_deliveries = [one for state in states for one in _BY_DELIVERY.get(state, ())]
     holding = select(deliveries.c.job_id).where(deliveries.c.state.in_(of_deliveries))
-    return or_(jobs.c.state.in_(states), jobs.c.id.in_(holding))
+    return or_(*of_jobs, jobs.c.id.in_(holding))
 
 
 def _deliveries_of(

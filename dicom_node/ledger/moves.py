@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, update
 
+from dicom_node.ledger.former import in_state
 from dicom_node.ledger.schema import deliveries, events, jobs
 from dicom_node.ledger.states import DeliveryState, Event, JobState, delivery_after, job_after
 
@@ -30,7 +31,7 @@ def move_jobs(
     after = job_after(state, event)
     moved = connection.execute(
         update(jobs)
-        .where(jobs.c.state == state, *conditions)
+        .where(in_state(state), *conditions)
         .values(state=after, updated_at=at, **values)
         .returning(*jobs.c)
     ).all()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dicom_node.errors import NodeError
+from dicom_node.ledger.progress import Progress
 from dicom_node.ledger.states import DeliveryState, JobState
 
 
@@ -91,7 +92,7 @@ class Earlier:
 class BuiltOutput:
     """A result that has been built and spooled."""
 
-    role: str  #: one of `profiles.OUTPUTS`
+    role: str  #: of a kind of output, or `REJECTION_NOTE`
     sop_class_uid: str
     sop_instance_uid: str
     series_instance_uid: str
@@ -159,6 +160,19 @@ class Failure:
     reason: str
     event: str  #: what ended it: one of `Event`
     error: str  #: name of the exception, where one did; else empty
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Outputs of a job that a destination refused for good, or that were lost on the way there."""
+
+    job_id: int
+    sop_instance_uid: str  #: of the image that they were made from
+    destination: str
+    at: datetime
+    reason: str
+    outputs: int
+    is_lost: bool  #: their files are damaged, and cannot be built again
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +285,12 @@ class Summary:
     """The health of the node at a glance."""
 
     counts: Mapping[JobState, int]  #: every state, 0 too
-    kept: int  #: of those BUILT: without a destination, the results stay in the spool
+    progress: Mapping[Progress, int]  #: of those BUILT; every member, 0 too
     oldest_waiting_age_s: float | None  #: of what no worker has finished; None: nothing waits
     deliveries_waiting: Mapping[str, int]  #: destination to count, only where some wait
     oldest_delivery_age_s: Mapping[str, float]  #: the same destinations: since it was received
     substitutions: tuple[Substitution, ...]  #: newest first
     skipped: tuple[Skipped, ...]  #: the most frequent reason first
     failures: tuple[Failure, ...]  #: newest first
+    refusals: tuple[Refusal, ...]  #: newest first
     changes: tuple[Change, ...] = ()  #: newest first

@@ -8,9 +8,11 @@ from sqlalchemy import Connection, Row, select
 
 from dicom_node.ledger.database import Part, insert_once
 from dicom_node.ledger.ending import FREE, report
+from dicom_node.ledger.former import JOB
 from dicom_node.ledger.instances import StoredInstance
 from dicom_node.ledger.issues import stop
 from dicom_node.ledger.moves import move_jobs
+from dicom_node.ledger.progress import Progress, progress_of
 from dicom_node.ledger.records import Job
 from dicom_node.ledger.reopening import EXPIRED, was_rejected
 from dicom_node.ledger.schema import deliveries, jobs, rejections
@@ -32,7 +34,7 @@ class Rejecting(Part):
         with self._database.write() as connection:
             report(connection, now, note.id, owner, Event.REJECTING, reason)
             # In one order, so that two notes cannot wait for each other.
-            query = select(*jobs.c).where(jobs.c.sop_instance_uid.in_(sop_instance_uids))
+            query = select(*JOB).where(jobs.c.sop_instance_uid.in_(sop_instance_uids))
             found = connection.execute(query.order_by(jobs.c.id).with_for_update(key_share=True))
             named = found.all()
             _remember(connection, now, note, named, sop_instance_uids, code, reason)
@@ -56,9 +58,17 @@ def skip_if_rejected(
 
 def _is_meant(connection: Connection, job: Row[Any], code: str) -> bool:
     """Not what has come since in its place, nor what has left before its time was up."""
-    if code == EXPIRED and job.state in (JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED):
+    if code == EXPIRED and _has_left(connection, job):
         return False
     return was_rejected(connection, job.sop_instance_uid, job.sha256) is not None
+
+
+def _has_left(connection: Connection, job: Row[Any]) -> bool:
+    """Whether the job has ended and nothing of it can leave any more."""
+    if job.state in (JobState.SKIPPED, JobState.FAILED):
+        return True
+    here = progress_of(connection, [job.id])[job.id]
+    return job.state == JobState.BUILT and here in (Progress.DELIVERED, Progress.INCOMPLETE)
 
 
 def _skip(connection: Connection, now: datetime, job_id: int, state: JobState, reason: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select
 
 from dicom_node.ledger.ending import FREE
+from dicom_node.ledger.former import JOB
 from dicom_node.ledger.instances import StoredInstance
 from dicom_node.ledger.moves import move_jobs, record
 from dicom_node.ledger.records import Acceptance
@@ -28,7 +29,7 @@ EXPIRED = "113039"
 
 #: The last of these in a job's record tells whether its present bytes have their results.
 _BUILT = (Event.BUILT, Event.UNCHANGED)
-_TELLING = (*_BUILT, Event.REOPENED, Event.REPEATED)
+_TELLING = (*_BUILT, Event.FAILED, Event.GIVEN_UP, Event.REOPENED, Event.REPEATED)
 #: Nothing has been tried yet.
 ANEW: dict[str, Any] = {"attempts": 0, "deaths": 0, **FREE}
 #: Columns of a source that the job has as well.
@@ -41,7 +42,7 @@ def accept_again(
     """What becomes of the job that this instance already has."""
     this = (jobs.c.sop_instance_uid == instance.sop_instance_uid) & (jobs.c.pipeline == pipeline)
     # Two copies may arrive at once: the second sees what the first made of it.
-    query = select(*jobs.c).where(this).with_for_update(key_share=True)
+    query = select(*JOB).where(this).with_for_update(key_share=True)
     job = connection.execute(query).one()
     state, differs = JobState(job.state), job.sha256 != instance.sha256
     if not _is_evidence(connection, job, instance):
@@ -69,7 +70,7 @@ def was_rejected(connection: Connection, sop_instance_uid: str, sha256: str) -> 
 
 
 def was_built(connection: Connection, job: Row[Any]) -> bool:
-    """Whether all results of the job's bytes were built, though a destination may refuse some."""
+    """Whether all results of the job's bytes were built, and are there if they got nowhere."""
     telling = select(events.c.event).where(events.c.job_id == job.id, events.c.event.in_(_TELLING))
     last = connection.execute(telling.order_by(events.c.id.desc()).limit(1)).scalar()
     return last in _BUILT
@@ -93,7 +94,7 @@ def _is_evidence(connection: Connection, job: Row[Any], instance: StoredInstance
     if was_rejected(connection, instance.sop_instance_uid, instance.sha256):
         return False
     if job.sha256 == instance.sha256:
-        return job.state == JobState.FAILED and not was_built(connection, job)
+        return bool(job.state == JobState.FAILED)
     noted = select(sources.c.id).where(
         sources.c.job_id == job.id,
         sources.c.issue == job.issue,

@@ -8,15 +8,12 @@ from sqlalchemy import Connection, select
 from dicom_node.errors import UNKNOWN_TRIES
 from dicom_node.ledger.database import Part
 from dicom_node.ledger.deliveries import lock_job, report_delivery, times
-from dicom_node.ledger.ending import settle
 from dicom_node.ledger.moves import move_deliveries, move_jobs
-from dicom_node.ledger.schema import deliveries, events, jobs
+from dicom_node.ledger.schema import deliveries, jobs
 from dicom_node.ledger.states import DeliveryState, Event, JobState
 
 #: Where a job has ended its work, and from where it is opened again.
-_DONE = (JobState.BUILT, JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED)
-#: What a worker's hold on a job, or its destinations, ended it FAILED with.
-_FAILURES = (Event.FAILED, Event.GIVEN_UP, Event.NOT_ALL_DELIVERED)
+_DONE = (JobState.BUILT, JobState.SKIPPED, JobState.FAILED)
 
 
 class Repairs(Part):
@@ -34,7 +31,6 @@ class Repairs(Part):
             if times(connection, delivery_id, Event.DAMAGED) >= UNKNOWN_TRIES:
                 said = f"{reason}; building it again {UNKNOWN_TRIES} times did not help"
                 report_delivery(connection, now, delivery_id, owner, Event.LOST, None, said)
-                settle(connection, now, job.id)
                 return DeliveryState.DEAD
             report_delivery(connection, now, delivery_id, owner, Event.DAMAGED, None, reason)
             for state in _DONE:
@@ -47,8 +43,8 @@ class Repairs(Part):
     def redeliver(self, job_ids: Collection[int], by: str) -> int:
         """Let what these jobs' destinations refused, or what was lost, be sent again at once.
 
-        How many deliveries that are; `by` (user@host) asked for it. A job that failed for them
-        alone is BUILT again; one whose analysis failed, or that was skipped, stays so.
+        How many deliveries that are; `by` (user@host) asked for it. What the analysis came to stays
+        as it was.
         """
         now = self._database.now()
         # In one order, and first: see `lock_job`.
@@ -65,17 +61,7 @@ def _redeliver(connection: Connection, now: datetime, job_id: int, by: str) -> i
             move_deliveries(connection, now, state, Event.REQUEUED,
                             deliveries.c.job_id == job_id, by=by, attempts=0, due_at=now)
         )  # fmt: skip
-    if count and _last_failure(connection, job_id) == Event.NOT_ALL_DELIVERED:
-        move_jobs(connection, now, JobState.FAILED, Event.REQUEUED,
+    if count:
+        move_jobs(connection, now, JobState.BUILT, Event.REQUEUED,
                   jobs.c.id == job_id, by=by, reason=None)  # fmt: skip
     return count
-
-
-def _last_failure(connection: Connection, job_id: int) -> str | None:
-    query = (
-        select(events.c.event)
-        .where(events.c.job_id == job_id, events.c.event.in_(_FAILURES))
-        .order_by(events.c.id.desc())
-        .limit(1)
-    )
-    return connection.execute(query).scalar()

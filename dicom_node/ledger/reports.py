@@ -7,19 +7,31 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select
 
 from dicom_node.ledger.database import Part
-from dicom_node.ledger.records import Change, Entry, Failure, Skipped, Substitution, Summary
+from dicom_node.ledger.former import count_states
+from dicom_node.ledger.progress import count_progress
+from dicom_node.ledger.records import (
+    Change,
+    Entry,
+    Failure,
+    Refusal,
+    Skipped,
+    Substitution,
+    Summary,
+)
 from dicom_node.ledger.schema import deliveries, events, jobs
 from dicom_node.ledger.states import DeliveryState, Event, JobState
 
 #: How many failures a summary names.
 LAST_FAILURES = 10
+#: How many deliveries that were refused or lost.
+LAST_REFUSALS = 10
 #: How many reasons for skipping.
 SKIP_REASONS = 10
 #: How many replaced or withdrawn results.
 LAST_CHANGES = 10
 _CHANGES = (Event.SUPERSEDED, Event.REJECTED, Event.RETRACTED)
 #: What ends a job FAILED.
-_FAILING = (Event.FAILED, Event.GIVEN_UP, Event.NOT_ALL_DELIVERED)
+_FAILING = (Event.FAILED, Event.GIVEN_UP)
 #: Of a traceback in an event's detail, the exception: the first line that is not indented.
 _TRACEBACK = "Traceback (most recent call last):"
 _RAISED = re.compile(r"^(?:\w+\.)*(\w+)(?::|$)", re.MULTILINE)
@@ -49,29 +61,19 @@ class Reports(Part):
     def summary(self) -> Summary:
         now = self._database.now()
         with self._database.read() as connection:
+            counts = count_states(connection)
             return Summary(
-                counts=_counts(connection),
-                kept=_kept(connection),
+                counts=counts,
+                progress=count_progress(connection, counts[JobState.BUILT]),
                 oldest_waiting_age_s=_oldest_waiting_age_s(connection, now),
                 deliveries_waiting=_deliveries_waiting(connection),
                 oldest_delivery_age_s=_oldest_delivery_age_s(connection, now),
                 substitutions=_substitutions(connection),
                 skipped=_skipped(connection),
                 failures=_failures(connection),
+                refusals=_refusals(connection),
                 changes=_changes(connection),
             )
-
-
-def _counts(connection: Connection) -> dict[JobState, int]:
-    query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
-    counted: dict[str, int] = dict(connection.execute(query).all())
-    return {state: counted.get(state, 0) for state in JobState}
-
-
-def _kept(connection: Connection) -> int:
-    routed = select(deliveries.c.id).where(deliveries.c.job_id == jobs.c.id).exists()
-    query = select(func.count()).select_from(jobs).where(jobs.c.state == JobState.BUILT, ~routed)
-    return connection.execute(query).scalar_one()
 
 
 def _oldest_waiting_age_s(connection: Connection, now: datetime) -> float | None:
@@ -153,6 +155,26 @@ def _how_it_failed(connection: Connection, job_id: int) -> tuple[str, str]:
     _, found, said = row.detail.rpartition(_TRACEBACK)
     raised = _RAISED.search(said) if found else None
     return row.event, raised[1] if raised else ""
+
+
+def _refusals(connection: Connection) -> tuple[Refusal, ...]:
+    """One line for a job's deliveries that ended alike at a destination."""
+    alike = (jobs.c.sop_instance_uid, deliveries.c.job_id, deliveries.c.destination,
+             deliveries.c.state, deliveries.c.reason)  # fmt: skip
+    last_at = func.max(deliveries.c.updated_at)
+    query = (
+        select(*alike, last_at.label("at"), func.count().label("outputs"))
+        .join(jobs, deliveries.c.job_id == jobs.c.id)
+        .where(deliveries.c.state.in_([DeliveryState.REFUSED, DeliveryState.DEAD]))
+        .group_by(*alike)
+        .order_by(last_at.desc(), deliveries.c.job_id.desc())
+        .limit(LAST_REFUSALS)
+    )
+    return tuple(
+        Refusal(row.job_id, row.sop_instance_uid, row.destination, row.at, row.reason or "",
+                row.outputs, is_lost=row.state == DeliveryState.DEAD)
+        for row in connection.execute(query)
+    )  # fmt: skip
 
 
 def _changes(connection: Connection) -> tuple[Change, ...]:

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, false, func, or_, select
+from sqlalchemy import Connection, Row, false, func, or_, select
 
 from dicom_node.ledger.database import Part
+from dicom_node.ledger.former import JOB, in_state
 from dicom_node.ledger.lookups import of_accession_numbers
 from dicom_node.ledger.moves import Condition, move_jobs
-from dicom_node.ledger.reopening import ANEW, issue_to_repeat, was_built, was_rejected
+from dicom_node.ledger.reopening import ANEW, issue_to_repeat, was_rejected
 from dicom_node.ledger.schema import deliveries, jobs
 from dicom_node.ledger.states import DeliveryState, Event, JobState
 
-#: Asked for among the states of jobs: those with deliveries that were refused for good.
+#: Asked for among the states of jobs: those with deliveries that were refused for good, or lost.
 REFUSED = "REFUSED"
+
+_IS_MISSING = deliveries.c.state.in_([DeliveryState.REFUSED, DeliveryState.DEAD])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Selection:
     study_instance_uids: Collection[str] = ()
     accession_numbers: Collection[str] = ()
     states: Collection[str] = (JobState.FAILED, JobState.SKIPPED, REFUSED)
-    since: datetime | None = None  #: ended at or after this
+    since: datetime | None = None  #: ended, or refused, at or after this
 
     @property
     def is_by_name(self) -> bool:
@@ -43,7 +46,7 @@ class Candidate:
     sop_instance_uid: str
     state: JobState
     reason: str
-    is_built: bool  #: its results exist: what was refused is sent again, nothing analysed
+    is_built: bool  #: what was refused is sent again, nothing analysed
 
 
 class Requeue(Part):
@@ -51,12 +54,12 @@ class Requeue(Part):
 
     def candidates(self, selection: Selection) -> list[Candidate]:
         """The jobs that are meant and can begin again, the oldest first."""
-        query = select(*jobs.c).where(*_conditions(selection)).order_by(jobs.c.id)
+        query = select(*JOB).where(*_conditions(selection)).order_by(jobs.c.id)
         with self._database.read() as connection:
             return [
                 candidate
                 for row in connection.execute(query).all()
-                if (candidate := _candidate(connection, row, selection.is_by_name))
+                if (candidate := _candidate(connection, row, selection))
             ]
 
     def repeat(self, job_ids: Collection[int], pipeline: str, by: str) -> list[int]:
@@ -70,8 +73,8 @@ class Requeue(Part):
         may = jobs.c.id.in_(newest.group_by(jobs.c.sop_instance_uid)) & or_(
             jobs.c.pipeline == pipeline, jobs.c.sop_instance_uid.not_in(already)
         )
-        ended = jobs.c.state.in_([JobState.FAILED, JobState.SKIPPED])
-        query = select(*jobs.c).where(may, ended).order_by(jobs.c.id)
+        ended = in_state(JobState.FAILED) | in_state(JobState.SKIPPED)
+        query = select(*JOB).where(may, ended).order_by(jobs.c.id)
         with self._database.write() as connection:
             repeated: list[Row[Any]] = []
             for job in connection.execute(query.with_for_update(key_share=True)).all():
@@ -83,16 +86,21 @@ class Requeue(Part):
             return [row.id for row in repeated]
 
 
-def _candidate(connection: Connection, job: Row[Any], is_named: bool) -> Candidate | None:
-    rejected = was_rejected(connection, job.sop_instance_uid, job.sha256)
-    if rejected and not is_named:
+def _candidate(connection: Connection, job: Row[Any], selection: Selection) -> Candidate | None:
+    if was_rejected(connection, job.sop_instance_uid, job.sha256) and not selection.is_by_name:
         return None
-    is_built = not rejected and was_built(connection, job)
-    return Candidate(job.id, job.sop_instance_uid, JobState(job.state), job.reason or "", is_built)
+    is_built = job.state == JobState.BUILT or job.state not in selection.states
+    reason = _why_refused(connection, job.id) if is_built else job.reason
+    return Candidate(job.id, job.sop_instance_uid, JobState(job.state), reason or "", is_built)
+
+
+def _why_refused(connection: Connection, job_id: int) -> str | None:
+    query = select(deliveries.c.reason).where(deliveries.c.job_id == job_id, _IS_MISSING)
+    return connection.execute(query.order_by(deliveries.c.id).limit(1)).scalar()
 
 
 def _conditions(selection: Selection) -> list[Condition]:
-    conditions: list[Condition] = [_in_state(selection.states)]
+    conditions: list[Condition] = [_in_state(selection.states, selection.since)]
     for column, values in (
         (jobs.c.id, selection.job_ids),
         (jobs.c.sop_instance_uid, selection.sop_instance_uids),
@@ -102,14 +110,13 @@ def _conditions(selection: Selection) -> list[Condition]:
             conditions.append(column.in_(values))
     if selection.accession_numbers:
         conditions.append(of_accession_numbers(selection.accession_numbers))
-    if selection.since is not None:
-        conditions.append(jobs.c.updated_at >= selection.since)
     return conditions
 
 
-def _in_state(states: Collection[str]) -> Condition:
-    refused = exists().where(
-        deliveries.c.job_id == jobs.c.id, deliveries.c.state == DeliveryState.REFUSED
-    )
-    ended = jobs.c.state.in_([state for state in states if state != REFUSED])
-    return or_(ended, refused if REFUSED in states else false())
+def _in_state(states: Collection[str], since: datetime | None) -> Condition:
+    ended = or_(false(), *(in_state(JobState(state)) for state in states if state != REFUSED))
+    refused = select(deliveries.c.id).where(deliveries.c.job_id == jobs.c.id, _IS_MISSING)
+    if since is not None:
+        ended &= jobs.c.updated_at >= since
+        refused = refused.where(deliveries.c.updated_at >= since)
+    return or_(ended, refused.exists()) if REFUSED in states else ended

@@ -12,14 +12,11 @@ class JobState(StrEnum):
     RECEIVED = "RECEIVED"
     #: A worker holds it, until it reports or its lease ends.
     ANALYZING = "ANALYZING"
-    #: All results are spooled; those that are not there yet wait for the sender. The end where
-    #: there is no destination.
+    #: All results are spooled. Whether they got anywhere is their deliveries' matter: `Progress`.
     BUILT = "BUILT"
-    #: Every destination has every result or what stands in for it.
-    DELIVERED = "DELIVERED"
     #: Not a frontal chest radiograph, or rejected; the reason says why.
     SKIPPED = "SKIPPED"
-    #: Ended for good without a result at every destination; the reason says why.
+    #: Ended for good without a result; the reason says why.
     FAILED = "FAILED"
 
 
@@ -38,7 +35,7 @@ class DeliveryState(StrEnum):
     SUBSTITUTED = "SUBSTITUTED"
     #: Its file is not what was built: waits for the worker to build it again.
     DAMAGED = "DAMAGED"
-    #: Its file is not what was built, and cannot be built again.
+    #: Its file is not what was built, and could not be built again.
     DEAD = "DEAD"
     #: Never to leave: a newer issue has replaced it, its radiograph was rejected, or a person has
     #: forgotten its destination.
@@ -66,8 +63,6 @@ class Event(StrEnum):
     RELEASED = "released"
     FREED = "freed from a worker that vanished"
     GIVEN_UP = "given up after its workers vanished"
-    ALL_DELIVERED = "all delivered"
-    NOT_ALL_DELIVERED = "not all delivered"
     REBUILD = "opened again, to build what is damaged"
     REOPENED = "reopened"  #: by bytes that came after those it was about
     REPEATED = "to be analysed again, as a person asked"
@@ -123,13 +118,10 @@ JOB_TRANSITIONS = {
     (JobState.ANALYZING, Event.RELEASED): JobState.RECEIVED,
     (JobState.ANALYZING, Event.FREED): JobState.RECEIVED,
     (JobState.ANALYZING, Event.GIVEN_UP): JobState.FAILED,
-    (JobState.BUILT, Event.ALL_DELIVERED): JobState.DELIVERED,
-    (JobState.BUILT, Event.NOT_ALL_DELIVERED): JobState.FAILED,
     (JobState.BUILT, Event.REBUILD): JobState.RECEIVED,
-    (JobState.DELIVERED, Event.REBUILD): JobState.RECEIVED,
     (JobState.SKIPPED, Event.REBUILD): JobState.RECEIVED,
     (JobState.FAILED, Event.REBUILD): JobState.RECEIVED,
-    (JobState.FAILED, Event.REQUEUED): JobState.BUILT,
+    (JobState.BUILT, Event.REQUEUED): JobState.BUILT,
     **{(state, Event.REOPENED): JobState.RECEIVED for state in JobState},
     (JobState.SKIPPED, Event.REPEATED): JobState.RECEIVED,
     (JobState.FAILED, Event.REPEATED): JobState.RECEIVED,
@@ -153,6 +145,7 @@ DELIVERY_TRANSITIONS = {
     (DeliveryState.WAITING, Event.LOST): DeliveryState.DEAD,
     (DeliveryState.DAMAGED, Event.REBUILT): DeliveryState.WAITING,
     (DeliveryState.DAMAGED, Event.LOST): DeliveryState.DEAD,
+    (DeliveryState.DEAD, Event.REBUILT): DeliveryState.WAITING,
     (DeliveryState.REFUSED, Event.REQUEUED): DeliveryState.WAITING,
     (DeliveryState.DEAD, Event.REQUEUED): DeliveryState.WAITING,
     (DeliveryState.RESERVE, Event.WITHDRAWN): DeliveryState.WITHDRAWN,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from dicom_node.ledger import Delivery, DeliveryState, Event, Failure
+from dicom_node.ledger import Delivery, DeliveryState, Event, Failure, Refusal
+from dicom_node.ops.wording import line
 
 _PASSED = "it may have passed: see that it has, then {requeue}"
 #: By the name of the exception that ended the job; every class of `dicom_node.errors` is here.
@@ -36,8 +37,6 @@ BY_ERROR: Mapping[str, str] = MappingProxyType(
     }
 )
 _LOST = "check the disk that holds the spool; then {requeue}"
-#: In the reason of what is damaged on disk and could not be built again.
-_DAMAGED = ("building it again", "could not be built again")
 _REFUSED = (
     "ask why the destination refuses it, or give it another preset under [[destination]]; then"
     " {requeue}"
@@ -57,12 +56,14 @@ _BY_DELIVERY: Mapping[DeliveryState, str] = MappingProxyType(
 
 def remedy(failure: Failure) -> str:
     """One sentence that can work."""
-    requeue = _requeue(failure.job_id)
-    if failure.event == Event.NOT_ALL_DELIVERED:
-        lost = any(words in failure.reason for words in _DAMAGED)
-        return (_LOST if lost else _REFUSED).format(requeue=requeue)
     name = "WorkerDied" if failure.event == Event.GIVEN_UP else failure.error
-    return BY_ERROR.get(name, _UNEXPECTED).format(requeue=requeue)
+    return BY_ERROR.get(name, _UNEXPECTED).format(requeue=_requeue(failure.job_id))
+
+
+def refusal_remedy(refusal: Refusal) -> str:
+    """The same for what a destination refused, or what was lost on the way there."""
+    said = _LOST if refusal.is_lost else _REFUSED
+    return said.format(requeue=_requeue(refusal.job_id, "REFUSED"))
 
 
 def remedy_of_delivery(delivery: Delivery) -> str:
@@ -71,8 +72,9 @@ def remedy_of_delivery(delivery: Delivery) -> str:
     if delivery.state is DeliveryState.WAITING and not delivery.reason:
         return ""
     said = _BY_DELIVERY.get(delivery.state, "")
-    return said.format(destination=delivery.destination, requeue=_requeue(delivery.job_id))
+    requeue = _requeue(delivery.job_id, "REFUSED")
+    return said.format(destination=line(delivery.destination), requeue=requeue)
 
 
-def _requeue(job_id: int) -> str:
-    return f"cxr-node requeue --job {job_id}"
+def _requeue(job_id: int, state: str = "") -> str:
+    return f"cxr-node requeue --job {job_id}{f' --state {state}' if state else ''}"

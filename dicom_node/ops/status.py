@@ -10,15 +10,30 @@ from pathlib import Path
 
 from dicom_node.config import Config
 from dicom_node.errors import NodeError
-from dicom_node.ledger import Day, DestinationRecord, JobState, Ledger, Summary, WorkerRecord
+from dicom_node.ledger import (
+    Day,
+    DestinationRecord,
+    JobState,
+    Ledger,
+    Progress,
+    Summary,
+    WorkerRecord,
+)
 from dicom_node.ops.days import day_lines, midnights
 from dicom_node.ops.processes import process_lines
-from dicom_node.ops.remedies import remedy
+from dicom_node.ops.remedies import refusal_remedy, remedy
 from dicom_node.ops.running import Running, last_run
 from dicom_node.ops.standing import destination_lines
 from dicom_node.ops.wording import age, line, moment
 
 _SQLITE = "sqlite:///"
+_PROGRESS = {
+    Progress.DELIVERED: "delivered",
+    Progress.WAITING: "waiting for a destination",
+    Progress.INCOMPLETE: "refused by one, or lost",
+    Progress.WITHDRAWN: "withdrawn",
+    Progress.KEPT: "without a destination: results are in the spool",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +92,7 @@ def _lines(health: Health) -> Iterator[str]:
     yield from process_lines(health.processes, health.now)
     yield "instances"
     for state, count in summary.counts.items():
-        kept = state is JobState.BUILT and summary.kept
-        note = f"  {summary.kept} without a destination: results are in the spool" if kept else ""
+        note = _progress(summary) if state is JobState.BUILT else ""
         yield f"  {state:<10} {count:>7}{note}"
     oldest = summary.oldest_waiting_age_s
     yield f"oldest waiting for a worker: {'none' if oldest is None else age(oldest)}"
@@ -114,6 +128,20 @@ def _lines(health: Health) -> Iterator[str]:
         yield f"    to do: {remedy(failure)}"
     if not summary.failures:
         yield "  none"
+    yield "last refused by a destination, or lost"
+    for refusal in summary.refusals:
+        yield f"  {moment(refusal.at)} job {refusal.job_id} {line(refusal.sop_instance_uid)}"
+        yield f"    {line(refusal.reason)} ({refusal.outputs} to {line(refusal.destination)})"
+        yield f"    to do: {refusal_remedy(refusal)}"
+    if not summary.refusals:
+        yield "  none"
+
+
+def _progress(summary: Summary) -> str:
+    """What became of the results that were built."""
+    found = (f"{count} {_PROGRESS[one]}" for one, count in summary.progress.items() if count)
+    said = ", ".join(found)
+    return said and f"  {said}"
 
 
 def _running(running: Running | None) -> str:
@@ -134,6 +162,10 @@ def _document(health: Health) -> str:
     document["failures"] = [
         dataclasses.asdict(failure) | {"state": JobState.FAILED, "remedy": remedy(failure)}
         for failure in health.summary.failures
+    ]
+    document["refusals"] = [
+        dataclasses.asdict(refusal) | {"remedy": refusal_remedy(refusal)}
+        for refusal in health.summary.refusals
     ]
     return json.dumps(document, default=_json, indent=2)
 

@@ -38,7 +38,10 @@ from dicom_node.worker.spooling import spool_output
 from inference.engines import Engine
 from inference.findings import Decision, Findings
 from inference.pipeline import Pipeline, Settings
-from sr_writer.identity import Equipment, Issue, results_digest
+from sr_writer.equipment import Equipment
+from sr_writer.identity import Issue, results_digest
+from sr_writer.kinds import KINDS
+from sr_writer.kinds import Kind as OutputKind
 from sr_writer.results import Output
 
 logger = logging.getLogger(__name__)
@@ -63,19 +66,22 @@ class Worker:
         ledger: Ledger,
         queues: Queues,
         heartbeat: Heartbeat,
+        kinds: Sequence[OutputKind] = KINDS,
     ) -> None:
         profiles = [destination.profile for destination in destinations]
-        sent = [role for profile in profiles for role in profile.built]
+        sent = {role for profile in profiles for role in profile.built}
+        saying_so = [kind for kind in kinds if kind.is_report and kind.role in sent]
         pipeline = Pipeline(engine.models, settings)
         self._engine = engine
         self._settings = settings
         self._pipeline = results_digest(pipeline)  #: the one whose jobs it does
         self._equipment = equipment
-        self._steps = steps(profiles)
+        self._kinds = kinds
+        self._steps = steps(profiles, kinds)
         self._routes = [
             Route(to.name, to.profile.outputs, to.profile.reserves) for to in destinations
         ]
-        self._notices = Notices(reports, sent, pipeline, equipment)
+        self._notices = Notices(reports, saying_so, pipeline, equipment)
         self._spool = spool
         self._ledger = ledger
         self._queues = queues
@@ -83,7 +89,9 @@ class Worker:
         self._hand = heartbeat.jobs()
         noted = [to.name for to in destinations if to.profile.rejection_notes]
         self._stop = threading.Event()
-        self._past = Past(ledger, spool, pipeline, equipment, self._owner, noted, self._announce)
+        self._past = Past(
+            ledger, spool, pipeline, equipment, self._owner, kinds, noted, self._announce
+        )  # fmt: skip
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`; the job in hand is finished first."""
@@ -96,7 +104,8 @@ class Worker:
         # is held, the ledger's word that the holder is dead is waited for.
         job = self._ledger.jobs.claim(received.id, self._pipeline, self._owner, LEASE_S)
         if job is None:
-            logger.info("had nothing to do", extra={"job_id": received.id})
+            extra = {"job_id": received.id, "redelivered": received.redelivered}
+            logger.info("had nothing to do", extra=extra)
             return
         self._hand.take([job.id])
         try:
@@ -125,7 +134,7 @@ class Worker:
             return
         processed = process(
             content, self._engine, self._equipment, job.received_at, self._settings,
-            partial(self._past.supersede, job, content),
+            partial(self._past.supersede, job, content), self._kinds,
         )  # fmt: skip
         if processed.results is None or processed.analysis is None:
             self._skip(job, content, processed.verdict.reason)

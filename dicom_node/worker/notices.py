@@ -1,18 +1,19 @@
 """The reports of instances that have no result: silence would be read as "nothing found"."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from dicom_node.config import Reports
-from dicom_node.delivery.profiles import REPORTS
 from dicom_node.eligibility import Refusal, judge
 from dicom_node.worker.processing import read_dataset
 from inference.findings import Decision
 from inference.pipeline import Pipeline
-from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role
-from sr_writer.notice import write_notice
+from sr_writer.equipment import Equipment
+from sr_writer.identity import FIRST_ISSUE, Issue
+from sr_writer.kinds import Kind
 from sr_writer.results import Output
+from sr_writer.sr.notice import write_notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Notices:
     """Writes them, from the header alone: the pixels may be what broke the analysis."""
 
     wanted: Reports
-    roles: Collection[str]  #: what the destinations get; only reports are written
+    kinds: Sequence[Kind]  #: the reports that the destinations get
     pipeline: Pipeline
     equipment: Equipment
 
@@ -52,7 +53,7 @@ class Notices:
         uid = str(header.SOPInstanceUID)
         return tuple(
             write_notice(
-                header, uid, decision, reason, self.pipeline, self.equipment, created, role, issue
+                header, uid, decision, reason, self.pipeline, self.equipment, created, kind, issue
             )
-            for role in (Role(name) for name in REPORTS if name in self.roles)
+            for kind in self.kinds
         )

@@ -13,7 +13,6 @@ from itertools import groupby
 
 from pydicom import Dataset
 
-from dicom_node.delivery.profiles import REPORTS
 from dicom_node.errors import DamagedInSpool, Permanent, Transient
 from dicom_node.ledger import REJECTION_NOTE, Arrived, BuiltOutput, Job, Ledger, Route, Source
 from dicom_node.rejection import QUALITY, TITLES, WORKLIST
@@ -24,8 +23,10 @@ from dicom_node.worker.spooling import spool_output
 from inference.decode import UndecodableImage
 from inference.findings import Decision
 from inference.pipeline import Pipeline
-from sr_writer.identity import Equipment, Identity, Issue, Reference, Role
-from sr_writer.rejection_note import write_rejection_note
+from sr_writer.equipment import Equipment
+from sr_writer.identity import Identity, Issue, Reference
+from sr_writer.kinds import KO, Kind
+from sr_writer.ko.rejection_note import write_rejection_note
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +42,14 @@ class Past:
     pipeline: Pipeline
     equipment: Equipment
     owner: str
+    kinds: Sequence[Kind]  #: all that there may be of a job
     noted: Collection[str]  #: destinations that take rejection notes
     announce: Announce  #: rings the sender's bell
 
     def own(self, job: Job, notice: Decision | None = None) -> frozenset[str]:
         """The SOP Instance UIDs of the job's results, or of a notice that there are none."""
         identity = replace(self._identity(job), notice=notice)
-        return frozenset(identity.sop_instance_uid(role) for role in Role)
+        return frozenset(identity.sop_instance_uid(kind.role) for kind in self.kinds)
 
     def nothing_new(self, job: Job, content: bytes) -> str | None:
         """What to note where the bytes before have results that stand, and `content` changes none
@@ -82,7 +84,7 @@ class Past:
             raise Transient(f"{leaving} earlier results are just being sent")
         arrived = self.ledger.issues.earlier(job.id, own).arrived
         reports = {one.sop_instance_uid: _reference(one) for one in arrived
-                   if one.role in REPORTS}  # fmt: skip
+                   if one.role in self._reports}  # fmt: skip
         return Issue(job.issue, tuple(reports.values()))
 
     def withdraw(self, job: Job, content: bytes, notice: Decision | None = None) -> None:
@@ -102,7 +104,7 @@ class Past:
         taken = [
             one
             for one in earlier.arrived
-            if wrong or all_of_it or one.role not in REPORTS or one.study_instance_uid != here
+            if wrong or all_of_it or one.role not in self._reports or one.study_instance_uid != here
         ]
         header = read_dataset(content, header_only=True)
         said = f"Issue {job.issue} of these results takes their place."
@@ -149,19 +151,24 @@ class Past:
             if destination not in self.noted:
                 continue
             identity = self._identity(holding, destination, study, of.sop_instance_uid)
-            uid = identity.sop_instance_uid(Role.KO)
+            uid = identity.sop_instance_uid(KO.role)
             ours = [one for one in group if one.retracted_by in (None, uid)]
             if not ours:
                 continue
             known = header if study == of.study_instance_uid else None
             whose = known or self._header_of(ours)
             note = write_rejection_note(
-                whose, [_reference(one) for one in ours], title, said, identity
+                whose, [_reference(one) for one in ours], title, said, identity, self.kinds
             )
             built = spool_output(self.spool, note, role=REJECTION_NOTE, study=study)
             self._hand_over(holding, built, destination, ours)
             extra = {"job_id": holding.id, "destination": destination, "title": TITLES[title]}
             logger.warning("takes results back", extra=extra | {"outputs": len(ours)})
+
+    @property
+    def _reports(self) -> frozenset[str]:
+        """Roles of what names its predecessors, so that nothing else need take those back."""
+        return frozenset(kind.role for kind in self.kinds if kind.is_report)
 
     def _hand_over(
         self, holding: Job, note: BuiltOutput, destination: str, ours: Sequence[Arrived]

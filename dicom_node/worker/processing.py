@@ -1,6 +1,6 @@
 """One Part 10 file to its results, in memory: the join of the three packages."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,9 @@ from inference.elements import value_of
 from inference.engines import Engine
 from inference.part10 import read_part10
 from inference.pipeline import STANDARD, Settings
-from sr_writer.identity import FIRST_ISSUE, Equipment, Issue, Role
+from sr_writer.equipment import Equipment
+from sr_writer.identity import FIRST_ISSUE, Issue
+from sr_writer.kinds import KINDS, Kind
 from sr_writer.results import Output, Results
 from sr_writer.verify import InvalidResult as InvalidDicomResult
 
@@ -33,7 +35,7 @@ class Processed:
         if self.results is None:
             return ()
         try:
-            return self.results.write([Role(role) for role in roles])
+            return self.results.write(roles)
         except InvalidDicomResult as exc:
             raise InvalidResult(str(exc)) from exc
 
@@ -45,11 +47,13 @@ def process(
     created: datetime,
     settings: Settings = STANDARD,
     issue: Callable[[], Issue] = lambda: FIRST_ISSUE,
+    kinds: Sequence[Kind] = KINDS,
 ) -> Processed:
     """Analyse one Part 10 file; raises Permanent where that cannot be done.
 
     `created` becomes the results' content date and time, so that a retry builds the same bytes.
-    `issue` is asked which issue of the results this is once there is something to write down.
+    `issue` is asked which issue of the results this is once there is something to write down,
+    and `kinds` is all that may be.
     """
     dataset = read_dataset(content)
     uid = value_of(dataset, "SOPInstanceUID")
@@ -71,7 +75,7 @@ def process(
         return Processed(uid, refused, analysis, None)
     try:
         results = Results(
-            radiograph.header, findings, radiograph.pixels, equipment, created, issue()
+            radiograph.header, findings, radiograph.pixels, equipment, created, issue(), kinds
         )
     except InvalidDicomResult as exc:
         raise InvalidResult(str(exc)) from exc

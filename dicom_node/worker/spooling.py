@@ -9,7 +9,7 @@ def spool_output(spool: Spool, output: Output, role: str = "", study: str = "") 
     """Keep one result. `role` is another name than its own, `study` another than its job's."""
     stored = spool.store_output(output.sop_instance_uid, output.content)
     return BuiltOutput(
-        role=role or output.role.value,
+        role=role or output.role,
         sop_class_uid=output.sop_class_uid,
         sop_instance_uid=output.sop_instance_uid,
         series_instance_uid=output.series_instance_uid,

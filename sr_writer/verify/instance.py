@@ -7,77 +7,48 @@ from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian
 
 from sr_writer import codes
-from sr_writer.identity import Identity, Role
-from sr_writer.output import SOP_CLASS
+from sr_writer.identity import Identity
+from sr_writer.kind import Kind
 from sr_writer.source import Source, encoded_value
 
 #: Type 1 of every IOD we write, and what we always say besides.
-# fmt: off
 _ALWAYS = (
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality",
-    "SeriesNumber", "InstanceNumber", "Manufacturer", "ManufacturerModelName",
-    "SoftwareVersions", "DeviceUID", "ContributingEquipmentSequence",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "Modality",
+    "SeriesNumber",
+    "InstanceNumber",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "SoftwareVersions",
+    "DeviceUID",
+    "ContributingEquipmentSequence",
 )
-_REPORT = (
-    "CompletionFlag", "VerificationFlag", "PreliminaryFlag", "ValueType",
-    "ConceptNameCodeSequence", "ContinuityOfContent", "ContentTemplateSequence",
-    "ContentSequence", "CurrentRequestedProcedureEvidenceSequence", "ContentDate", "ContentTime",
-)
-#: Type 1 of each IOD (PS3.3 A.8.1, A.33.1, A.35.3, A.35.4, A.35.13, A.45.1, A.51).
-_REQUIRED = {
-    Role.SEG: (
-        "DeviceSerialNumber", "ImageType", "Rows", "Columns", "BitsAllocated", "NumberOfFrames",
-        "SegmentationType", "SegmentSequence", "SharedFunctionalGroupsSequence",
-        "PerFrameFunctionalGroupsSequence", "ReferencedSeriesSequence",
-        "DimensionIndexSequence", "ContentLabel", "PixelData", "ContentDate", "ContentTime",
-    ),
-    Role.SR: _REPORT,
-    Role.SR2D: _REPORT,
-    Role.SC: (
-        "ConversionType", "ImageType", "Rows", "Columns", "BitsAllocated",
-        "PhotometricInterpretation", "SamplesPerPixel", "PlanarConfiguration",
-        "BurnedInAnnotation", "SourceImageSequence", "PixelData", "ContentDate", "ContentTime",
-    ),
-    Role.KO: (
-        "ValueType", "ConceptNameCodeSequence", "ContinuityOfContent", "ContentTemplateSequence",
-        "ContentSequence", "CurrentRequestedProcedureEvidenceSequence", "ContentDate",
-        "ContentTime",
-    ),
-    Role.PR: (
-        "ContentLabel", "PresentationCreationDate", "PresentationCreationTime",
-        "ReferencedSeriesSequence", "DisplayedAreaSelectionSequence", "GraphicAnnotationSequence",
-        "GraphicLayerSequence", "PresentationLUTShape",
-    ),
-    Role.DOC: (
-        "ConversionType", "BurnedInAnnotation", "MIMETypeOfEncapsulatedDocument",
-        "EncapsulatedDocument", "SourceInstanceSequence", "DocumentTitle", "ContentDate",
-        "ContentTime",
-    ),
-}
-# fmt: on
 
 #: (manufacturer, model name, software version, device UID)
 _Equipment = tuple[str, str, str, str]
 
 
 def instance_faults(
-    dataset: Dataset, role: Role, source: Source, identity: Identity
+    dataset: Dataset, kind: Kind, source: Source, identity: Identity
 ) -> Iterator[str]:
     """What is wrong with any kind of object."""
     for tag, expected in source.inherited.items():
         value = encoded_value(dataset, tag)
         if value is None or value.rstrip(b" \0") != (expected.value or b"").rstrip(b" \0"):
             yield f"{tag} differs from the source's"
-    for keyword in (*_ALWAYS, *_REQUIRED[role]):
+    for keyword in (*_ALWAYS, *kind.required):
         if keyword not in dataset or dataset[keyword].is_empty:
             yield f"{keyword} has no value"
     meta = dataset.file_meta
     for found, expected_uid in (
-        (dataset.SOPClassUID, SOP_CLASS[role]),
-        (meta.MediaStorageSOPClassUID, SOP_CLASS[role]),
-        (dataset.SOPInstanceUID, identity.sop_instance_uid(role)),
-        (meta.MediaStorageSOPInstanceUID, identity.sop_instance_uid(role)),
-        (dataset.SeriesInstanceUID, identity.series_instance_uid(role)),
+        (dataset.SOPClassUID, kind.sop_class_uid),
+        (meta.MediaStorageSOPClassUID, kind.sop_class_uid),
+        (dataset.SOPInstanceUID, identity.sop_instance_uid(kind.role)),
+        (meta.MediaStorageSOPInstanceUID, identity.sop_instance_uid(kind.role)),
+        (dataset.SeriesInstanceUID, identity.series_instance_uid(kind.role)),
         (meta.TransferSyntaxUID, ExplicitVRLittleEndian),
     ):
         if found != expected_uid:

@@ -17,8 +17,9 @@ from inference.analyze import Analysis, analyze
 from inference.decode import read_radiograph
 from inference.engines.pytorch import PytorchEngine
 from inference.findings import Decision, Findings
-from sr_writer.notice import write_notice
-from sr_writer.results import USUAL, Output, Role, write_results
+from sr_writer.kinds import USUAL
+from sr_writer.results import Output, write_results
+from sr_writer.sr.notice import write_notice
 from tests.sr_writer.examples import CREATED, EQUIPMENT, findings, with_uid
 
 #: Columns are no multiple of eight, rows times columns is: see test_ohif for why that counts.
@@ -34,7 +35,7 @@ class Study:
     name: str
     source: Path
     findings: Findings | None  #: None where it was not analysed
-    results: dict[Role, Path]
+    results: dict[str, Path]
 
     @property
     def files(self) -> list[Path]:
@@ -49,7 +50,7 @@ def phantom_study(
     folder: Path,
     *,
     columns: int = COLUMNS,
-    roles: Collection[Role] = USUAL,
+    roles: Collection[str] = USUAL,
 ) -> Study:
     """A phantom, and what the shipped networks find in it."""
     source = _drawn(name, kind, seed, columns, folder)
@@ -57,7 +58,7 @@ def phantom_study(
     return _study(name, source, analysis, roles, folder)
 
 
-def real_study(name: str, data: Path, roles: Collection[Role], folder: Path) -> Study:
+def real_study(name: str, data: Path, roles: Collection[str], folder: Path) -> Study:
     """A real radiograph with drawn opacities in both lungs."""
     source = data / "dicom" / REAL
     radiograph = read_radiograph(source)
@@ -96,14 +97,14 @@ def _drawn(name: str, kind: Kind, seed: int, columns: int, folder: Path) -> Path
 
 
 def _study(
-    name: str, source: Path, analysis: Analysis, roles: Collection[Role], folder: Path
+    name: str, source: Path, analysis: Analysis, roles: Collection[str], folder: Path
 ) -> Study:
     radiograph, found = analysis.radiograph, analysis.findings
     outputs = write_results(radiograph.header, found, radiograph.pixels, EQUIPMENT, CREATED, roles)
     return Study(name, source, found, _saved(name, outputs, folder))
 
 
-def _saved(name: str, outputs: Collection[Output], folder: Path) -> dict[Role, Path]:
+def _saved(name: str, outputs: Collection[Output], folder: Path) -> dict[str, Path]:
     files = {output.role: folder / f"{name}-{output.role}.dcm" for output in outputs}
     for output in outputs:
         files[output.role].write_bytes(output.content)

@@ -11,12 +11,12 @@ from pydicom import dcmread
 
 from dicom_node.demo.phantom import Kind
 from inference.engines.pytorch import PytorchEngine
-from sr_writer.results import Role
 from tests.conformance.studies import Study, header_of, phantom_study, real_study
 from tests.conftest import missing
+from tests.sr_writer.examples import ROLES
 from tests.system.orthanc import DICOMWEB, run_in_own_network
 
-EVERYTHING = tuple(Role)
+EVERYTHING = ROLES
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,7 @@ import pytest
 from dicom_node.demo.phantom import Kind
 from inference.engines.pytorch import PytorchEngine
 from inference.findings import Decision, Findings, Laterality, Task
-from sr_writer.results import Role
-from sr_writer.segmentation import COLORS
+from sr_writer.palette import COLORS
 from tests.conformance.ohif_scenario import VIEWERS
 from tests.conformance.screen import Screen, opacity, read_screen
 from tests.conformance.studies import (
@@ -31,7 +30,7 @@ from tests.conformance.studies import (
 from tests.conftest import missing
 from tests.system.orthanc import DICOMWEB, run_in_own_network
 
-SHOWS = {Role.SEG: "segmentation", Role.SR: "measurements", Role.SC: "image", Role.DOC: "nothing"}
+SHOWS = {"SEG": "segmentation", "SR": "measurements", "SC": "image", "DOC": "nothing"}
 SEEN = ("phantom", "real")
 
 
@@ -83,7 +82,7 @@ def planned(study: Study) -> dict[str, Any]:
             "role": role,
             "series_number": int(header.SeriesNumber),
             "sop_instance_uid": header.SOPInstanceUID,
-            "shows": "nothing" if study.findings is None and role == Role.SR else shows,
+            "shows": "nothing" if study.findings is None and role == "SR" else shows,
         }
         for role, shows, header in [
             ("source", "image", source),
@@ -116,7 +115,7 @@ def test_each_lung_is_painted_in_its_color_and_nothing_else_is(
     name: str, side: Laterality, studies: dict[str, Study], views: dict[str, Any]
 ) -> None:
     found = findings_of(studies[name])
-    before, after = screen(views, name, "source"), screen(views, name, Role.SEG)
+    before, after = screen(views, name, "source"), screen(views, name, "SEG")
     lung = found.segment(Task.LUNG, side).mask & ~found.segment(Task.INFECTION, side).mask
     place = before.inside(lung)
     assert place.sum() > 5000
@@ -138,7 +137,7 @@ def test_an_opacity_is_painted_in_its_color_over_the_lungs(
     name: str, side: Laterality, studies: dict[str, Study], views: dict[str, Any]
 ) -> None:
     found = findings_of(studies[name])
-    before, after = screen(views, name, "source"), screen(views, name, Role.SEG)
+    before, after = screen(views, name, "source"), screen(views, name, "SEG")
     place = before.inside(found.segment(Task.INFECTION, side).mask)
     assert place.sum() > 1000
     lung, infection = COLORS[Task.LUNG, side], COLORS[Task.INFECTION, side]
@@ -162,7 +161,7 @@ def test_the_report_shows_the_percentages_of_each_lung_and_of_both(
 ) -> None:
     found = findings_of(studies[name])
     said = (found.left.infected_percent, found.right.infected_percent, found.infected_percent)
-    shown = figures(views[name]["views"][Role.SR], "Infected lung area")
+    shown = figures(views[name]["views"]["SR"], "Infected lung area")
     # OHIF shows a figure of 0 as blank.
     assert sorted(shown) == sorted(f"{percent:.2f}" if percent else "" for percent in said)
 
@@ -171,8 +170,8 @@ def test_the_report_of_healthy_lungs_shows_their_outlines(
     studies: dict[str, Study], views: dict[str, Any]
 ) -> None:
     assert findings_of(studies["negative"]).decision is Decision.NEGATIVE
-    before, after = screen(views, "negative", "source"), screen(views, "negative", Role.SR)
-    assert figures(views["negative"]["views"][Role.SR], "Infected lung area") == ["", "", ""]
+    before, after = screen(views, "negative", "source"), screen(views, "negative", "SR")
+    assert figures(views["negative"]["views"]["SR"], "Infected lung area") == ["", "", ""]
     assert not np.array_equal(before.pixels, after.pixels)
 
 
@@ -181,8 +180,8 @@ def test_the_overlay_opens_as_a_picture_with_colors(
     name: str, studies: dict[str, Study], views: dict[str, Any]
 ) -> None:
     study = studies[name]
-    shapes = [(h.Rows, h.Columns) for h in map(header_of, (study.source, study.results[Role.SC]))]
-    source, overlay = screen(views, name, "source"), screen(views, name, Role.SC)
+    shapes = [(h.Rows, h.Columns) for h in map(header_of, (study.source, study.results["SC"]))]
+    source, overlay = screen(views, name, "source"), screen(views, name, "SC")
     # OHIF's own player lies over a radiograph that states a frame rate, and is blue.
     assert overlay.colored(shapes[1]) > source.colored(shapes[0]) + 1000
 

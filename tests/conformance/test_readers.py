@@ -16,8 +16,9 @@ from pydicom.uid import ExplicitVRLittleEndian
 from inference.findings import Decision, Findings
 from inference.pipeline import Pipeline
 from sr_writer.identity import tracking_id
-from sr_writer.notice import write_notice
-from sr_writer.results import Output, Role
+from sr_writer.kinds import SR, SR2D, Kind
+from sr_writer.results import Output
+from sr_writer.sr.notice import write_notice
 from sr_writer.wording import headline, percent
 from tests.conformance.test_validators import (
     chest_headers,
@@ -42,19 +43,19 @@ from tests.sr_writer.examples import (
 
 VIEWERS = Path(__file__).parent / "viewers"
 DECISIONS = (Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED)
-REPORTS = (Role.SR, Role.SR2D)
+REPORTS = ("SR", "SR2D")
 
 
-def notice(decision: Decision, role: Role = Role.SR) -> Output:
+def notice(decision: Decision, kind: Kind = SR) -> Output:
     reason = "This is why there is no result."
     pipeline = Pipeline((LUNG_MODEL, INFECTION_MODEL))
-    return write_notice(header(), SOURCE_UID, decision, reason, pipeline, EQUIPMENT, CREATED, role)
+    return write_notice(header(), SOURCE_UID, decision, reason, pipeline, EQUIPMENT, CREATED, kind)
 
 
-@pytest.mark.parametrize("role", REPORTS)
+@pytest.mark.parametrize("kind", [SR, SR2D], ids=REPORTS)
 @pytest.mark.parametrize("decision", [Decision.NOT_ANALYSED, Decision.FAILED])
-def test_a_notice_is_a_valid_report(decision: Decision, role: Role, tmp_path: Path) -> None:
-    file = saved({role: notice(decision, role)}, tmp_path)[role]
+def test_a_notice_is_a_valid_report(decision: Decision, kind: Kind, tmp_path: Path) -> None:
+    file = saved({"notice": notice(decision, kind)}, tmp_path)["notice"]
     assert dciodvfy(file) == []
     assert dsrdump(file) == []
     assert "This is why there is no result." in run(program("dsrdump"), "+Pl", file)
@@ -62,7 +63,7 @@ def test_a_notice_is_a_valid_report(decision: Decision, role: Role, tmp_path: Pa
 
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_dcmtk_takes_the_presentation_state(decision: Decision, tmp_path: Path) -> None:
-    file = saved(write(findings(decision), roles=(Role.PR,)), tmp_path)[Role.PR]
+    file = saved(write(findings(decision), roles=("PR",)), tmp_path)["PR"]
     said = run(program("dcmpschk"), file)
     assert not [line for line in said.splitlines() if line.startswith(("E:", "F:"))], said
 
@@ -70,7 +71,7 @@ def test_dcmtk_takes_the_presentation_state(decision: Decision, tmp_path: Path) 
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_the_page_says_the_figures(decision: Decision, tmp_path: Path) -> None:
     found = findings(decision)
-    file = saved(write(found, roles=(Role.DOC,)), tmp_path)[Role.DOC]
+    file = saved(write(found, roles=("DOC",)), tmp_path)["DOC"]
     pdf = tmp_path / "page.pdf"
     pdf.write_bytes(dcmread(file).EncapsulatedDocument)
     text = run(program("pdftotext"), "-layout", pdf, "-")
@@ -84,7 +85,7 @@ def test_the_page_says_the_figures(decision: Decision, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("decision", [Decision.POSITIVE, Decision.NEGATIVE])
 @pytest.mark.parametrize("role", REPORTS)
-def test_dcmtks_html_says_the_figures(role: Role, decision: Decision, tmp_path: Path) -> None:
+def test_dcmtks_html_says_the_figures(role: str, decision: Decision, tmp_path: Path) -> None:
     found = findings(decision)
     file = saved(write(found, roles=(role,)), tmp_path)[role]
     page = tmp_path / "report.html"
@@ -104,7 +105,7 @@ def test_cornerstone_reads_the_same_pixels(decision: Decision, tmp_path: Path) -
     source.file_meta = FileMetaDataset()
     source.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     source.save_as(tmp_path / "source.dcm", enforce_file_format=True)
-    file = saved(write(found, source), tmp_path)[Role.SEG]
+    file = saved(write(found, source), tmp_path)["SEG"]
     assert_same_pixels(found, tmp_path / "source.dcm", file)
     assert (found.infected_pixels > 0) == (decision is Decision.POSITIVE)
 
@@ -114,7 +115,7 @@ def test_cornerstone_reads_the_same_pixels_of_real_radiographs(
 ) -> None:
     for source in chest_headers(shared_data):
         found = findings_for(source)
-        file = saved(write(found, source), tmp_path)[Role.SEG]
+        file = saved(write(found, source), tmp_path)["SEG"]
         assert_same_pixels(found, Path(source.filename), file)
 
 

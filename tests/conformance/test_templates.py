@@ -16,7 +16,8 @@ from pydicom import Dataset, dcmread
 
 from inference.findings import Decision, Findings, Laterality
 from sr_writer import codes
-from sr_writer.results import Output, Role
+from sr_writer.kinds import SR2D
+from sr_writer.results import Output
 from tests.conformance.templates import template_faults
 from tests.conformance.test_readers import notice
 from tests.conformance.test_validators import HEADERS, program
@@ -50,7 +51,7 @@ BEYOND_2022 = {
 @pytest.mark.parametrize("kind", HEADERS)
 @pytest.mark.parametrize("found", FOUND.values(), ids=FOUND)
 def test_a_result_follows_its_templates(found: Findings, kind: str) -> None:
-    roles = (Role.SR, Role.SR2D, Role.KO)
+    roles = ("SR", "SR2D", "KO")
     for output in write(found, HEADERS[kind], roles).values():
         assert template_faults(read(output)) == []
 
@@ -130,7 +131,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("change", "fault"), BROKEN)
 def test_a_broken_tree_would_be_found(change: Change, fault: str) -> None:
-    document = dcmread(BytesIO(all_results()[Role.SR].content))
+    document = dcmread(BytesIO(all_results()["SR"].content))
     assert template_faults(document) == []
     change(document)
     assert any(fault in found for found in template_faults(document))
@@ -162,9 +163,9 @@ def is_expected(fault: str) -> bool:
 
 #: Few: each costs a Java that compiles six megabytes of rules.
 PIXELMED = {
-    "result": lambda: all_results()[Role.SR],
-    "notice as Comprehensive SR": lambda: notice(Decision.FAILED, Role.SR2D),
-    "key objects": lambda: all_results()[Role.KO],
+    "result": lambda: all_results()["SR"],
+    "notice as Comprehensive SR": lambda: notice(Decision.FAILED, SR2D),
+    "key objects": lambda: all_results()["KO"],
 }
 
 
@@ -175,7 +176,7 @@ def test_pixelmed_finds_no_error(output: Callable[[], Output], tmp_path: Path) -
 
 
 def test_pixelmed_would_find_a_broken_tree(tmp_path: Path) -> None:
-    document = dcmread(BytesIO(all_results()[Role.SR].content))
+    document = dcmread(BytesIO(all_results()["SR"].content))
     hang_the_finding_otherwise(document)
     measure_twice(document)
     document.save_as(tmp_path / "broken.dcm")

@@ -23,8 +23,16 @@ from inference.decode import read_radiograph
 from inference.findings import Decision, Findings, Laterality
 from sr_writer import codes
 from sr_writer.identity import tracking_id
-from sr_writer.results import Output, Role
-from tests.sr_writer.examples import bare_header, findings, header, usual_results, with_uid, write
+from sr_writer.results import Output
+from tests.sr_writer.examples import (
+    ROLES,
+    bare_header,
+    findings,
+    header,
+    usual_results,
+    with_uid,
+    write,
+)
 
 DECISIONS = [Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED]
 HEADERS = {
@@ -72,7 +80,7 @@ def dsrdump(file: Path) -> list[str]:
     return [line for line in faults if "VR checker does not support" not in line]
 
 
-def saved(outputs: dict[Role, Output], folder: Path) -> dict[Role, Path]:
+def saved(outputs: dict[str, Output], folder: Path) -> dict[str, Path]:
     for role, output in outputs.items():
         (folder / f"{role}.dcm").write_bytes(output.content)
     return {role: folder / f"{role}.dcm" for role in outputs}
@@ -92,30 +100,30 @@ def findings_for(source: Dataset, decision: Decision = Decision.POSITIVE) -> Fin
 @pytest.mark.parametrize("decision", DECISIONS)
 @pytest.mark.parametrize("kind", HEADERS)
 def test_dciodvfy_and_dsrdump_find_no_error(kind: str, decision: Decision, tmp_path: Path) -> None:
-    files = saved(write(findings(decision), HEADERS[kind], tuple(Role)), tmp_path)
-    assert (Role.KO in files) == (decision is Decision.POSITIVE)
+    files = saved(write(findings(decision), HEADERS[kind], ROLES), tmp_path)
+    assert ("KO" in files) == (decision is Decision.POSITIVE)
     assert {role: dciodvfy(file) for role, file in files.items()} == {role: [] for role in files}
-    assert dsrdump(files[Role.SR]) == dsrdump(files[Role.SR2D]) == []
+    assert dsrdump(files["SR"]) == dsrdump(files["SR2D"]) == []
 
 
 @pytest.mark.parametrize("side", Laterality)
 def test_one_lung_alone_is_valid_too(side: Laterality, tmp_path: Path) -> None:
     files = saved(write(findings(lungs=(side,))), tmp_path)
     assert [dciodvfy(file) for file in files.values()] == [[], [], []]
-    assert dsrdump(files[Role.SR]) == []
+    assert dsrdump(files["SR"]) == []
 
 
 def test_the_results_of_the_real_chest_radiographs_are_valid(
     shared_data: Path, tmp_path: Path
 ) -> None:
     for source in chest_headers(shared_data):
-        files = saved(write(findings_for(source), source, tuple(Role)), tmp_path)
+        files = saved(write(findings_for(source), source, ROLES), tmp_path)
         # A table that the source has wrong is repeated wrong, or its grays would change.
         inherited = {line.partition(" - ")[2] for line in dciodvfy(Path(source.filename))}
         for role, file in files.items():
             own = [line for line in dciodvfy(file) if line.partition(" - ")[2] not in inherited]
             assert own == [], (source.filename, role)
-        assert dsrdump(files[Role.SR]) == dsrdump(files[Role.SR2D]) == []
+        assert dsrdump(files["SR"]) == dsrdump(files["SR2D"]) == []
 
 
 def test_dcmtk_shows_a_real_radiograph_through_its_presentation_state(
@@ -125,7 +133,7 @@ def test_dcmtk_shows_a_real_radiograph_through_its_presentation_state(
     file = shared_data / "dicom" / "chest" / "cr_pa_mono1_explicit_440.dcm"
     gray = read_radiograph(file).pixels
     source = dcmread(file, stop_before_pixels=True)
-    state = saved(write(findings_for(source), source, (Role.PR,)), tmp_path)[Role.PR]
+    state = saved(write(findings_for(source), source, ("PR",)), tmp_path)["PR"]
     assert "Test passed" in run(program("dcmpschk"), state)
     run(program("dcmp2pgm"), "--pstate", state, file, tmp_path / "shown.pgm")
     shown = np.asarray(Image.open(tmp_path / "shown.pgm"))
@@ -135,7 +143,7 @@ def test_dcmtk_shows_a_real_radiograph_through_its_presentation_state(
 
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_poppler_finds_one_whole_a4_page(decision: Decision, tmp_path: Path) -> None:
-    document = dcmread(saved(write(findings(decision), roles=(Role.DOC,)), tmp_path)[Role.DOC])
+    document = dcmread(saved(write(findings(decision), roles=("DOC",)), tmp_path)["DOC"])
     (tmp_path / "page.pdf").write_bytes(document.EncapsulatedDocument)
     said = run(program("pdfinfo"), tmp_path / "page.pdf")
     assert re.search(r"^Pages:\s+1$", said, re.MULTILINE)
@@ -145,7 +153,7 @@ def test_poppler_finds_one_whole_a4_page(decision: Decision, tmp_path: Path) -> 
 
 def test_a_fault_would_be_found(tmp_path: Path) -> None:
     files = saved(usual_results(), tmp_path)
-    for role, keyword in ((Role.SEG, "SegmentSequence"), (Role.SR, "CompletionFlag")):
+    for role, keyword in (("SEG", "SegmentSequence"), ("SR", "CompletionFlag")):
         dataset = dcmread(files[role])
         delattr(dataset, keyword)
         dataset.save_as(files[role])
@@ -155,7 +163,7 @@ def test_a_fault_would_be_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_slicers_importer_reads_the_same_pixels(decision: Decision, tmp_path: Path) -> None:
     found = findings(decision)
-    assert_imported(found, saved(write(found), tmp_path)[Role.SEG])
+    assert_imported(found, saved(write(found), tmp_path)["SEG"])
 
 
 def test_slicers_importer_reads_the_same_pixels_of_real_radiographs(
@@ -164,7 +172,7 @@ def test_slicers_importer_reads_the_same_pixels_of_real_radiographs(
     for number, source in enumerate(chest_headers(shared_data)):
         found, folder = findings_for(source), tmp_path / str(number)
         folder.mkdir()
-        assert_imported(found, saved(write(found, source), folder)[Role.SEG])
+        assert_imported(found, saved(write(found, source), folder)["SEG"])
 
 
 def assert_imported(found: Findings, file: Path) -> None:
@@ -184,7 +192,7 @@ def assert_imported(found: Findings, file: Path) -> None:
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_slicers_report_reader_finds_the_same_figures(decision: Decision, tmp_path: Path) -> None:
     found = findings(decision)
-    file = saved(write(found), tmp_path)[Role.SR]
+    file = saved(write(found), tmp_path)["SR"]
     report = tmp_path / "report.json"
     run(program("tid1500reader"), "--inputDICOM", file, "--outputMetadata", report)
     groups = json.loads(report.read_text("utf-8"))["Measurements"]

@@ -12,7 +12,7 @@ from dicom_node.listener import Installation, Listener
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from inference.transfer_syntaxes import decodable
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 
 PIPELINE = "a-pipeline"
 OURS = Equipment()

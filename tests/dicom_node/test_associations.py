@@ -29,11 +29,11 @@ from dicom_node.dimse import storage_classes
 from dicom_node.errors import INVALID_SOP_INSTANCE, OUT_OF_RESOURCES, SUCCESS
 from dicom_node.ledger import JobState
 from dicom_node.queueing import Kind
-from sr_writer.identity import Role
 from tests.dicom_node import wire
 from tests.dicom_node.listening import PIPELINE, Running
 from tests.dicom_node.wire import Wire
 from tests.sr_writer import examples
+from tests.sr_writer.examples import ROLES
 from tests.sr_writer.reading import read
 
 Start = Callable[..., Running]
@@ -364,12 +364,12 @@ def test_our_own_results_are_answered_success_and_dropped_and_logged_once(
 ) -> None:
     caplog.set_level(logging.INFO)
     node = running()
-    outputs = examples.write(examples.findings(), examples.header(), tuple(Role))
+    outputs = examples.write(examples.findings(), examples.header(), ROLES)
     results = [read(output) for output in outputs.values()]
-    assert len(results) == len(Role)
+    assert len(results) == len(ROLES)
     assert {result.SOPClassUID for result in results} <= storage_classes()
-    assert node.send(*results) == [SUCCESS] * len(Role)
-    assert node.send(*results) == [SUCCESS] * len(Role)
+    assert node.send(*results) == [SUCCESS] * len(ROLES)
+    assert node.send(*results) == [SUCCESS] * len(ROLES)
     assert sum(node.ledger.reports.summary().counts.values()) == 0
     assert list((node.spool_folder / "received").rglob("*.dcm")) == []
     said = [one for one in caplog.records if "our own result came back" in one.getMessage()]

@@ -172,10 +172,10 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
         "[broker] url is empty: leave it out",
         "[[caller]] number 1 aet may not be empty",
         "[[caller]] number 1 host 'pacs.example' is not an IP address",
-        "[equipment] manufacturer 'B\u00fcro' has a character that is not allowed",
-        "[equipment] model_name is empty: leave it out",
-        "[equipment] device_serial_number 'A\\\\B' has a character that is not allowed",
-        "[equipment] device_uid '1.02' is no UID",
+        "[equipment] manufacturer 'B\u00fcro' is not 1 to 64 ASCII characters",
+        "[equipment] model_name '' is not 1 to 64 ASCII characters",
+        "[equipment] device_serial_number 'A\\\\B' is not 1 to 64 ASCII characters",
+        "[equipment] device_uid '1.02' is not a UID",
     ):
         assert fault in message
     assert len(caught.value.faults) == 18

@@ -62,7 +62,7 @@ def test_a_job_is_told_from_its_receipt_to_its_deliveries(
         "  B to PACS: REFUSED 2026-03-01 12:00:01, 1 attempt, answered 0xc000 Cannot Understand:"
         " B 2.25.1.B: answered 0xc000",
         "    to do: ask why the destination refuses it, or give it another preset under"
-        " [[destination]]; then cxr-node requeue --job 1",
+        " [[destination]]; then cxr-node requeue --job 1 --state REFUSED",
     ]
 
 

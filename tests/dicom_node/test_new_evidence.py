@@ -18,13 +18,14 @@ from dicom_node.config import Reports
 from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.demo.phantom import Kind
 from dicom_node.demo.results import Percentages, count_segmentation
-from dicom_node.ledger import REJECTION_NOTE, JobState, LeaseLost, Route, Selection
+from dicom_node.ledger import REJECTION_NOTE, JobState, LeaseLost, Progress, Route, Selection
 from dicom_node.ledger.schema import jobs
 from dicom_node.rejection import TITLES, read_rejection
 from dicom_node.worker import process, spool_output
 from inference.engines import Engine, ProbabilityMaps
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 from tests.conformance.test_validators import dciodvfy
+from tests.dicom_node.ledger.records import progress
 from tests.dicom_node.test_listener import file_bytes
 from tests.dicom_node.test_worker import LEASE_S, PACS, Bench, radiograph, unreadable
 
@@ -127,7 +128,7 @@ def test_the_report_of_an_image_sent_again_takes_the_place_of_the_failures(bench
     )
     job = bench.ledger.jobs.get(job_id)
     assert job is not None
-    assert (job.state, job.reason) == (JobState.DELIVERED, None)
+    assert (job.state, job.reason) == (JobState.BUILT, None)
 
 
 def test_a_report_of_failure_that_has_not_left_never_does(bench: Bench) -> None:
@@ -176,10 +177,10 @@ def test_a_change_that_matters_to_nothing_is_noted_and_changes_nothing(bench: Be
     image.StudyDescription = "CHEST, described better"
     image.PatientName = f"{image.PatientName}^^"
     assert bench.accept(file_bytes(image)) == job_id
-    assert bench.work(job_id, STANDARD).state is JobState.DELIVERED
+    assert bench.work(job_id, STANDARD).state is JobState.BUILT
     image.compress(RLELossless, generate_instance_uid=False)
     bench.accept(file_bytes(image))
-    assert bench.work(job_id, STANDARD).state is JobState.DELIVERED
+    assert bench.work(job_id, STANDARD).state is JobState.BUILT
     assert deliver(bench) == {}
     noted = [
         e for e in bench.ledger.reports.events(job_id) if e.event == "nothing that matters changed"
@@ -206,7 +207,7 @@ def test_other_pixels_make_a_new_issue_that_takes_the_place_of_the_old(bench: Be
         first["SEG"].SOPInstanceUID,
         first["SC"].SOPInstanceUID,
     }
-    assert bench.ledger.reports.summary().counts[JobState.DELIVERED] == 1
+    assert progress(bench.ledger, job_id) is Progress.DELIVERED
     assert any("pixels" in change.what for change in bench.ledger.reports.summary().changes)
 
 
@@ -410,9 +411,7 @@ def test_results_of_a_rejected_image_are_taken_back_where_they_are(
     assert evidence == {one.SOPInstanceUID for one in first.values()}
     note.save_as(tmp_path / "note.dcm", enforce_file_format=True)
     assert dciodvfy(tmp_path / "note.dcm") == []
-    done = bench.ledger.jobs.get(rejecting)
-    assert done is not None
-    assert done.state is JobState.DELIVERED
+    assert progress(bench.ledger, rejecting) is Progress.DELIVERED
 
 
 def test_a_rejected_image_that_waits_is_never_analysed(bench: Bench) -> None:
@@ -482,7 +481,7 @@ def test_our_own_rejection_note_sent_back_rejects_nothing(bench: Bench) -> None:
     assert returned.state is JobState.SKIPPED
     job = bench.ledger.jobs.get(job_id)
     assert job is not None
-    assert job.state is JobState.DELIVERED
+    assert job.state is JobState.BUILT
 
 
 def test_what_was_reported_as_not_analysed_is_reported_once(bench: Bench) -> None:

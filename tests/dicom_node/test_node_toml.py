@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from dicom_node.config import Caller, Config, Destination, parse
 from inference.pipeline import Task
 from inference.weights import DEFAULT_NETWORK
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 
 FILE = Path(__file__).parents[2] / "deploy" / "node.toml"
 EXAMPLE = "(example)"

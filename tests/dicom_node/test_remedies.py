@@ -1,4 +1,4 @@
-"""What `status` and `job` say that can be done about a failure."""
+"""What `status` and `job` say that can be done about a failure or a refusal."""
 
 import inspect
 import re
@@ -8,8 +8,8 @@ import pytest
 
 from dicom_node import errors
 from dicom_node.__main__ import build_parser
-from dicom_node.ledger import Failure
-from dicom_node.ops.remedies import BY_ERROR, remedy
+from dicom_node.ledger import Failure, Refusal
+from dicom_node.ops.remedies import BY_ERROR, refusal_remedy, remedy
 
 ERRORS = [
     name
@@ -30,13 +30,19 @@ def failure(event: str, error: str, reason: str) -> Failure:
         ("failed", "InvalidResult", "no lungs", "requeue --job 7"),
         ("failed", "KeyError", "unexpected", "report it with the traceback"),
         ("given up after its workers vanished", "", "died 4 times", "out of memory"),
-        ("not all delivered", "", "0x0110", "ask why the destination refuses it"),
-        ("not all delivered", "", "damaged and could not be built again: x", "check the disk"),
-        ("not all delivered", "", "building it again 3 times did not help", "check the disk"),
     ],
 )
 def test_the_remedy_is_one_that_can_work(event: str, error: str, reason: str, said: str) -> None:
     assert said in remedy(failure(event, error, reason))
+
+
+@pytest.mark.parametrize(
+    ("is_lost", "said"), [(False, "ask why the destination refuses it"), (True, "check the disk")]
+)
+def test_so_is_that_of_what_was_refused_or_lost(is_lost: bool, said: str) -> None:
+    told = refusal_remedy(Refusal(7, "1.2.3", "PACS", datetime.now(UTC), "why", 1, is_lost))
+    assert said in told
+    assert "requeue --job 7 --state REFUSED" in told
 
 
 def test_every_class_of_errors_has_a_remedy_and_nothing_else_has() -> None:

@@ -43,11 +43,11 @@ FAILED, SKIPPED, REFUSED = 1, 2, 3
 def test_a_dry_run_says_which_and_changes_nothing(
     ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert requeue(tmp_path, "--state", "FAILED", "--dry-run") == 0
+    assert requeue(tmp_path, "--state", "FAILED", "--state", "REFUSED", "--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         f"{FAILED} 1.2.3.1 FAILED: analyse again (undecodable)",
-        f"{REFUSED} 1.2.3.3 FAILED: send again what was refused (PACS refused A)",
+        f"{REFUSED} 1.2.3.3 BUILT: send again what was refused (PACS refused A)",
         "would requeue 2 jobs",
     ]
     assert state(ledger, FAILED) is JobState.FAILED

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dicom_node.config import Config, Destination, parse
-from dicom_node.ledger import DeliveryState, JobState, Ledger
+from dicom_node.ledger import DeliveryState, Ledger, Progress
 from dicom_node.ops.running import last_run, only_one
-from tests.dicom_node.ledger.records import LEASE_S, built, claimed, state
+from tests.dicom_node.ledger.records import LEASE_S, built, claimed, progress
 from tests.system.waiting import run_cli
 
 TO_PACS = Destination(name="PACS", aet="PACS", host="127.0.0.1", port=104)
@@ -49,7 +49,27 @@ def test_status_shows_failures_with_a_remedy_and_skipped_by_reason(
     assert failure[1] == "    1.2.3.1: cut short"
     assert failure[2].startswith("    to do: ")
     assert "cxr-node requeue --job 1" in failure[2]
-    assert len(failure) == 3
+    assert failure[3:] == ["last refused by a destination, or lost", "  none"]
+
+
+def test_status_shows_what_was_refused_apart_from_what_failed(
+    config: Config, ledger: Ledger
+) -> None:
+    built(ledger, "PACS", roles="AB", number=1)
+    for delivery in ledger.deliveries.claim("PACS", "s1", LEASE_S, 10):
+        ledger.deliveries.refused(delivery.id, "s1", 0x0110, "PACS: processing failure")
+    built(ledger, "PACS", roles="A", number=2)
+    lines = cli(config, "status").stdout.splitlines()
+    assert "  BUILT            2  1 waiting for a destination, 1 refused by one, or lost" in lines
+    assert lines[lines.index("last failures") + 1] == "  none"
+    refusal = lines[lines.index("last refused by a destination, or lost") + 1 :]
+    assert refusal[0].endswith(" 1.2.3.1")
+    assert refusal[1] == "    PACS: processing failure (2 to PACS)"
+    assert "cxr-node requeue --job 1 --state REFUSED" in refusal[2]
+    assert len(refusal) == 3
+    document = json.loads(cli(config, "status", "--json").stdout)
+    assert (document["failures"], document["refusals"][0]["outputs"]) == ([], 2)
+    assert document["progress"]["INCOMPLETE"] == 1
 
 
 def test_status_for_machines_says_the_same(config: Config, ledger: Ledger) -> None:
@@ -100,7 +120,7 @@ def test_a_destination_can_be_forgotten_with_the_options_on_either_side(
     assert (run.returncode, run.stdout) == (0, "OLD: 1 deliveries withdrawn\n")
     states = {delivery.destination: delivery.state for delivery in ledger.deliveries.of_job(job_id)}
     assert states == {"OLD": DeliveryState.WITHDRAWN, "PACS": DeliveryState.DELIVERED}
-    assert state(ledger, job_id) is JobState.DELIVERED
+    assert progress(ledger, job_id) is Progress.DELIVERED
 
 
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(

@@ -1,8 +1,10 @@
 """The worker with a real ledger, spool and both networks: what leaves when, and what is said."""
 
+import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -26,9 +28,12 @@ from dicom_node.worker import Worker, process, spool_output
 from inference.engines import Engine, ProbabilityMaps
 from inference.findings import ModelIdentity
 from inference.pipeline import Pipeline, Settings
-from sr_writer.identity import Equipment, results_digest
+from sr_writer.equipment import Equipment
+from sr_writer.identity import results_digest
+from tests.dicom_node.delivery.bench import keys_of
 from tests.dicom_node.hearts import heart
 from tests.dicom_node.test_listener import file_bytes
+from tests.system.waiting import wait_until
 
 LEASE_S = 60.0
 PACS = "pacs"
@@ -88,7 +93,7 @@ class Bench:
         """One worker's turn at the job; what became of it."""
         names = [PACS, *(f"other{number}" for number in range(1, len(profiles)))]
         destinations = [
-            Destination(name=name, aet="PACS", host="127.0.0.1", port=104, **asdict(profile))
+            Destination(name=name, aet="PACS", host="127.0.0.1", port=104, **keys_of(profile))
             for name, profile in zip(names, profiles, strict=False)
         ]
         worker = Worker(
@@ -287,6 +292,41 @@ class Broken:
 
     def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:  # noqa: ARG002 - the protocol's
         raise RuntimeError("the device is gone")
+
+
+class Locking:
+    """The real networks; while they run, another process takes the ledger and keeps it."""
+
+    def __init__(self, engine: Engine, other: sqlite3.Connection) -> None:
+        self.size, self.models = engine.size, engine.models
+        self._engine = engine
+        self._other = other
+
+    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
+        self._other.execute("BEGIN IMMEDIATE")
+        return self._engine.segment(image)
+
+
+def test_what_was_done_while_the_ledger_was_away_is_not_done_again(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = bench.accept(file_bytes(radiograph()))
+    file = bench.folder / "ledger.sqlite"
+    bench.ledger.close()
+    bench.ledger = Ledger.open(f"sqlite:///{file}?timeout=0.1", bench.clock)
+    with closing(sqlite3.connect(file, check_same_thread=False)) as other:
+
+        def give_back() -> None:
+            wait_until(lambda: "waits for the ledger" in caplog.messages, 60, "the worker to wait")
+            other.rollback()
+
+        thread = threading.Thread(target=give_back)
+        thread.start()
+        job = bench.work(job_id, STANDARD, engine=Locking(bench.engine, other))
+        thread.join()
+    assert (job.state, job.attempts) == (JobState.BUILT, 1)
+    events = [entry.event for entry in bench.ledger.reports.events(job_id)]
+    assert events[:3] == ["received", "claimed", "results handed over"]
 
 
 def test_an_error_nobody_knows_is_reported_when_it_has_repeated(bench: Bench) -> None:

@@ -19,8 +19,8 @@ from inference.training.augment import augment
 from inference.training.batches import draw, prepare, to_gray
 from inference.training.dataset import DatasetError, load_examples, read_cases
 from inference.training.duplicates import clusters, folds
-from sr_writer.identity import Equipment
-from sr_writer.results import Role, write_results
+from sr_writer.equipment import Equipment
+from sr_writer.results import write_results
 from tests.inference.drawn_chests import chest, draw_split
 
 UID = "1.2.826.0.1.3680043.10.1.1"
@@ -81,7 +81,7 @@ def write_pair(folder: Path, patient_orientation: list[str]) -> tuple[np.ndarray
     written = write_results(
         radiograph.header, findings, radiograph.pixels, Equipment(), datetime.now(UTC)
     )
-    seg = next(output for output in written if output.role is Role.SEG)
+    seg = next(output for output in written if output.role == "SEG")
     (folder / "sub").mkdir()
     (folder / "sub" / "b.dcm").write_bytes(seg.content)
     return gray, infection

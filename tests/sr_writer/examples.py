@@ -27,8 +27,11 @@ from inference.findings import (
     Task,
 )
 from inference.pipeline import Pipeline
-from sr_writer.identity import Equipment, Identity, Role, identity_of
-from sr_writer.results import USUAL, Output, write_results
+from sr_writer.case import Case
+from sr_writer.equipment import Equipment
+from sr_writer.identity import Identity, identity_of
+from sr_writer.kinds import KINDS, USUAL
+from sr_writer.results import Output, write_results
 from sr_writer.source import Source, read_source
 
 SHAPE = (120, 101)  # rows, columns: not multiples of eight, so frames do not start on a byte
@@ -36,6 +39,7 @@ SPACING_MM = (0.5, 0.4)
 SOURCE_UID = "1.2.840.99999.1.7"
 CREATED = datetime(2026, 11, 25, 2, 3, 4, 567000, tzinfo=UTC)
 EQUIPMENT = Equipment()
+ROLES = tuple(kind.role for kind in KINDS)
 LUNG_MODEL = ModelIdentity(Task.LUNG, "fpn-resnet18", "2026.11", "a" * 64)
 INFECTION_MODEL = ModelIdentity(
     Task.INFECTION, "unet-densenet121", "2026.12", "b" * 64, percent_error_points=12.3
@@ -204,23 +208,28 @@ def identity(found: Findings | None = None) -> Identity:
     return identity_of(found or findings(), EQUIPMENT, CREATED)
 
 
+def case_of(found: Findings, dataset: Dataset | None = None) -> Case:
+    dataset = dataset or header()
+    return Case(dataset, source_of(dataset, found), found, pixels(found), identity(found))
+
+
 def write(
-    found: Findings, dataset: Dataset | None = None, roles: Collection[Role] = USUAL
-) -> dict[Role, Output]:
+    found: Findings, dataset: Dataset | None = None, roles: Collection[str] = USUAL
+) -> dict[str, Output]:
     outputs = write_results(dataset or header(), found, pixels(found), EQUIPMENT, CREATED, roles)
     return {output.role: output for output in outputs}
 
 
 @cache
-def usual_results() -> dict[Role, Output]:
+def usual_results() -> dict[str, Output]:
     """The results of the positive findings under the full DX header, written once."""
     return write(findings())
 
 
 @cache
-def all_results() -> dict[Role, Output]:
+def all_results() -> dict[str, Output]:
     """Every kind of output of the same."""
-    return write(findings(), roles=tuple(Role))
+    return write(findings(), roles=ROLES)
 
 
 def with_uid(found: Findings, uid: str) -> Findings:

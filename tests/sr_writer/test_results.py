@@ -8,11 +8,12 @@ import pytest
 
 from inference.findings import Decision
 from inference.pipeline import Pipeline
-from sr_writer.output import SOP_CLASS
-from sr_writer.results import USUAL, Results, Role, write_results
+from sr_writer.kinds import KINDS, USUAL
+from sr_writer.results import Results, write_results
 from tests.sr_writer.examples import (
     CREATED,
     EQUIPMENT,
+    ROLES,
     all_results,
     bare_header,
     findings,
@@ -24,7 +25,7 @@ from tests.sr_writer.reading import read
 
 
 def test_a_retry_of_every_role_gives_the_same_bytes() -> None:
-    assert write(findings(), roles=tuple(Role)) == all_results()
+    assert write(findings(), roles=ROLES) == all_results()
 
 
 def test_each_role_alone_is_the_same_as_among_all() -> None:
@@ -35,55 +36,55 @@ def test_each_role_alone_is_the_same_as_among_all() -> None:
 def test_several_calls_give_what_one_call_gives() -> None:
     found = findings()
     results = Results(header(), found, pixels(found), EQUIPMENT, CREATED)
-    first, then = results.write((Role.SR, Role.SEG)), results.write({Role.DOC, Role.SC})
-    assert [output.role for output in (*first, *then)] == [Role.SEG, Role.SR, Role.SC, Role.DOC]
+    first, then = results.write(("SR", "SEG")), results.write({"DOC", "SC"})
+    assert [output.role for output in (*first, *then)] == ["SEG", "SR", "SC", "DOC"]
     assert all(all_results()[output.role] == output for output in (*first, *then))
 
 
 def test_usual_is_segmentation_report_and_overlay() -> None:
     found = findings()
     outputs = write_results(header(), found, pixels(found), EQUIPMENT, CREATED)
-    assert tuple(output.role for output in outputs) == USUAL == (Role.SEG, Role.SR, Role.SC)
+    assert tuple(output.role for output in outputs) == USUAL == ("SEG", "SR", "SC")
 
 
 @pytest.mark.parametrize("decision", [Decision.NEGATIVE, Decision.UNDETERMINED])
 def test_what_is_not_positive_is_not_of_interest(decision: Decision) -> None:
-    assert set(write(findings(decision), roles=tuple(Role))) == set(Role) - {Role.KO}
-    assert write(findings(decision), roles=(Role.KO,)) == {}
+    assert set(write(findings(decision), roles=ROLES)) == set(ROLES) - {"KO"}
+    assert write(findings(decision), roles=("KO",)) == {}
 
 
 def test_an_image_in_colours_has_no_grayscale_presentation_state() -> None:
     coloured = header("SC", PhotometricInterpretation="RGB")
-    assert set(write(findings(), coloured, tuple(Role))) == set(Role) - {Role.PR}
+    assert set(write(findings(), coloured, ROLES)) == set(ROLES) - {"PR"}
 
 
 @pytest.mark.parametrize("kind", ["CR", "DX", "SC"])
 def test_the_barest_header_gives_every_output(kind: str) -> None:
     dataset = bare_header(kind)
-    assert set(write(findings(), dataset, tuple(Role))) == set(Role)
+    assert set(write(findings(), dataset, ROLES)) == set(ROLES)
     assert dataset == bare_header(kind)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 900), (1300, 7)])
 def test_images_of_any_size_give_every_output(shape: tuple[int, int]) -> None:
     found = findings(Decision.NEGATIVE, shape=shape)
-    assert set(write(found, roles=tuple(Role))) == set(Role) - {Role.KO}
+    assert set(write(found, roles=ROLES)) == set(ROLES) - {"KO"}
 
 
 def test_every_role_has_a_class_a_number_and_a_series_of_its_own() -> None:
     results = [read(output) for output in all_results().values()]
     assert [result.SeriesNumber for result in results] == [100, 200, 210, 300, 400, 500, 600]
-    assert [result.SOPClassUID for result in results] == list(SOP_CLASS.values())
+    assert [result.SOPClassUID for result in results] == [kind.sop_class_uid for kind in KINDS]
     assert [result.Modality for result in results] == ["SEG", "SR", "SR", "OT", "KO", "PR", "DOC"]
     uids = {uid for result in results for uid in (result.SOPInstanceUID, result.SeriesInstanceUID)}
-    assert len(uids) == 2 * len(Role)
+    assert len(uids) == 2 * len(ROLES)
 
 
 def test_however_long_a_version_the_description_says_not_for_diagnosis() -> None:
     found = findings()
     models = tuple(replace(model, version="v" * 90) for model in found.models)
     renamed = replace(found, pipeline=Pipeline(models))
-    for output in write(renamed, roles=tuple(Role)).values():
+    for output in write(renamed, roles=ROLES).values():
         description = read(output).SeriesDescription
         assert description.endswith(", not for diagnosis")
         assert len(description) <= 64

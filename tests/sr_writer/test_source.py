@@ -21,7 +21,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from sr_writer.results import USUAL, Role
+from sr_writer.kinds import USUAL
 from sr_writer.source import encoded_value
 from tests.sr_writer.examples import (
     SOURCE_UID,
@@ -235,7 +235,7 @@ def test_what_is_no_uid_alone_is_none(keyword: str, content: bytes) -> None:
     uids = {read(output).StudyInstanceUID for output in outputs.values()}
     assert uids == {output.study_instance_uid for output in outputs.values()}
     assert len(uids) == 1
-    [series] = read(outputs[Role.SEG]).ReferencedSeriesSequence
+    [series] = read(outputs["SEG"]).ReferencedSeriesSequence
     assert isinstance(series.SeriesInstanceUID, str)
 
 
@@ -254,7 +254,7 @@ def test_every_transfer_syntax_gives_the_same_results(syntax: str) -> None:
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99X", "Chest"
     dataset.ProcedureCodeSequence = [code]
     assert write(findings(), received(dataset, syntax)) == write(findings(), dataset)
-    result = read(write(findings(), received(dataset, syntax))[Role.SR])
+    result = read(write(findings(), received(dataset, syntax))["SR"])
     assert result.PregnancyStatus == 4
     assert result.ProcedureCodeSequence[0].CodeMeaning == "Chest"
 
@@ -264,7 +264,7 @@ def test_a_value_of_unknown_vr_gets_the_dictionarys() -> None:
     dataset.add_new(Tag("PatientID"), "UN", b"P1")
     dataset = received(dataset)
     assert is_everywhere(dataset, "PatientID", b"P1")
-    assert read(write(findings(), dataset)[Role.SR])["PatientID"].VR == "LO"
+    assert read(write(findings(), dataset)["SR"])["PatientID"].VR == "LO"
 
 
 def test_the_header_is_not_altered() -> None:
@@ -311,13 +311,13 @@ def test_a_lossy_source_makes_lossy_results() -> None:
         LossyImageCompressionMethod="ISO_10918_1",
     )
     outputs = write(findings(), dataset)
-    for role in (Role.SEG, Role.SC):
+    for role in ("SEG", "SC"):
         assert read(outputs[role]).LossyImageCompression == "01"
         assert read(outputs[role]).LossyImageCompressionRatio == 12.5
 
 
 def test_the_acquiring_equipment_is_named_beside_ours() -> None:
-    item = read(usual_results()[Role.SEG]).ContributingEquipmentSequence[0]
+    item = read(usual_results()["SEG"]).ContributingEquipmentSequence[0]
     assert item.PurposeOfReferenceCodeSequence[0].CodeValue == "109101"
     assert (item.Manufacturer, item.ManufacturerModelName) == ("Acme X-ray", "Ray 1")
 

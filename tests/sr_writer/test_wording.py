@@ -9,8 +9,7 @@ from inference.findings import Decision, Findings, Laterality, LungMeasurement
 from inference.pipeline import Pipeline
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE
-from sr_writer.notice import write_notice
-from sr_writer.results import Role
+from sr_writer.sr.notice import write_notice
 from sr_writer.verdict import Verdict
 from sr_writer.wording import (
     HEADLINE,
@@ -22,6 +21,7 @@ from sr_writer.wording import (
     percent,
     percent_error,
 )
+from tests.sr_writer.doc.test_document import lines, page
 from tests.sr_writer.examples import (
     CREATED,
     EQUIPMENT,
@@ -33,9 +33,8 @@ from tests.sr_writer.examples import (
     header,
     write,
 )
+from tests.sr_writer.pr.test_presentation_state import state, words
 from tests.sr_writer.reading import child, children, code, read
-from tests.sr_writer.test_document import lines, page
-from tests.sr_writer.test_presentation_state import state, words
 
 FOUND = {
     Verdict.POSITIVE: findings(),
@@ -142,7 +141,7 @@ def test_every_output_tells_it_in_the_same_words_and_says_what_it_is_not_for(
 ) -> None:
     found = FOUND[verdict]
     assert headline(found) == HEADLINE[verdict]
-    report = read(write(found, roles=(Role.SR,))[Role.SR])
+    report = read(write(found, roles=("SR",))["SR"])
     said = " ".join(words(state(found)))
     printed = lines(page(found))
     assert child(report, codes.CONCLUSION).TextValue == conclusion(found)
@@ -160,7 +159,7 @@ def test_every_output_tells_it_in_the_same_words_and_says_what_it_is_not_for(
 def evaluations(verdict: Verdict) -> frozenset[tuple[str, str]]:
     """The codes that a report of that verdict says it by."""
     if verdict in FOUND:
-        output = write(FOUND[verdict], roles=(Role.SR,))[Role.SR]
+        output = write(FOUND[verdict], roles=("SR",))["SR"]
     else:
         pipeline = findings().pipeline
         output = write_notice(

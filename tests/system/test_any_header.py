@@ -29,21 +29,21 @@ from inference.decode import UndecodableImage
 from inference.engines import ProbabilityMaps
 from inference.findings import Decision, ModelIdentity, Task
 from inference.pipeline import Pipeline
-from sr_writer.identity import Equipment
-from sr_writer.notice import write_notice
-from sr_writer.results import USUAL, Role
+from sr_writer.equipment import Equipment
+from sr_writer.kinds import USUAL
 from sr_writer.source import DESCRIBING, IDENTIFYING
+from sr_writer.sr.notice import write_notice
 from tests.conftest import DATA, missing
 from tests.inference.conftest import CHESTS
 from tests.inference.drawn_chests import BODY, INFECTED, LUNG, chest
-from tests.sr_writer.examples import header
+from tests.sr_writer.examples import ROLES, header
 from tests.system.malformed import Fault, encoded, faults
 
 Property = TypeVar("Property", bound=Callable[..., None])
 
 CREATED = datetime(2026, 11, 25, tzinfo=UTC)
 ROWS, COLUMNS = 64, 60
-EVERY_ROLE = tuple(Role)
+EVERY_ROLE = ROLES
 #: What decides how the pixels are read and shown, and what is said of them.
 READ = (
     *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),

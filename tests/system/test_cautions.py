@@ -16,7 +16,7 @@ from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.worker import Processed, process
 from inference.engines.pytorch import PytorchEngine, load_engine
 from inference.findings import Caution, Decision
-from sr_writer.identity import Equipment, Role
+from sr_writer.equipment import Equipment
 from tests.sr_writer.reading import everything, read
 
 
@@ -37,7 +37,7 @@ def processed(dataset: Dataset, engine: PytorchEngine) -> Processed:
 
 
 def said_in_report(done: Processed) -> set[str]:
-    [report] = done.write((Role.SR,))
+    [report] = done.write(("SR",))
     return {item.TextValue for item in everything(read(report)) if item.ValueType == "TEXT"}
 
 
@@ -104,7 +104,7 @@ def test_a_childs_radiograph_says_so(
 def test_the_overlay_has_a_line_more_for_each(healthy: Phantom, engine: PytorchEngine) -> None:
     ages = ("040Y", "009Y")
     done = [processed(as_dicom(healthy, PatientAge=age), engine) for age in ages]
-    adult, child = (read(output) for each in done for output in each.write((Role.SC,)))
+    adult, child = (read(output) for each in done for output in each.write(("SC",)))
     assert child.Rows > adult.Rows
     assert child.Columns == adult.Columns
 

@@ -25,7 +25,7 @@ from dicom_node.ledger import BuiltOutput, Delivery, JobState, Ledger, Route, St
 from dicom_node.ops.liveness import Owner
 from dicom_node.spool import Spool
 from dicom_node.worker import process, spool_output
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 from tests.dicom_node.test_listener import file_bytes
 from tests.marks import refused_connection
 from tests.system.waiting import ended_job, wait_until
@@ -62,7 +62,7 @@ def assert_everything_once(
     `instead`: by the source's number, the class that stands in for another.
     """
     for source in sources:
-        assert ended_job(state, source.SOPInstanceUID).state is JobState.DELIVERED
+        assert ended_job(state, source.SOPInstanceUID).state is JobState.BUILT
     for number, source in enumerate(sources):
         replaced = instead.get(number, {})
         expected = sorted(replaced.get(sop_class, sop_class) for sop_class in (SEG, SR, SC))

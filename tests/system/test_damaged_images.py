@@ -14,7 +14,7 @@ from dicom_node.errors import NotDicom, Undecodable
 from dicom_node.worker import Processed, process
 from inference.engines.pytorch import PytorchEngine, load_engine
 from inference.findings import Decision
-from sr_writer.identity import Equipment, Role
+from sr_writer.equipment import Equipment
 
 DELIMITER = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
 
@@ -48,7 +48,7 @@ def test_compressed_pixels_without_their_delimiter_are_analysed(
     processed = done(compressed[: -len(DELIMITER)] + ending, engine)
     assert processed.analysis is not None
     assert processed.analysis.findings.decision is Decision.POSITIVE
-    assert processed.write((Role.SR,))
+    assert processed.write(("SR",))
 
 
 def test_pixels_that_are_cut_short_are_named_with_their_instance(

@@ -47,8 +47,8 @@ def test_outputs_damaged_while_the_pacs_was_away_arrive_whole_and_once(tmp_path:
             for role, does_harm in damage.items():
                 does_harm(built[role])
             pacs.start()
-            assert ended_job(config.node.state, source.SOPInstanceUID).state is JobState.DELIVERED
-            assert ended_job(config.node.state, other.SOPInstanceUID).state is JobState.DELIVERED
+            assert ended_job(config.node.state, source.SOPInstanceUID).state is JobState.BUILT
+            assert ended_job(config.node.state, other.SOPInstanceUID).state is JobState.BUILT
             outputs = {d.sop_instance_uid: d for d in ledger.deliveries.of_job(job.id)}
     arrivals = [arrival.sop_instance_uid for arrival in pacs.stored]
     assert len(arrivals) == len(set(arrivals)) == 6

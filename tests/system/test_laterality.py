@@ -27,7 +27,7 @@ from dicom_node.demo.results import count_segmentation, read_report
 from dicom_node.worker import process
 from inference.engines.pytorch import PytorchEngine, load_engine
 from inference.findings import Caution, Mask
-from sr_writer.identity import Equipment, Role
+from sr_writer.equipment import Equipment
 
 #: Every direction of rows and columns that a frontal image can have: upright, mirrored, upside
 #: down, and lying on either side.
@@ -113,10 +113,10 @@ def results(dataset: Dataset, engine: PytorchEngine, folder: Path) -> Results:
     done = process(content.getvalue(), engine, Equipment(), datetime(2026, 11, 25, tzinfo=UTC))
     assert done.analysis is not None
     paths = {}
-    for output in done.write((Role.SEG, Role.SR)):
+    for output in done.write(("SEG", "SR")):
         paths[output.role] = folder / f"{output.role}.dcm"
         paths[output.role].write_bytes(output.content)
-    return Results(paths[Role.SEG], paths[Role.SR], done.analysis.findings.cautions)
+    return Results(paths["SEG"], paths["SR"], done.analysis.findings.cautions)
 
 
 def lungs_in_seg(path: Path) -> dict[tuple[str, str], Mask]:

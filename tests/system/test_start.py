@@ -138,7 +138,12 @@ def test_results_that_stay_here_are_built_and_not_called_delivered(tmp_path: Pat
         )
         status = run_cli("status", "--state", str(state))
         assert "1 without a destination" in status.stdout
-        assert json.loads(run_cli("status", "--json", "--state", str(state)).stdout)["kept"] == 1
+        assert (
+            json.loads(run_cli("status", "--json", "--state", str(state)).stdout)["progress"][
+                "KEPT"
+            ]
+            == 1
+        )
 
 
 def test_every_line_of_a_node_is_json_from_start_to_end(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dicom_node.demo.phantom import Kind, draw
 from dicom_node.worker import process
 from inference.engines.pytorch import PytorchEngine, load_engine
 from inference.findings import Decision
-from sr_writer.identity import Equipment
+from sr_writer.equipment import Equipment
 from tests.inference.instances import instance
 
 

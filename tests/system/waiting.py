@@ -7,9 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dicom_node.config import parse
-from dicom_node.ledger import Job, JobState, Ledger
+from dicom_node.ledger import Job, JobState, Ledger, Progress
 
-ENDED = {JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED}
+
+def has_ended(ledger: Ledger, job: Job) -> bool:
+    """Whether the analysis has, and with it the delivery of its results."""
+    if job.state is not JobState.BUILT:
+        return job.state in (JobState.SKIPPED, JobState.FAILED)
+    return ledger.deliveries.progress([job.id])[job.id] in (Progress.DELIVERED, Progress.INCOMPLETE)
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
@@ -25,7 +30,8 @@ def ended_job(state: Path, sop_instance_uid: str, timeout_s: float = 90.0) -> Jo
     try:
         wait_until(
             lambda: (
-                bool(jobs := ledger.jobs.of_instance(sop_instance_uid)) and jobs[0].state in ENDED
+                bool(jobs := ledger.jobs.of_instance(sop_instance_uid))
+                and has_ended(ledger, jobs[0])
             ),
             timeout_s,
             f"{sop_instance_uid} to end",

@@ -26,19 +26,11 @@ from dicom_node.spool import safe_name
 from dicom_node.worker import Processed, process
 from inference.engines import Engine
 from inference.findings import Decision
-from sr_writer.identity import Equipment
-from sr_writer.overlay import overlay_picture
-from sr_writer.results import Role
+from sr_writer.equipment import Equipment
+from sr_writer.kinds import KINDS
+from sr_writer.sc.build import overlay_picture
 
-_FILE_NAMES = {
-    Role.SEG: "seg.dcm",
-    Role.SR: "sr.dcm",
-    Role.SR2D: "sr2d.dcm",
-    Role.SC: "overlay.dcm",
-    Role.KO: "key_objects.dcm",
-    Role.PR: "outlines.dcm",
-    Role.DOC: "page.dcm",
-}
+_FILE_NAMES = {kind.role: kind.file_name for kind in KINDS}
 _PICTURE = "overlay.png"
 _FINDINGS = "findings.json"
 #: Everything a folder of results may hold: what an earlier run left must not pass for this one's.
@@ -63,6 +55,7 @@ def analyze_paths(
     lung: str,
     infection: str,
     device: str,
+    equipment: Equipment,
 ) -> int:
     """Analyse every file; 0 when each gave a result or a named refusal, else 1.
 
@@ -75,7 +68,7 @@ def analyze_paths(
     out.mkdir(parents=True, exist_ok=True)
     with _libraries_silent():
         engine = load_networks(lung, infection, device)
-        batch = _Batch(out, engine, outputs)
+        batch = _Batch(out, engine, outputs, equipment)
         counts = _run(batch, sources, show)
     print(closing_line(counts), file=sys.stderr)
     return 1 if counts[Status.UNREADABLE] else 0
@@ -100,10 +93,13 @@ def _run(batch: "_Batch", sources: Sequence[Source], show: str) -> Counter[Statu
 class _Batch:
     """The files of one command, and the folders that they have got."""
 
-    def __init__(self, out: Path, engine: Engine, outputs: Sequence[str]) -> None:
+    def __init__(
+        self, out: Path, engine: Engine, outputs: Sequence[str], equipment: Equipment
+    ) -> None:
         self._out = out
         self._engine = engine
         self._outputs = outputs
+        self._equipment = equipment
         self._taken: dict[str, Path] = {}  #: name of a folder to the file it is of
 
     def do(self, source: Source) -> tuple[Row, dict[str, Any] | None]:
@@ -114,7 +110,7 @@ class _Batch:
         accession, study, instance = _index(path)
         row = Row(str(path), Status.UNREADABLE, accession, study, instance)
         try:
-            processed = process(path.read_bytes(), self._engine, Equipment(), datetime.now(UTC))
+            processed = process(path.read_bytes(), self._engine, self._equipment, datetime.now(UTC))
             document, folder = self._keep(path, processed)
         except (NodeError, OSError) as exc:
             return replace(row, reason=str(exc)), None

@@ -29,10 +29,10 @@ from dicom_node.ops.recovery import Recovery
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from dicom_node.threads import beside
+from sr_writer.equipment import Equipment
 
 if TYPE_CHECKING:
     from dicom_node.delivery.kinds import DestinationKind
-    from sr_writer.identity import Equipment
 
 logger = logging.getLogger(__name__)
 
@@ -136,10 +136,8 @@ def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]
     return open_spool(config), wait_for_ledger(config, stop), open_queues(config)
 
 
-def equipment_of(config: Config) -> "Equipment":
+def equipment_of(config: Config) -> Equipment:
     """Who results say has made them: as built in, but for what the configuration says."""
-    from sr_writer.identity import Equipment
-
     return Equipment(**config.equipment.model_dump(exclude_none=True))
 
 

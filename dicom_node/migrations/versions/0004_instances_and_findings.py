@@ -3,6 +3,13 @@
 It only adds tables: a process of the version before goes on with the ledger until it is restarted,
 and what it accepts meanwhile has a job but no instance. Of what came before, the headers were not
 read: there only what the job knew is known.
+
+Due once no host runs the version of 0003 any more, in a migration that contracts:
+
+- `jobs.state`: DELIVERED becomes BUILT, and so does FAILED where the last event that failed the job
+  is "not all delivered"; then `ledger/former.py` goes, which reads them so until then;
+- `instances`: `_fill_instances` once more, for what the version before accepted meanwhile; then
+  `jobs` and `sources` may lose what an instance holds (all but SOP Instance UID and SHA-256).
 """
 
 import sqlalchemy as sa

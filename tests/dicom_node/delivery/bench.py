@@ -24,7 +24,7 @@ from pydicom.uid import (
 from dicom_node.config import Destination
 from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
-from dicom_node.delivery.profiles import STANDARD
+from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import BuiltOutput, DeliveryState, Ledger, Route, StoredInstance
@@ -122,6 +122,12 @@ class Bench:
         loop = self.loop(destination)
         while loop.deliver_due():
             pass
+
+
+def keys_of(profile: Profile) -> dict[str, Any]:
+    """Those of `[[destination]]` that make this profile."""
+    keys = ("outputs", "transfer_syntaxes", "next_best", "rejection_notes")
+    return {key: getattr(profile, key) for key in keys}
 
 
 def at(pacs: Pacs, name: str = "pacs", **keys: Any) -> Destination:

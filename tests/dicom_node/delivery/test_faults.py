@@ -12,17 +12,19 @@ from pydicom.uid import SegmentationStorage
 from pynetdicom import AE, evt
 
 from dicom_node.config import Destination
-from dicom_node.delivery.loop import DECLINED_TRIES
+from dicom_node.delivery.loop import DECLINED_TRIES, DeliveryLoop
 from dicom_node.delivery.outcome import Fate
 from dicom_node.delivery.sender import Sender
 from dicom_node.demo.pacs import Pacs
 from dicom_node.errors import LedgerUnavailable, ThreadEnded
-from dicom_node.ledger import Delivery, DeliveryState, JobState, Ledger
+from dicom_node.ledger import Delivery, DeliveryState, JobState, Ledger, Progress
 from dicom_node.ledger.database import Database
 from dicom_node.ledger.deliveries import Deliveries
+from dicom_node.ledger.workers import LEASE_S
 from dicom_node.queueing import Queues
 from tests.dicom_node.delivery.bench import CLASSES, Bench, at, wait_until
 from tests.dicom_node.hearts import heart
+from tests.dicom_node.ledger.records import progress
 from tests.marks import refused_connection
 
 pytestmark = refused_connection
@@ -61,8 +63,13 @@ def flip_a_bit(file: Path) -> None:
     file.write_bytes(content)
 
 
+def make_a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
 @pytest.mark.parametrize("syntaxes", [("explicit",), ("implicit",)], ids=["as it is", "transcoded"])
-@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit, make_a_folder])
 def test_a_damaged_output_is_not_sent_and_holds_up_no_other(
     bench: Bench, pacs: Pacs, damage: Callable[[Path], None], syntaxes: tuple[str, ...]
 ) -> None:
@@ -74,7 +81,7 @@ def test_a_damaged_output_is_not_sent_and_holds_up_no_other(
         bench.deliver_all(to)
         bench.clock.advance(600)
     assert sorted(arrived(pacs)) == ["SC", "SC", "SEG", "SR", "SR"]
-    assert job_state(bench, other) is JobState.DELIVERED
+    assert progress(bench.ledger, other) is Progress.DELIVERED
     assert bench.by_role(job_id) | {"SR2D": "", "PR": "", "DOC": ""} == {
         "SEG": "DAMAGED", "SR": "DELIVERED", "SC": "DELIVERED", "SR2D": "", "PR": "", "DOC": "",
     }  # fmt: skip
@@ -109,7 +116,7 @@ def test_one_answer_of_failure_is_not_the_last_word(bench: Bench, pacs: Pacs) ->
     bench.clock.advance(20)
     bench.deliver_all(at(pacs))
     assert arrived(pacs) == ["SEG", "SC", "SR"]
-    assert job_state(bench, job_id) is JobState.DELIVERED
+    assert progress(bench.ledger, job_id) is Progress.DELIVERED
 
 
 def test_after_a_few_answers_of_failure_it_is_refused_until_a_person_asks(
@@ -128,15 +135,15 @@ def test_after_a_few_answers_of_failure_it_is_refused_until_a_person_asks(
         bench.deliver_all(to)
         bench.clock.advance(600)
     assert len(asked) == DECLINED_TRIES
-    assert job_state(bench, job_id) is JobState.FAILED
+    assert progress(bench.ledger, job_id) is Progress.INCOMPLETE
     assert bench.ledger.repairs.redeliver([job_id], "me") == 1
     bench.deliver_all(to)
     assert len(asked) == DECLINED_TRIES + 1
-    assert job_state(bench, job_id) is JobState.BUILT
+    assert progress(bench.ledger, job_id) is Progress.WAITING
     pacs.answer = lambda _: 0
     bench.clock.advance(600)
     bench.deliver_all(to)
-    assert job_state(bench, job_id) is JobState.DELIVERED
+    assert progress(bench.ledger, job_id) is Progress.DELIVERED
 
 
 @pytest.mark.parametrize("status", [0xB000, 0xB00A, 0x0001, 0x0107, 0x0116])
@@ -147,7 +154,7 @@ def test_a_warning_is_a_delivery_and_is_kept(
     to = at(pacs, outputs=("SR",), next_best=False)
     job_id = bench.build(to)
     bench.deliver_all(to)
-    assert job_state(bench, job_id) is JobState.DELIVERED
+    assert progress(bench.ledger, job_id) is Progress.DELIVERED
     (kept,) = [e.detail for e in bench.ledger.reports.events(job_id) if e.event == "delivered"]
     assert kept.startswith(f"status {status:#06x}")
     (said,) = [r for r in caplog.records if r.getMessage() == "was stored with a warning"]
@@ -193,6 +200,31 @@ def test_a_slow_destination_gets_the_rest_of_a_batch_in_the_next(bench: Bench, p
     assert arrived(pacs) == ["SEG"]
 
 
+def test_a_sender_that_was_taken_for_dead_sends_no_further_output(
+    bench: Bench, pacs: Pacs, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner = heart(bench.ledger, "slow")
+    others: list[Delivery] = []
+
+    def be_robbed(_offer: object) -> int:
+        """What happens while the first output is on its way: this process sleeps."""
+        if not others:
+            bench.clock.advance(LEASE_S + 1)
+            bench.ledger.deliveries.free_expired()
+            others.extend(bench.ledger.deliveries.claim("pacs", "other", LEASE_S, 10))
+            owner.beat()
+        return 0
+
+    pacs.answer = be_robbed
+    job_id = bench.build(at(pacs))
+    DeliveryLoop(at(pacs), bench.sending(at(pacs)), bench.ledger, owner).deliver_due()
+    assert [delivery.role for delivery in others] == ["SEG", "SR", "SC"]
+    assert arrived(pacs) == ["SEG"]
+    assert "lost the lease" in caplog.messages
+    held = [d for d in bench.ledger.deliveries.of_job(job_id) if d.owner]
+    assert {delivery.owner for delivery in held} == {"other"}
+
+
 def test_nothing_is_said_to_be_sent_to_a_destination_that_is_not_there(
     bench: Bench, pacs: Pacs, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -235,7 +267,7 @@ def test_what_was_sent_while_the_ledger_went_away_is_recorded_and_not_sent_again
         pacs.answer = lambda _: 0
         assert not loop.deliver_due()
     assert arrived(pacs) == ["SEG", "SR", "SC"]
-    assert job_state(bench, job_id) is JobState.DELIVERED
+    assert progress(bench.ledger, job_id) is Progress.DELIVERED
 
 
 # Threads

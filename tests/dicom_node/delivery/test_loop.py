@@ -1,7 +1,7 @@
 """The sender against real Application Entities: what arrives, what is tried again, what is not."""
 
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from dicom_node.config import Destination
 from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.delivery.sender import Sender
 from dicom_node.demo.pacs import Pacs
-from dicom_node.ledger import DeliveryState, JobState
+from dicom_node.ledger import DeliveryState, Progress
 from dicom_node.queueing import Queues
-from tests.dicom_node.delivery.bench import CLASSES, USUAL, Bench, at, wait_until
+from tests.dicom_node.delivery.bench import CLASSES, USUAL, Bench, at, keys_of, wait_until
 from tests.dicom_node.hearts import heart
+from tests.dicom_node.ledger.records import progress
 from tests.marks import refused_connection
 
 
@@ -31,9 +32,7 @@ def test_all_outputs_of_a_study_arrive_and_the_job_is_delivered(bench: Bench, pa
     assert bench.loop(at(pacs)).deliver_due()
     assert [arrival.sop_class_uid for arrival in pacs.stored] == USUAL
     assert {arrival.calling_aet for arrival in pacs.stored} == {"CXRNODE"}
-    job = bench.ledger.jobs.get(job_id)
-    assert job is not None
-    assert job.state is JobState.DELIVERED
+    assert progress(bench.ledger, job_id) is Progress.DELIVERED
     assert not bench.loop(at(pacs)).deliver_due()
 
 
@@ -101,7 +100,7 @@ class Old:
     profile: Profile
     arrived: str
     states: dict[str, str]
-    job: JobState = JobState.DELIVERED
+    progress: Progress = Progress.DELIVERED
 
 
 OLD = {
@@ -126,12 +125,12 @@ OLD = {
     ),
     "SEG, and the next best is not wanted": Old(
         ("SEG",), Profile(("SEG", "SR"), next_best=False), "SR",
-        {"SEG": "REFUSED", "SR": "DELIVERED"}, JobState.FAILED,
+        {"SEG": "REFUSED", "SR": "DELIVERED"}, Progress.INCOMPLETE,
     ),
     "all but a page": Old(
         ("SEG", "PR", "SC", "SR", "SR2D"), STANDARD, "DOC",
         {"SEG": "SUBSTITUTED", "SR": "SUBSTITUTED", "SR2D": "SUBSTITUTED", "SC": "REFUSED",
-         "PR": "REFUSED", "DOC": "DELIVERED"}, JobState.FAILED,
+         "PR": "REFUSED", "DOC": "DELIVERED"}, Progress.INCOMPLETE,
     ),
 }  # fmt: skip
 
@@ -141,15 +140,13 @@ def test_what_is_not_accepted_at_association_is_replaced_by_the_next_best(
     bench: Bench, tmp_path: Path, old: Old
 ) -> None:
     with Pacs(tmp_path / "pacs", sop_classes=without(*old.refuses)) as pacs:
-        destination = at(pacs, name="old", **asdict(old.profile))
+        destination = at(pacs, name="old", **keys_of(old.profile))
         job_id = bench.build(destination)
         bench.deliver_all(destination)
         arrived = {arrival.sop_class_uid for arrival in pacs.stored}
     assert arrived == {CLASSES[role] for role in old.arrived.split()}
     assert bench.by_role(job_id) == old.states
-    job = bench.ledger.jobs.get(job_id)
-    assert job is not None
-    assert job.state is old.job
+    assert progress(bench.ledger, job_id) is old.progress
     if old.states.get("SEG") == "SUBSTITUTED":
         said = [one.what for one in bench.ledger.reports.summary().substitutions]
         assert "old does not accept SEG: PR is sent instead" in said

@@ -6,8 +6,6 @@ import pytest
 from pydicom.uid import UID
 
 from dicom_node.delivery.profiles import (
-    NEXT_BEST,
-    OUTPUTS,
     PRESETS,
     STANDARD,
     TRANSFER_SYNTAXES,
@@ -16,13 +14,7 @@ from dicom_node.delivery.profiles import (
     steps,
 )
 from dicom_node.errors import ConfigError
-from sr_writer.identity import Role
-from sr_writer.results import USUAL
-
-
-def test_the_outputs_are_those_that_are_written_in_the_same_order() -> None:
-    assert [role.value for role in Role] == list(OUTPUTS)
-    assert STANDARD.outputs == USUAL
+from tests.sr_writer.examples import ROLES
 
 
 def test_the_transfer_syntaxes_are_the_standards() -> None:
@@ -38,7 +30,7 @@ def test_the_transfer_syntaxes_are_the_standards() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_sends_known_outputs_uncompressed(preset: str) -> None:
     profile = read_profile({"preset": preset})
-    assert set(profile.outputs) <= set(OUTPUTS)
+    assert set(profile.outputs) <= set(ROLES)
     assert profile.syntaxes_for("SEG") == ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
     assert pickle.loads(pickle.dumps(profile)) == profile
 
@@ -58,13 +50,13 @@ def test_keys_override_the_preset() -> None:
 
 def test_a_seg_is_never_compressed_and_only_the_overlay_has_pixels_to() -> None:
     everything = Profile(transfer_syntaxes=tuple(TRANSFER_SYNTAXES))
-    offered = {role: [UID(uid) for uid in everything.syntaxes_for(role)] for role in OUTPUTS}
+    offered = {role: [UID(uid) for uid in everything.syntaxes_for(role)] for role in ROLES}
     assert [uid.name for uid in offered["SEG"]] == [
         "Explicit VR Little Endian",
         "Implicit VR Little Endian",
     ]
     assert len(offered["SC"]) == len(TRANSFER_SYNTAXES)
-    assert [role for role in OUTPUTS if any(uid.is_compressed for uid in offered[role]
+    assert [role for role in ROLES if any(uid.is_compressed for uid in offered[role]
             if not uid.is_deflated)] == ["SC"]  # fmt: skip
 
 
@@ -109,11 +101,11 @@ def test_all_faults_are_named_at_once() -> None:
 
 
 def test_every_chain_ends() -> None:
-    for role in OUTPUTS:
+    for role in ROLES:
         seen = [role]
-        while seen[-1] in NEXT_BEST:
-            seen.append(NEXT_BEST[seen[-1]])
-            assert len(seen) <= len(OUTPUTS)
+        while instead := STANDARD.instead_of(seen[-1]):
+            seen.append(instead)
+            assert len(seen) <= len(ROLES)
 
 
 @pytest.mark.parametrize(

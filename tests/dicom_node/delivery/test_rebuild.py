@@ -14,11 +14,18 @@ from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.profiles import STANDARD
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
-from dicom_node.ledger import Job, JobState
+from dicom_node.ledger import Job, JobState, Progress
 from inference.engines import Engine
 from tests.dicom_node.delivery.bench import at
-from tests.dicom_node.delivery.test_faults import arrived, flip_a_bit, remove, truncate
+from tests.dicom_node.delivery.test_faults import (
+    arrived,
+    flip_a_bit,
+    make_a_folder,
+    remove,
+    truncate,
+)
 from tests.dicom_node.hearts import heart
+from tests.dicom_node.ledger.records import progress
 from tests.dicom_node.test_listener import file_bytes
 from tests.dicom_node.test_worker import Bench, radiograph, unreadable
 
@@ -55,7 +62,7 @@ def files(node: Bench, job_id: int) -> dict[str, Path]:
     return {d.role: node.spool.resolve(d.path) for d in node.ledger.deliveries.of_job(job_id)}
 
 
-@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit, make_a_folder])
 def test_damaged_outputs_are_built_again_and_arrive_once(
     node: Bench, pacs: Pacs, damage: Callable[[Path], None]
 ) -> None:
@@ -72,7 +79,7 @@ def test_damaged_outputs_are_built_again_and_arrive_once(
     assert arrived(pacs) == ["SR", "SEG", "SC"]
     assert {arrival.sop_instance_uid for arrival in pacs.stored} <= uids
     assert {role: file.read_bytes() for role, file in files(node, job_id).items()} == bytes_built
-    assert job_of(node, job_id).state is JobState.DELIVERED
+    assert progress(node.ledger, job_id) is Progress.DELIVERED
 
 
 def test_where_the_received_file_is_lost_too_the_job_says_what_to_do(
@@ -90,17 +97,15 @@ def test_where_the_received_file_is_lost_too_the_job_says_what_to_do(
     assert job.reason.endswith("(its SHA-256 differs); send the image again")
     states = node.states(job_id)
     assert (states["SEG"], states["SR"], states["SC"]) == ("DEAD", "DELIVERED", "DELIVERED")
-    # Sent again, and asked for again: the copy in the spool is whole, and the SEG can be built.
+    # Sent again, it is analysed again: the copy in the spool is whole, and the SEG can be built.
     node.accept(content)
-    assert node.ledger.repairs.redeliver([job_id], "me") == 1
-    deliver(node, pacs)
-    node.work(job_id, STANDARD)
+    assert node.work(job_id, STANDARD).state is JobState.BUILT
     deliver(node, pacs)
     assert arrived(pacs) == ["SR", "SC", "SEG"]
-    assert job_of(node, job_id).state is JobState.DELIVERED
+    assert progress(node.ledger, job_id) is Progress.DELIVERED
 
 
-@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit])
+@pytest.mark.parametrize("damage", [remove, truncate, flip_a_bit, make_a_folder])
 def test_a_received_file_that_is_damaged_fails_the_job_at_once_with_the_reason(
     node: Bench, damage: Callable[[Path], None]
 ) -> None:

@@ -9,6 +9,7 @@ from dicom_node.ledger import (
     Job,
     JobState,
     Ledger,
+    Progress,
     Route,
     StoredInstance,
 )
@@ -83,6 +84,10 @@ def state(ledger: Ledger, job_id: int) -> JobState:
     job = ledger.jobs.get(job_id)
     assert job is not None
     return job.state
+
+
+def progress(ledger: Ledger, job_id: int) -> Progress:
+    return ledger.deliveries.progress([job_id])[job_id]
 
 
 def happened(ledger: Ledger, job_id: int) -> list[str]:

@@ -24,6 +24,7 @@ from dicom_node.ledger import (
     IllegalTransition,
     JobState,
     Ledger,
+    Progress,
 )
 from dicom_node.ledger.database import Database
 from dicom_node.ledger.migrate import MIGRATIONS
@@ -43,6 +44,7 @@ from tests.dicom_node.ledger.records import (
     happened,
     instance,
     output,
+    progress,
     state,
     to,
 )
@@ -69,13 +71,13 @@ def test_a_delivery_changes_only_as_its_table_says(before: DeliveryState, event:
 
 
 def test_what_has_ended_begins_again_only_for_a_reason() -> None:
-    final = {JobState.DELIVERED, JobState.SKIPPED, JobState.FAILED}
+    final = {JobState.BUILT, JobState.SKIPPED, JobState.FAILED}
     reasons = {event for before, event in JOB_TRANSITIONS if before in final}
     evidence, person = {Event.REOPENED, Event.REJECTED}, {Event.REPEATED, Event.REQUEUED}
     assert reasons == {Event.REBUILD, *evidence, *person}
     missing = {DeliveryState.REFUSED, DeliveryState.DEAD}
     reasons = {event for before, event in DELIVERY_TRANSITIONS if before in missing}
-    assert reasons == {Event.REQUEUED, Event.WITHDRAWN}
+    assert reasons == {Event.REQUEUED, Event.REBUILT, Event.WITHDRAWN}
     arrived = {DeliveryState.DELIVERED, DeliveryState.SUBSTITUTED}
     reasons = {event for before, event in DELIVERY_TRANSITIONS if before in arrived}
     assert reasons == {Event.RETRACTED, Event.WITHDRAWN}
@@ -122,7 +124,7 @@ def test_two_destinations_that_finish_at_once_end_the_job(ledger: Ledger) -> Non
     barrier = threading.Barrier(len(destinations), timeout=30)
     with ThreadPoolExecutor(len(destinations)) as pool:
         list(pool.map(deliver, destinations))
-    assert {state(ledger, job_id) for job_id in job_ids} == {JobState.DELIVERED}
+    assert set(ledger.deliveries.progress(job_ids).values()) == {Progress.DELIVERED}
 
 
 def test_two_senders_of_one_destination_never_take_the_same_delivery(ledger: Ledger) -> None:
@@ -175,11 +177,11 @@ def test_a_first_ledger_is_migrated_and_goes_on_where_it_was(ledger_url: str) ->
             connection.execute(text(statement), {"at": START})
     engine.dispose()
     with closing(Ledger.open(ledger_url)) as ledger:
-        assert state(ledger, 1) is JobState.BUILT
+        assert progress(ledger, 1) is Progress.WAITING
         (delivery,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
         assert (delivery.role, delivery.stands_in_for) == ("SEG", None)
         ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
-        assert state(ledger, 1) is JobState.DELIVERED
+        assert progress(ledger, 1) is Progress.DELIVERED
         # New evidence opens what was delivered before the migration.
         corrected = replace(instance(sha256="ff" * 32), sop_instance_uid="1.2")
         assert ledger.jobs.accept(corrected, "p").is_reopened

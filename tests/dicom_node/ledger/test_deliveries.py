@@ -10,6 +10,7 @@ from dicom_node.ledger import (
     JobState,
     LeaseLost,
     Ledger,
+    Progress,
 )
 from tests.dicom_node.ledger.records import (
     LEASE_S,
@@ -20,6 +21,7 @@ from tests.dicom_node.ledger.records import (
     claimed,
     instance,
     output,
+    progress,
     state,
     to,
 )
@@ -63,11 +65,12 @@ def test_a_job_is_delivered_with_its_last_delivery(ledger: Ledger) -> None:
     (to_pacs,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
     ledger.deliveries.delivered(to_pacs.id, "s1", 0x0000)
     assert state(ledger, job_id) is JobState.BUILT
+    assert progress(ledger, job_id) is Progress.WAITING
     (to_research,) = ledger.deliveries.claim("RESEARCH", "s1", LEASE_S, 10)
     ledger.deliveries.delivered(to_research.id, "s1", 0xB000)
-    assert state(ledger, job_id) is JobState.DELIVERED
+    assert progress(ledger, job_id) is Progress.DELIVERED
     assert [d.dimse_status for d in ledger.deliveries.of_job(job_id)] == [0x0000, 0xB000]
-    assert ledger.reports.events(job_id)[-2].detail == "status 0xb000"
+    assert ledger.reports.events(job_id)[-1].detail == "status 0xb000"
 
 
 def test_a_failed_attempt_is_due_again_later(ledger: Ledger, clock: Clock) -> None:
@@ -83,7 +86,7 @@ def test_a_failed_attempt_is_due_again_later(ledger: Ledger, clock: Clock) -> No
     assert ledger.deliveries.next_due("PACS") is None
 
 
-def test_a_refusal_fails_the_job_once_nothing_waits_any_more(ledger: Ledger) -> None:
+def test_a_refusal_leaves_the_job_built_and_shows_as_a_refusal(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", roles="AB")
     first, second = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
     ledger.deliveries.refused(first.id, "s1", 0xA900, "PACS: will not take it")
@@ -91,7 +94,12 @@ def test_a_refusal_fails_the_job_once_nothing_waits_any_more(ledger: Ledger) -> 
     ledger.deliveries.delivered(second.id, "s1", 0x0000)
     job = ledger.jobs.get(job_id)
     assert job is not None
-    assert (job.state, job.reason) == (JobState.FAILED, "PACS: will not take it")
+    assert (job.state, job.reason) == (JobState.BUILT, None)
+    assert progress(ledger, job_id) is Progress.INCOMPLETE
+    summary = ledger.reports.summary()
+    assert summary.failures == ()
+    (refusal,) = summary.refusals
+    assert (refusal.destination, refusal.reason) == ("PACS", "PACS: will not take it")
     assert [d.state for d in ledger.deliveries.of_job(job_id)] == [
         DeliveryState.REFUSED,
         DeliveryState.DELIVERED,
@@ -155,16 +163,16 @@ def test_what_is_handed_over_leaves_while_the_worker_goes_on(ledger: Ledger) -> 
     assert state(ledger, job.id) is JobState.BUILT
     (last,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
     ledger.deliveries.delivered(last.id, "s1", 0x0000)
-    assert state(ledger, job.id) is JobState.DELIVERED
+    assert progress(ledger, job.id) is Progress.DELIVERED
 
 
-def test_a_job_whose_every_output_has_arrived_ends_when_it_is_built(ledger: Ledger) -> None:
+def test_a_job_whose_every_output_has_arrived_is_delivered_when_it_is_built(ledger: Ledger) -> None:
     job = claimed(ledger)
     ledger.handover.handed_over(job.id, "w1", [output("SR")], to("PACS"))
     (delivery,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
     ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
     ledger.handover.built(job.id, "w1", [], to("PACS"))
-    assert state(ledger, job.id) is JobState.DELIVERED
+    assert progress(ledger, job.id) is Progress.DELIVERED
 
 
 def test_a_second_try_hands_nothing_over_twice(ledger: Ledger) -> None:

@@ -13,6 +13,7 @@ from dicom_node.ledger import (
     JobState,
     LeaseLost,
     Ledger,
+    Progress,
 )
 from tests.dicom_node.ledger.records import (
     LEASE_S,
@@ -24,6 +25,7 @@ from tests.dicom_node.ledger.records import (
     happened,
     instance,
     output,
+    progress,
     state,
     to,
 )
@@ -114,7 +116,9 @@ def test_without_a_destination_a_built_job_is_kept_and_never_called_delivered(
     built(ledger, "PACS", number=2)
     assert state(ledger, job_id) is JobState.BUILT
     assert happened(ledger, job_id) == ["received", "claimed", "built"]
-    assert ledger.reports.summary().kept == 1
+    assert progress(ledger, job_id) is Progress.KEPT
+    counts = ledger.reports.summary().progress
+    assert (counts[Progress.KEPT], counts[Progress.WAITING]) == (1, 1)
 
 
 def test_a_skipped_job_keeps_its_reason(ledger: Ledger) -> None:

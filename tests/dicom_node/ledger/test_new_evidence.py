@@ -15,6 +15,7 @@ from dicom_node.ledger import (
     JobState,
     LeaseLost,
     Ledger,
+    Progress,
     Selection,
     StoredInstance,
 )
@@ -27,6 +28,7 @@ from tests.dicom_node.ledger.records import (
     happened,
     instance,
     output,
+    progress,
     state,
     to,
 )
@@ -112,7 +114,7 @@ def test_the_same_bytes_do_not_analyse_again_what_a_destination_refused(ledger: 
     job_id = built(ledger, "PACS", roles="A")
     (delivery,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 1)
     ledger.deliveries.refused(delivery.id, "s1", 0xC000, "no")
-    assert state(ledger, job_id) is JobState.FAILED
+    assert progress(ledger, job_id) is Progress.INCOMPLETE
     assert not ledger.jobs.accept(instance(), PIPELINE).is_reopened
 
 
@@ -155,7 +157,7 @@ def reissued(ledger: Ledger) -> Job:
     """A job whose results were delivered, claimed for other bytes."""
     job_id = built(ledger, "PACS", roles="AB")
     deliver(ledger)
-    assert state(ledger, job_id) is JobState.DELIVERED
+    assert progress(ledger, job_id) is Progress.DELIVERED
     assert ledger.jobs.accept(corrected(), PIPELINE).is_reopened
     return again(ledger, job_id)
 
@@ -181,7 +183,7 @@ def test_what_has_not_left_of_an_earlier_issue_never_does(ledger: Ledger) -> Non
     ledger.handover.built(job.id, "w1", [output("A", 7)], to("PACS", roles="A"))
     assert deliver(ledger, "AWAY") == []
     assert deliver(ledger, "PACS") == ["A"]
-    assert state(ledger, job_id) is JobState.DELIVERED
+    assert progress(ledger, job_id) is Progress.DELIVERED
     (change,) = ledger.reports.summary().changes
     assert "other pixels" in change.what
 
@@ -201,7 +203,7 @@ def test_where_nothing_that_matters_changed_the_results_stand(ledger: Ledger) ->
     job = reissued(ledger)
     ledger.issues.unchanged(job, "w1", "the same pixels")
     now = job_of(ledger, job.id)
-    assert (now.state, now.sha256, now.issue) == (JobState.DELIVERED, "ab" * 32, 0)
+    assert (now.state, now.sha256, now.issue) == (JobState.BUILT, "ab" * 32, 0)
     assert now.study_instance_uid == "1.2.9"
     # Neither of the two is anything new from now on.
     assert not ledger.jobs.accept(corrected(), PIPELINE).is_reopened
@@ -218,7 +220,7 @@ def test_deliveries_go_on_while_it_is_looked_whether_anything_matters(ledger: Le
     job = again(ledger, job_id)
     deliver(ledger)
     ledger.issues.unchanged(job, "w1", "the same pixels")
-    assert state(ledger, job_id) is JobState.DELIVERED
+    assert progress(ledger, job_id) is Progress.DELIVERED
 
 
 def test_only_who_holds_the_job_may_call_it_unchanged(ledger: Ledger) -> None:
@@ -298,7 +300,7 @@ def test_what_has_left_before_its_time_was_up_stays(ledger: Ledger) -> None:
         note(ledger), "w1", uids, "113039", "rejected: expired"
     )
     assert rejected == [waits]
-    assert state(ledger, delivered) is JobState.DELIVERED
+    assert progress(ledger, delivered) is Progress.DELIVERED
 
 
 def test_a_note_that_is_obeyed_again_leaves_what_has_come_since(ledger: Ledger) -> None:
@@ -389,7 +391,7 @@ def test_a_withdrawn_delivery_is_no_reason_to_fail(ledger: Ledger) -> None:
     ledger.issues.superseded(job, "w1", (), "other pixels")
     ledger.handover.built(job.id, "w1", [output("A", 7)], to("PACS", roles="A"))
     deliver(ledger)
-    assert state(ledger, job_id) is JobState.DELIVERED
+    assert progress(ledger, job_id) is Progress.DELIVERED
     assert {d.state for d in ledger.deliveries.of_job(job_id)} == {
         DeliveryState.WITHDRAWN,
         DeliveryState.DELIVERED,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dicom_node.errors import UNKNOWN_TRIES
-from dicom_node.ledger import Delivery, DeliveryState, Job, JobState, LeaseLost, Ledger
+from dicom_node.ledger import Delivery, DeliveryState, Job, JobState, LeaseLost, Ledger, Progress
 from tests.dicom_node.ledger.records import (
     LEASE_S,
     PIPELINE,
@@ -13,7 +13,9 @@ from tests.dicom_node.ledger.records import (
     built,
     claimed,
     happened,
+    instance,
     output,
+    progress,
     state,
     to,
 )
@@ -66,7 +68,7 @@ def test_what_is_built_again_leaves_and_what_has_arrived_does_not(ledger: Ledger
     (seg,) = take(ledger)
     assert seg.role == "SEG"
     ledger.deliveries.delivered(seg.id, "s1", 0x0000)
-    assert state(ledger, job_id) is JobState.DELIVERED
+    assert progress(ledger, job_id) is Progress.DELIVERED
     assert happened(ledger, job_id).count("built again") == 1
 
 
@@ -117,6 +119,24 @@ def test_what_cannot_be_built_again_is_dead_and_the_job_says_why(ledger: Ledger)
     assert take(ledger) == []
 
 
+def test_what_was_lost_leaves_once_the_image_has_come_again(ledger: Ledger) -> None:
+    job_id = one_damaged(ledger)
+    again(ledger, job_id)
+    ledger.handover.failed(job_id, "w1", "the received file is lost; send the image again")
+    assert ledger.jobs.accept(instance(), PIPELINE).is_reopened
+    again(ledger, job_id)
+    ledger.handover.built(job_id, "w1", [output("SEG"), output("SR")], to("PACS"))
+    assert [d.role for d in take(ledger)] == ["SEG"]
+
+
+def test_results_that_were_lost_do_not_stand_when_other_bytes_come(ledger: Ledger) -> None:
+    job_id = one_damaged(ledger)
+    again(ledger, job_id)
+    ledger.handover.failed(job_id, "w1", "the received file is lost; send the image again")
+    ledger.jobs.accept(instance(sha256="ff" * 32), PIPELINE)
+    assert [one.standing for one in ledger.issues.earlier(job_id, ()).sources] == [False]
+
+
 def test_what_is_damaged_dies_with_the_workers_that_were_to_build_it(ledger: Ledger) -> None:
     job_id = one_damaged(ledger)
     for _ in range(UNKNOWN_TRIES + 1):
@@ -135,11 +155,14 @@ def test_what_is_damaged_again_and_again_is_given_up(ledger: Ledger) -> None:
         ledger.handover.built(job_id, "w1", [output("A")], to("PACS", roles="A"))
     (taken,) = take(ledger)
     assert ledger.repairs.damaged(taken.id, "s1", REASON) is DeliveryState.DEAD
-    job = ledger.jobs.get(job_id)
-    assert job is not None
-    assert (job.state, job.reason) == (
-        JobState.FAILED,
+    assert (state(ledger, job_id), progress(ledger, job_id)) == (
+        JobState.BUILT,
+        Progress.INCOMPLETE,
+    )
+    (lost,) = ledger.reports.summary().refusals
+    assert (lost.reason, lost.is_lost) == (
         f"{REASON}; building it again 3 times did not help",
+        True,
     )
     # A person may know that the disk has been changed.
     assert ledger.repairs.redeliver([job_id], "me") == 1
@@ -153,7 +176,7 @@ def test_a_sender_that_lost_the_delivery_damages_nothing(ledger: Ledger) -> None
     ledger.deliveries.delivered(taken.id, "s1", 0x0000)
     with pytest.raises(LeaseLost):
         ledger.repairs.damaged(taken.id, "s1", REASON)
-    assert state(ledger, job_id) is JobState.DELIVERED
+    assert progress(ledger, job_id) is Progress.DELIVERED
 
 
 @pytest.mark.parametrize("end", ["failed", "skipped"])
@@ -181,15 +204,18 @@ def test_what_was_refused_is_sent_again_on_request(ledger: Ledger, clock: Clock)
     job_id = built(ledger, "PACS", roles="AB")
     other = built(ledger, "PACS", roles="A", number=2)
     refuse_all(ledger)
-    assert (state(ledger, job_id), state(ledger, other)) == (JobState.FAILED, JobState.FAILED)
+    refused = [progress(ledger, one) for one in (job_id, other)]
+    assert refused == [Progress.INCOMPLETE, Progress.INCOMPLETE]
     clock.advance(60)
     assert ledger.repairs.redeliver([job_id], "me") == 2
-    assert (state(ledger, job_id), state(ledger, other)) == (JobState.BUILT, JobState.FAILED)
+    asked = [progress(ledger, one) for one in (job_id, other)]
+    assert asked == [Progress.WAITING, Progress.INCOMPLETE]
+    assert happened(ledger, job_id)[-1] == "to be delivered again, as a person asked"
     batch = take(ledger)
     assert [(d.job_id, d.role, d.attempts) for d in batch] == [(job_id, "A", 1), (job_id, "B", 1)]
     for delivery in batch:
         ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
-    assert state(ledger, job_id) is JobState.DELIVERED
+    assert progress(ledger, job_id) is Progress.DELIVERED
 
 
 def test_what_has_arrived_or_waits_is_not_sent_again_on_request(ledger: Ledger) -> None:
@@ -199,7 +225,8 @@ def test_what_has_arrived_or_waits_is_not_sent_again_on_request(ledger: Ledger) 
     waiting = built(ledger, "PACS", roles="A", number=2)
     assert ledger.repairs.redeliver([arrived, waiting], "me") == 0
     assert ledger.repairs.redeliver([], "me") == 0
-    assert (state(ledger, arrived), state(ledger, waiting)) == (JobState.DELIVERED, JobState.BUILT)
+    unchanged = [progress(ledger, one) for one in (arrived, waiting)]
+    assert unchanged == [Progress.DELIVERED, Progress.WAITING]
 
 
 @pytest.mark.parametrize("end", ["failed", "skipped"])
@@ -233,4 +260,4 @@ def test_a_warning_is_kept_beside_the_delivery(ledger: Ledger) -> None:
     job_id = built(ledger, "PACS", roles="A")
     (delivery,) = take(ledger)
     ledger.deliveries.delivered(delivery.id, "s1", 0xB000, "Coercion of Data Elements")
-    assert ledger.reports.events(job_id)[-2].detail == "status 0xb000: Coercion of Data Elements"
+    assert ledger.reports.events(job_id)[-1].detail == "status 0xb000: Coercion of Data Elements"

@@ -4,8 +4,8 @@ from datetime import timedelta
 from traceback import format_exception
 
 from dicom_node.errors import Undecodable
-from dicom_node.ledger import JobState, Ledger, Skipped
-from dicom_node.ops.remedies import remedy
+from dicom_node.ledger import JobState, Ledger, Progress, Refusal, Skipped
+from dicom_node.ops.remedies import refusal_remedy, remedy
 from tests.dicom_node.ledger.records import (
     LEASE_S,
     PIPELINE,
@@ -14,6 +14,8 @@ from tests.dicom_node.ledger.records import (
     built,
     claimed,
     instance,
+    output,
+    to,
 )
 
 
@@ -32,7 +34,6 @@ def test_the_summary_shows_the_node_at_a_glance(ledger: Ledger, clock: Clock) ->
         JobState.RECEIVED: 2,
         JobState.ANALYZING: 0,
         JobState.BUILT: 1,
-        JobState.DELIVERED: 0,
         JobState.SKIPPED: 1,
         JobState.FAILED: 1,
     }
@@ -71,13 +72,45 @@ def test_a_failure_says_what_ended_it(ledger: Ledger) -> None:
 
     fail(1, Undecodable("1.2.3: cut short\nWarning: and more"))
     fail(2, KeyError("x"))
-    built(ledger, "PACS", roles="A", number=3)
-    (delivery,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
-    ledger.deliveries.refused(delivery.id, "s1", 0x0110, "processing failure")
-    refused, unexpected, undecodable = ledger.reports.summary().failures
-    assert (refused.event, refused.error) == ("not all delivered", "")
+    unexpected, undecodable = ledger.reports.summary().failures
     assert (unexpected.event, unexpected.error) == ("failed", "KeyError")
     assert (undecodable.event, undecodable.error) == ("failed", "Undecodable")
-    assert "requeue --sop-instance-uid 1.2.3.3" in remedy(refused)
     assert "report it" in remedy(unexpected)
     assert "send it again" in remedy(undecodable)
+
+
+def test_a_refusal_says_what_to_do_and_is_no_failure(ledger: Ledger) -> None:
+    built(ledger, "PACS", "RESEARCH", roles="AB", number=3)
+    for delivery in ledger.deliveries.claim("PACS", "s1", LEASE_S, 10):
+        ledger.deliveries.refused(delivery.id, "s1", 0x0110, "processing failure")
+    summary = ledger.reports.summary()
+    assert (summary.counts[JobState.BUILT], summary.failures) == (1, ())
+    (refusal,) = summary.refusals
+    assert refusal == Refusal(1, "1.2.3.3", "PACS", START, "processing failure", 2, is_lost=False)
+    assert "requeue --job 1 --state REFUSED" in refusal_remedy(refusal)
+
+
+def test_what_was_built_is_counted_by_how_far_it_has_got(ledger: Ledger) -> None:
+    delivered, refused, waiting, forgotten, kept = (
+        built(ledger, *to, roles="AB", number=number)
+        for number, to in enumerate([["A"], ["B"], ["A", "C"], ["D"], []])
+    )
+    for name in "AB":
+        while batch := ledger.deliveries.claim(name, "s1", LEASE_S, 10):
+            for delivery in batch:
+                if delivery.job_id == refused:
+                    ledger.deliveries.refused(delivery.id, "s1", 0x0110, "no")
+                else:
+                    ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
+    ledger.destinations.forget("D", "me@host")
+    # What failed is not among them, though what it has to say waits.
+    failed = claimed(ledger, number=9)
+    ledger.handover.failed(failed.id, "w1", "r", "", [output("SR", 9)], to("C"))
+    assert ledger.deliveries.progress([delivered, refused, waiting, forgotten, kept]) == {
+        delivered: Progress.DELIVERED,
+        refused: Progress.INCOMPLETE,
+        waiting: Progress.WAITING,
+        forgotten: Progress.WITHDRAWN,
+        kept: Progress.KEPT,
+    }
+    assert ledger.reports.summary().progress == dict.fromkeys(Progress, 1)

@@ -1,0 +1,263 @@
+"""One A4 page a clinician reads in a minute: whose radiograph, what was seen, where, how much.
+
+From the top: patient, decision, radiograph with its figures below each lung; from the bottom: the
+notice, the models, the cautions. The radiograph gets what is left between. The same input gives
+the same bytes, and the words are not compressed, so that the gate can read them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+from reportlab.lib.colors import Color, HexColor
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.utils import ImageReader, simpleSplit
+from reportlab.pdfbase.pdfmetrics import stringWidth
+from reportlab.pdfgen.canvas import Canvas
+
+from inference.findings import Findings, Laterality, Task
+from sr_writer.doc.patient import Patient
+from sr_writer.identity import RESEARCH_USE, Identity
+from sr_writer.painting import Painting
+from sr_writer.palette import COLORS
+from sr_writer.verdict import Verdict, verdict_of
+from sr_writer.wording import area, both_name, grade, headline, lung_name, percent, percent_error
+
+_WIDTH: float = A4[0]  #: points, 1/72 inch
+_HEIGHT: float = A4[1]
+_MARGIN = 42.0
+_INNER = _WIDTH - 2 * _MARGIN
+_REGULAR, _BOLD = "Helvetica", "Helvetica-Bold"
+
+_INK = HexColor(0x1B1F26)
+_MUTED = HexColor(0x667080)
+_HAIRLINE = HexColor(0xD5DAE1)
+_BLACK = HexColor(0x000000)
+_AMBER = HexColor(0xFFC850)
+_AMBER_TINT = HexColor(0xFFF6DF)
+_AMBER_INK = HexColor(0x7A5200)
+_VERDICT_INK = {
+    Verdict.POSITIVE: HexColor(0xC2410C),
+    Verdict.FAINT: HexColor(0x9A6700),
+    # Not green: it may still be another pneumonia (paper, section 3.3).
+    Verdict.NEGATIVE: _INK,
+    Verdict.UNDETERMINED: HexColor(0x5B4B8A),
+}
+
+#: Height of the row of figures below the radiograph.
+_FIGURES_HEIGHT = 88.0
+_LEGEND_HEIGHT = 20.0
+_NOTICE_HEIGHT = 24.0
+_JPEG_QUALITY = 85
+#: The page shows the radiograph at about 200 dots per inch; more would only make it larger.
+_LONG_EDGE_PX = 1400
+
+
+def draw_page(
+    findings: Findings, painting: Painting, patient: Patient, identity: Identity
+) -> bytes:
+    """The page as a PDF file."""
+    file = BytesIO()
+    canvas = Canvas(file, pagesize=A4, pageCompression=0, invariant=1)
+    canvas.setTitle("Lungs and COVID-19 infection")
+    canvas.setAuthor(f"{identity.equipment.manufacturer}, {identity.equipment.model_name}")
+    canvas.setSubject(RESEARCH_USE)
+    pen = _Pen(canvas)
+    top = _draw_decision(pen, _draw_patient(pen, patient), findings)
+    bottom = _draw_cautions(pen, _draw_models(pen, _draw_notice(pen), findings, identity), findings)
+    _draw_radiograph(pen, top, bottom, findings, painting)
+    canvas.showPage()
+    canvas.save()
+    return file.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """Writes on the page; y runs from the top of the page down, as one reads."""
+
+    canvas: Canvas
+
+    def write(
+        self,
+        text: str,
+        x: float,
+        y: float,
+        size: float,
+        color: Color = _INK,
+        *,
+        font: str = _REGULAR,
+        align: str = "left",
+    ) -> None:
+        """One line, its baseline at y."""
+        self.canvas.setFont(font, size)
+        self.canvas.setFillColor(color)
+        draw = {
+            "left": self.canvas.drawString,
+            "centre": self.canvas.drawCentredString,
+            "right": self.canvas.drawRightString,
+        }[align]
+        draw(x, _HEIGHT - y, _latin(text))
+
+    def paragraphs(
+        self, lines: Sequence[str], x: float, y: float, size: float, color: Color
+    ) -> None:
+        """Lines below each other, the first one's top at y."""
+        for number, line in enumerate(lines):
+            self.write(line, x, y + size + number * _leading(size), size, color)
+
+    def fill(self, x: float, y: float, width: float, height: float, color: Color) -> None:
+        """A rectangle, its upper left corner at x, y."""
+        self.canvas.setFillColor(color)
+        self.canvas.rect(x, _HEIGHT - y - height, width, height, stroke=0, fill=1)
+
+    def rule(self, y: float) -> None:
+        self.canvas.setStrokeColor(_HAIRLINE)
+        self.canvas.setLineWidth(0.6)
+        self.canvas.line(_MARGIN, _HEIGHT - y, _WIDTH - _MARGIN, _HEIGHT - y)
+
+
+def _draw_patient(pen: _Pen, patient: Patient) -> float:
+    """Title and whose radiograph it is; returns where the page goes on."""
+    y = _MARGIN
+    pen.write("CHEST RADIOGRAPH  |  AUTOMATED ANALYSIS", _MARGIN, y, 8, _MUTED, font=_BOLD)
+    pen.rule(y + 9)
+    columns = (
+        ("Patient", patient.name, 0.0),
+        ("Patient ID", patient.patient_id, 0.36),
+        ("Study date", patient.study_date, 0.66),
+        ("Accession number", patient.accession_number, 0.80),
+    )
+    ends = [share for *_, share in columns[1:]] + [1.0]
+    for (label, value, share), end in zip(columns, ends, strict=True):
+        x, room = _MARGIN + share * _INNER, (end - share) * _INNER - 8
+        pen.write(label, x, y + 23, 7.5, _MUTED)
+        text, size = _fitted(value or "-", room)
+        pen.write(text, x, y + 37, size)
+    pen.rule(y + 47)
+    return y + 47
+
+
+def _draw_decision(pen: _Pen, y: float, findings: Findings) -> float:
+    color = _VERDICT_INK[verdict_of(findings)]
+    pen.write(headline(findings), _MARGIN, y + 31, 22, color, font=_BOLD)
+    lines = _lines_of([findings.reason], 9.5, _INNER)
+    pen.paragraphs(lines, _MARGIN, y + 38, 9.5, _MUTED)
+    return y + 38 + len(lines) * _leading(9.5) + 10
+
+
+def _draw_notice(pen: _Pen) -> float:
+    """The band at the bottom of the page; returns its top."""
+    y = _HEIGHT - _MARGIN + 6 - _NOTICE_HEIGHT
+    pen.fill(_MARGIN, y, _INNER, _NOTICE_HEIGHT, _AMBER)
+    pen.write(RESEARCH_USE, _WIDTH / 2, y + 16, 11, _INK, font=_BOLD, align="centre")
+    return y
+
+
+def _draw_models(pen: _Pen, bottom: float, findings: Findings, identity: Identity) -> float:
+    equipment = identity.equipment
+    models = "; ".join(f"{m.task} {m.name} {m.version}" for m in findings.models)
+    text = f"{equipment.model_name} {equipment.software_version}. Models: {models}."
+    lines = _lines_of([text], 7.5, _INNER)
+    y = bottom - len(lines) * _leading(7.5) - 9
+    pen.paragraphs(lines, _MARGIN, y, 7.5, _MUTED)
+    return y
+
+
+def _draw_cautions(pen: _Pen, bottom: float, findings: Findings) -> float:
+    if not findings.cautions:
+        return bottom - 8
+    lines = _lines_of((caution.text for caution in findings.cautions), 8.5, _INNER - 24)
+    height = len(lines) * _leading(8.5) + 24
+    y = bottom - height - 10
+    pen.fill(_MARGIN, y, _INNER, height, _AMBER_TINT)
+    pen.fill(_MARGIN, y, 3, height, _AMBER)
+    pen.write("Read with care", _MARGIN + 14, y + 14, 8.5, _AMBER_INK, font=_BOLD)
+    pen.paragraphs(lines, _MARGIN + 14, y + 16, 8.5, _INK)
+    return y - 10
+
+
+def _draw_radiograph(
+    pen: _Pen, top: float, bottom: float, findings: Findings, painting: Painting
+) -> None:
+    """The painting as large as it fits, on black, with letters beside and figures below it."""
+    height = bottom - top - _FIGURES_HEIGHT - _LEGEND_HEIGHT
+    image = painting.image
+    scale = min((_INNER - 56) / image.width, height / image.height)
+    width, shown = scale * image.width, scale * image.height
+    pen.fill(_MARGIN, top - 1, _INNER, shown + 2, _BLACK)
+    pen.canvas.drawImage(_jpeg(painting), (_WIDTH - width) / 2, _HEIGHT - top - shown, width, shown)
+    if painting.sides is None:
+        return
+    for side, x in zip(painting.sides, (_MARGIN + 14, _WIDTH - _MARGIN - 14), strict=True):
+        letter = side.value[0].upper()
+        pen.write(letter, x, top + 24, 16, HexColor(0xFFFFFF), font=_BOLD, align="centre")
+    _draw_legend(pen, top + shown)
+    _draw_figures(pen, top + shown + _LEGEND_HEIGHT, findings, painting.sides)
+
+
+def _jpeg(painting: Painting) -> ImageReader:
+    image = painting.image.copy()
+    image.thumbnail((_LONG_EDGE_PX, _LONG_EDGE_PX))
+    file = BytesIO()
+    image.save(file, "JPEG", quality=_JPEG_QUALITY)
+    file.seek(0)
+    return ImageReader(file)
+
+
+def _draw_legend(pen: _Pen, y: float) -> None:
+    """What the colours on the radiograph mean."""
+    x = _WIDTH - _MARGIN
+    for task, words in ((Task.INFECTION, "infection"), (Task.LUNG, "lungs")):
+        pen.write(words, x, y + 13, 7.5, _MUTED, align="right")
+        x -= stringWidth(words, _REGULAR, 7.5) + 4
+        for side in reversed(Laterality):
+            x -= 9
+            pen.fill(x, y + 7, 8, 6, Color(*(part / 255 for part in COLORS[task, side])))
+        x -= 12
+
+
+def _draw_figures(
+    pen: _Pen, y: float, findings: Findings, sides: tuple[Laterality, Laterality]
+) -> None:
+    """How much is infected of each lung, on its own side, and of both between them."""
+    left, right = (findings.measurement(side) for side in sides)
+    columns = (
+        (lung_name(left), left.infected_percent, (area(left), *grade(findings, left))),
+        (both_name(findings), findings.infected_percent, (percent_error(findings),)),
+        (lung_name(right), right.infected_percent, (area(right), *grade(findings, right))),
+    )
+    ink = _VERDICT_INK[verdict_of(findings)]
+    for number, (name, value, notes) in enumerate(columns):
+        x = _MARGIN + (number + 0.5) * _INNER / 3
+        pen.write(name, x, y + 13, 9, _MUTED, align="centre")
+        pen.write(percent(value), x, y + 38, 22, ink, font=_BOLD, align="centre")
+        for row, note in enumerate(note for note in notes if note):
+            pen.write(note, x, y + 53 + row * _leading(8.5), 8.5, _MUTED, align="centre")
+
+
+def _lines_of(texts: Iterable[str], size: float, width: float) -> list[str]:
+    """Each text broken between words into lines of at most `width`."""
+    lines: list[str] = []
+    for text in texts:
+        lines += simpleSplit(_latin(text), _REGULAR, size, width)
+    return lines
+
+
+def _fitted(text: str, width: float) -> tuple[str, float]:
+    """`text` and a size at which it fits into `width`; cut, and saying so, where none does."""
+    text = _latin(text)
+    for size in (10.5, 9.0, 7.5):
+        if stringWidth(text, _REGULAR, size) <= width:
+            return text, size
+    while stringWidth(f"{text}...", _REGULAR, size) > width:
+        text = text[:-1]
+    return f"{text}...", size
+
+
+def _leading(size: float) -> float:
+    return 1.35 * size
+
+
+def _latin(text: str) -> str:
+    """What the page's letters can show."""
+    return text.encode("latin-1", "replace").decode("latin-1")

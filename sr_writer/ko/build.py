@@ -1,0 +1,72 @@
+"""The Key Object Selection (PS3.3 A.35.4, TID 2010): a positive radiograph is "Of Interest".
+
+A PACS puts what it selects on top of a list, so it is written for clearly positive radiographs
+alone: half of the faint ones have no infection.
+"""
+
+from highdicom.sr import (
+    ContainerContentItem,
+    ContentSequence,
+    ImageContentItem,
+    RelationshipTypeValues,
+)
+from pydicom import Dataset
+
+from inference.findings import Findings
+from sr_writer import codes
+from sr_writer.case import Case
+from sr_writer.identity import RESEARCH_USE, Identity
+from sr_writer.ko import KO
+from sr_writer.provenance import stamp
+from sr_writer.seg import SEG
+from sr_writer.source import Source
+from sr_writer.sr.document import device_observer, evidence, text_of
+from sr_writer.verdict import Verdict, verdict_of
+from sr_writer.wording import conclusion
+
+
+def is_key(findings: Findings) -> bool:
+    """Whether there is a Key Object Selection of them."""
+    return verdict_of(findings) is Verdict.POSITIVE
+
+
+def build(case: Case) -> Dataset:
+    """The KO of what was found, which is positive."""
+    source, identity = case.source, case.identity
+    document = Dataset()
+    document.SOPClassUID = KO.sop_class_uid
+    document.SOPInstanceUID = identity.sop_instance_uid(KO.role)
+    document.Modality = "KO"
+    document.InstanceNumber = 1
+    document.ReferencedPerformedProcedureStepSequence = []
+    document.CurrentRequestedProcedureEvidenceSequence = [evidence(source, identity)]
+    document.update(_content(source, case.findings, identity))
+    stamp(document, KO, identity, source)
+    return document
+
+
+def _content(source: Source, findings: Findings, identity: Identity) -> Dataset:
+    header = source.header
+    root = ContainerContentItem(codes.OF_INTEREST, template_id="2010")
+    root.ContentSequence = ContentSequence()
+    root.ContentSequence.extend(device_observer(identity))
+    said = f"{conclusion(findings)} {findings.reason} {RESEARCH_USE}"
+    root.ContentSequence.append(text_of(codes.KEY_OBJECT_DESCRIPTION, said))
+    for sop_class_uid, sop_instance_uid in (
+        (header.SOPClassUID, header.SOPInstanceUID),
+        (SEG.sop_class_uid, identity.sop_instance_uid(SEG.role)),
+    ):
+        root.ContentSequence.append(
+            ImageContentItem(
+                codes.SOURCE,
+                sop_class_uid,
+                sop_instance_uid,
+                relationship_type=RelationshipTypeValues.CONTAINS,
+            )
+        )
+    for item in root.ContentSequence:
+        if item.ValueType == "IMAGE":
+            # highdicom wants a purpose of reference; TID 2010 has none for what is selected.
+            del item.ConceptNameCodeSequence
+    content: Dataset = root
+    return content

@@ -1,0 +1,166 @@
+"""What every SR document has around its findings (PS3.3 C.17.2, C.17.3; TID 1500, TID 1001).
+
+highdicom makes the content items, valid by construction. Document and root are written here:
+highdicom's own search and copy the whole tree again, 120 ms of 190.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from highdicom.sr import (
+    CodeContentItem,
+    ContainerContentItem,
+    ContentItem,
+    ContentSequence,
+    DeviceObserverIdentifyingAttributes,
+    ImageLibrary,
+    LanguageOfContentItemAndDescendants,
+    ObserverContext,
+    RelationshipTypeValues,
+    TextContentItem,
+)
+from pydicom import Dataset
+from pydicom.sr.codedict import codes as dictionary
+from pydicom.sr.coding import Code
+
+from sr_writer import codes
+from sr_writer.identity import RESEARCH_USE, Identity, Reference
+from sr_writer.kind import Kind
+from sr_writer.provenance import stamp
+from sr_writer.seg import SEG
+from sr_writer.source import Source
+from sr_writer.verdict import Verdict
+from sr_writer.wording import ascii_text
+
+
+def sr_document(
+    kind: Kind, source: Source, identity: Identity, root: Dataset, study: Dataset
+) -> Dataset:
+    """A complete, unverified document with the content of `root` and the evidence of `study`."""
+    document = Dataset()
+    document.SOPClassUID = kind.sop_class_uid
+    document.SOPInstanceUID = identity.sop_instance_uid(kind.role)
+    document.Modality = "SR"
+    document.InstanceNumber = 1
+    document.ReferencedPerformedProcedureStepSequence = []
+    document.PerformedProcedureCodeSequence = []
+    document.CompletionFlag = "COMPLETE"
+    document.VerificationFlag = "UNVERIFIED"
+    document.PreliminaryFlag = "PRELIMINARY"
+    document.CurrentRequestedProcedureEvidenceSequence = [study]
+    if identity.issue.predecessors:
+        document.PredecessorDocumentsSequence = references(identity.issue.predecessors)
+    document.update(root)
+    stamp(document, kind, identity, source)
+    return document
+
+
+def evidence(source: Source, segmentation: Identity | None = None) -> Dataset:
+    """The study, with the source and the SEG of `segmentation` each in its series (C.17.2.3)."""
+    header = source.header
+    study = Dataset()
+    study.StudyInstanceUID = header.StudyInstanceUID
+    study.ReferencedSeriesSequence = [
+        _series(header.SeriesInstanceUID, header.SOPClassUID, header.SOPInstanceUID)
+    ]
+    if segmentation is not None:
+        study.ReferencedSeriesSequence.append(
+            _series(
+                segmentation.series_instance_uid(SEG.role),
+                SEG.sop_class_uid,
+                segmentation.sop_instance_uid(SEG.role),
+            )
+        )
+    return study
+
+
+def references(instances: Iterable[Reference]) -> list[Dataset]:
+    """These, each in its series and study (Hierarchical SOP Instance Reference, C.17-3)."""
+    studies: dict[str, Dataset] = {}
+    series: dict[tuple[str, str], Dataset] = {}
+    for one in instances:
+        item = _series(one.series_instance_uid, one.sop_class_uid, one.sop_instance_uid)
+        if one.study_instance_uid not in studies:
+            study = studies[one.study_instance_uid] = Dataset()
+            study.StudyInstanceUID = one.study_instance_uid
+            study.ReferencedSeriesSequence = []
+        key = one.study_instance_uid, one.series_instance_uid
+        if key in series:
+            series[key].ReferencedSOPSequence.extend(item.ReferencedSOPSequence)
+        else:
+            series[key] = item
+            studies[one.study_instance_uid].ReferencedSeriesSequence.append(item)
+    return list(studies.values())
+
+
+def measurement_report(
+    identity: Identity,
+    procedure: Code,
+    conclusion: str,
+    images: Sequence[Dataset],
+    content: Iterable[ContentItem],
+) -> Dataset:
+    """The root of TID 1500: language, observer, procedure, image library, then `content`.
+
+    Before all that it contains stand the conclusion and the notice, which are the template's no
+    more than its order is: an extensible one takes them where they make sense (PS3.16 6.2.5).
+    """
+    root = ContainerContentItem(codes.REPORT_TITLE, template_id="1500")
+    root.ContentSequence = ContentSequence()
+    root.ContentSequence.extend(LanguageOfContentItemAndDescendants(codes.ENGLISH))
+    root.ContentSequence.extend(device_observer(identity))
+    root.ContentSequence.append(
+        CodeContentItem(codes.PROCEDURE_REPORTED, procedure, RelationshipTypeValues.HAS_CONCEPT_MOD)
+    )
+    root.ContentSequence.append(text_of(codes.CONCLUSION, conclusion))
+    root.ContentSequence.append(text_of(codes.COMMENT, RESEARCH_USE))
+    if images:
+        root.ContentSequence.extend(ImageLibrary(images))
+    root.ContentSequence.extend(content)
+    dataset: Dataset = root
+    return dataset
+
+
+def device_observer(identity: Identity) -> ObserverContext:
+    """This node, as who observed (TID 1004)."""
+    equipment = identity.equipment
+    device = DeviceObserverIdentifyingAttributes(
+        uid=equipment.device_uid,
+        name=equipment.model_name,
+        manufacturer_name=equipment.manufacturer,
+        model_name=equipment.model_name,
+        serial_number=equipment.device_serial_number,
+    )
+    return ObserverContext(dictionary.DCM.Device, device)
+
+
+def explanation(verdict: Verdict, reason: str, comments: Iterable[str]) -> ContainerContentItem:
+    """The verdict in codes, why, and what to read it with (TID 1500, Qualitative Evaluations)."""
+    container = container_of(codes.QUALITATIVE_EVALUATIONS)
+    for name, values in codes.VERDICT:
+        item = CodeContentItem(name, values[verdict], RelationshipTypeValues.CONTAINS)
+        container.ContentSequence.append(item)
+    container.ContentSequence.append(text_of(codes.SUMMARY, reason))
+    for comment in comments:
+        container.ContentSequence.append(text_of(codes.COMMENT, comment))
+    return container
+
+
+def container_of(name: Code) -> ContainerContentItem:
+    """An empty container, to be put below another."""
+    container = ContainerContentItem(name, relationship_type=RelationshipTypeValues.CONTAINS)
+    container.ContentSequence = ContentSequence()
+    return container
+
+
+def text_of(name: Code, text: str) -> TextContentItem:
+    return TextContentItem(name, ascii_text(text), RelationshipTypeValues.CONTAINS)
+
+
+def _series(series_uid: str, sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    instance = Dataset()
+    instance.ReferencedSOPClassUID = sop_class_uid
+    instance.ReferencedSOPInstanceUID = sop_instance_uid
+    series = Dataset()
+    series.SeriesInstanceUID = series_uid
+    series.ReferencedSOPSequence = [instance]
+    return series

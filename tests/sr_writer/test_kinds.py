@@ -1,0 +1,65 @@
+"""The record of each kind of output: names of its own, the standard's class, light to read."""
+
+import subprocess
+import sys
+
+import pytest
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+)
+
+from sr_writer.kinds import KINDS, USUAL, Kind
+from tests.sr_writer.examples import ROLES
+
+CLASSES = {
+    "SEG": SegmentationStorage,
+    "SR": Comprehensive3DSRStorage,
+    "SR2D": ComprehensiveSRStorage,
+    "SC": SecondaryCaptureImageStorage,
+    "KO": KeyObjectSelectionDocumentStorage,
+    "PR": GrayscaleSoftcopyPresentationStateStorage,
+    "DOC": EncapsulatedPDFStorage,
+}
+
+
+def test_every_kind_is_of_the_standards_class() -> None:
+    assert {kind.role: kind.sop_class_uid for kind in KINDS} == CLASSES
+
+
+@pytest.mark.parametrize(
+    "field", ["role", "sop_class_uid", "series_number", "subject", "file_name"]
+)
+def test_no_two_kinds_share_a_name(field: str) -> None:
+    assert len({getattr(kind, field) for kind in KINDS}) == len(KINDS)
+
+
+def test_a_series_list_shows_them_in_the_order_of_sending() -> None:
+    assert [kind.series_number for kind in KINDS] == sorted(kind.series_number for kind in KINDS)
+
+
+def test_what_is_usual_and_what_stands_in_are_kinds() -> None:
+    assert set(USUAL) <= set(ROLES)
+    assert {kind.next_best for kind in KINDS} - {None} <= set(ROLES)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=ROLES)
+def test_a_description_has_room_for_versions(kind: Kind) -> None:
+    """LO holds 64 characters, and the end says that it is not for diagnosis."""
+    assert len(kind.subject) <= 32
+
+
+def test_the_records_load_nothing_that_reads_or_builds_objects() -> None:
+    """The configuration and the sender ask for them."""
+    code = (
+        "import sys, sr_writer.kinds, sr_writer.equipment;"
+        "print({'numpy', 'pydicom', 'highdicom', 'PIL', 'skimage', 'reportlab', 'inference'}"
+        " & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
