@@ -25,11 +25,11 @@ POLL_S = 0.01
 _SUFFIX = ".json"
 
 
-class Channel(virtual.Channel):  # type: ignore[misc]  # kombu has no type information
+class Channel(virtual.Channel):
     """Puts messages into folders and takes them out, the oldest first."""
 
     def __init__(self, connection: Any, **kwargs: Any) -> None:
-        super().__init__(connection, **kwargs)
+        super().__init__(connection, **kwargs)  # type: ignore[no-untyped-call]  # kombu's
         self._folder = Path(connection.client.transport_options["folder"])
         self._listed: dict[str, deque[str]] = {}
         self._unreadable: set[str] = set()
@@ -87,7 +87,7 @@ class Channel(virtual.Channel):  # type: ignore[misc]  # kombu has no type infor
         return message
 
 
-class Transport(virtual.Transport):  # type: ignore[misc]  # kombu has no type information
+class Transport(virtual.Transport):
     """What kombu is given in place of a transport's name."""
 
     Channel = Channel

@@ -14,8 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-import kombu
 from amqp.exceptions import AccessRefused, NotAllowed
+from kombu.connection import Connection
+from kombu.entity import Queue
+from kombu.messaging import Consumer, Producer
 
 from dicom_node import embedded_broker
 from dicom_node.backoff import backoff_s
@@ -103,7 +105,7 @@ class Queues:
         queue = self._name(kind, pipeline)
 
         def send(channel: Any) -> None:
-            kombu.Producer(channel).publish(
+            Producer(channel).publish(
                 {kind.value: identifier},
                 exchange="",
                 routing_key=queue,
@@ -172,9 +174,9 @@ class Queues:
         with self._connect(HEARTBEAT_S) as connection:
             channel = connection.channel()
             self._declare(channel, queue)
-            consumer = kombu.Consumer(
+            consumer = Consumer(
                 channel,
-                [kombu.Queue(queue, no_declare=True)],
+                [Queue(queue, no_declare=True)],
                 accept=["json"],
                 on_message=lambda message: _handle(message, kind, handler),
                 on_decode_error=_reject,
@@ -215,14 +217,14 @@ class Queues:
             link.declared.add(queue)
         return command(link.channel)
 
-    def _connect(self, heartbeat_s: int) -> kombu.Connection:
+    def _connect(self, heartbeat_s: int) -> Connection:
         """One try; kombu's own retries would sleep for seconds, or for ever."""
         if self._embedded:
-            connection = kombu.Connection(
+            connection = Connection(
                 transport=embedded_broker.Transport, transport_options={"folder": self._folder}
             )
         else:
-            connection = kombu.Connection(
+            connection = Connection(
                 self._url,
                 connect_timeout=ANSWER_TIMEOUT_S,
                 heartbeat=heartbeat_s,
@@ -232,7 +234,8 @@ class Queues:
                     "write_timeout": ANSWER_TIMEOUT_S,
                 },
             )
-        return connection.ensure_connection(max_retries=0)
+        connection.ensure_connection(max_retries=0)
+        return connection
 
     def _declare(self, channel: Any, queue: str) -> Any:
         of_a_pipeline = queue.startswith(f"{self._prefix}.{Kind.JOB.value}s.")

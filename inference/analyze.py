@@ -16,10 +16,9 @@ from inference.decode import Radiograph, read_radiograph
 from inference.direction import segment_upright
 from inference.engines import Engine
 from inference.findings import Findings
-from inference.flat_rows import note_missing
+from inference.gray.quality import gray_cautions
 from inference.pipeline import STANDARD, Pipeline, Settings
-from inference.postprocess import clean, restore_masks
-from inference.quality import note_quality
+from inference.postprocess import clean, note_missing, restore_masks
 from inference.quantify import quantify
 from inference.resize import fit
 
@@ -42,15 +41,15 @@ def analyze(
         radiograph = read_radiograph(source)
     with clock.stage("resize"):
         square = fit(radiograph.pixels, radiograph.orientation, engine.size)
-        radiograph = note_quality(radiograph, square)
+        radiograph = radiograph.with_cautions(*gray_cautions(square))
     with clock.stage("networks"):
         view = segment_upright(radiograph, square, engine, settings)
         radiograph = view.radiograph
     with clock.stage("postprocess"):
         rows, columns = radiograph.pixels.shape
-        cleaned = clean(view.maps, settings, view.doubt)
+        cleaned = clean(view.lungs, view.infection, settings, view.doubt)
         masks = restore_masks(cleaned, radiograph.orientation, (rows, columns))
-        masks = note_missing(masks, radiograph)
+        masks = note_missing(masks, radiograph.flat_rows)
     with clock.stage("quantify"):
         findings = quantify(masks, radiograph, pipeline, clock.durations_ms)
     return Analysis(findings, radiograph)

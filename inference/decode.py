@@ -8,30 +8,25 @@ missing, and each assumption is a Caution.
 import copy
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from inference.decoders import decode
-from inference.elements import numbers_of, value_of
+from inference.decoding.decoders import decode
+from inference.decoding.flat_rows import Run, flat_rows
+from inference.decoding.part10 import read_part10
+from inference.decoding.pixel_description import UndecodableImage
 from inference.findings import Caution, SpacingSource
-from inference.grayscale import to_gray
+from inference.gray.grayscale import to_gray
+from inference.header import numbers_of, value_of
 from inference.orientation import Orientation, parse
-from inference.part10 import read_part10
 from inference.patient_age import is_minor
-from inference.pixel_description import MAX_PIXELS, UndecodableImage
 
-__all__ = ["MAX_PIXELS", "Radiograph", "UndecodableImage", "read_radiograph"]
+__all__ = ["Radiograph", "UndecodableImage", "read_radiograph"]
 
-#: Least share of the rows that count as flat where they hold one value together.
-MIN_FLAT = 0.01
-
-_SKIPPED = 50
 _PIXEL_DATA_GROUP = 0x7FE00000
 
 
@@ -46,8 +41,12 @@ class Radiograph:
     orientation: Orientation
     header: Dataset  #: the whole header without pixels; the reader's own copy
     cautions: tuple[Caution, ...]
-    #: (start, stop) of rows that all hold one value, but for those at the top
-    flat_rows: tuple[tuple[int, int], ...] = ()
+    #: of rows that all hold one value, but for those at the top
+    flat_rows: tuple[Run, ...] = ()
+
+    def with_cautions(self, *cautions: Caution) -> "Radiograph":
+        """The same, with further cautions."""
+        return replace(self, cautions=(*self.cautions, *cautions))
 
 
 def read_radiograph(source: Path | bytes | Dataset) -> Radiograph:
@@ -72,7 +71,7 @@ def read_radiograph(source: Path | bytes | Dataset) -> Radiograph:
         spacing_source=spacing_source,
         orientation=orientation,
         header=header,
-        flat_rows=_flat_rows(stored.values),
+        flat_rows=flat_rows(stored.values),
         cautions=tuple(_cautions(header, spacing_source, orientation, gray.is_doubtful)),
     )
 
@@ -97,24 +96,6 @@ def _without_pixels(dataset: Dataset) -> Dataset:
     header = copy.deepcopy(header)
     header.file_meta = copy.deepcopy(dataset.file_meta)
     return header
-
-
-def _flat_rows(stored: NDArray[Any]) -> tuple[tuple[int, int], ...]:
-    """Of what is stored: in the picture a window makes much flat that is not.
-
-    What is lost on the way is lost after the rows that came first, so a flat top is a border; and
-    a row or two is a fault of the detector.
-    """
-    # Most rows are none by the look of a few pixels.
-    is_flat = (stored[:, ::_SKIPPED] == stored[:, :1]).reshape(len(stored), -1).all(axis=1)
-    is_flat[is_flat] = [bool((row == row[0]).all()) for row in stored[is_flat]]
-    values = [stored[row, 0].tobytes() if flat else None for row, flat in enumerate(is_flat)]
-    runs, stop = [], 0
-    for value, rows in groupby(values):
-        start, stop = stop, stop + len(list(rows))
-        if value is not None and start > 0 and stop - start >= MIN_FLAT * len(stored):
-            runs.append((start, stop))
-    return tuple(runs)
 
 
 def _spacing(header: Dataset) -> tuple[tuple[float, float] | None, SpacingSource]:

@@ -19,13 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.decode import Radiograph
-from inference.engines import Engine, ProbabilityMaps
+from inference.engines import Engine
 from inference.findings import Caution
-from inference.laterality import divide
+from inference.lungs import Lungs, find_lungs
 from inference.orientation import TURNS, UNKNOWN, Orientation
 from inference.pipeline import STANDARD, Settings
-from inference.plausibility import certainty_of, fault_of
-from inference.postprocess import lung_mask
 
 CANNOT_TELL = "It cannot be told which way up the image lies, or whether it is inverted."
 CONTRADICTED = "The image seems to lie another way than Patient Orientation says."
@@ -36,7 +34,8 @@ class View:
     """The radiograph as it was analysed."""
 
     radiograph: Radiograph  #: turned and inverted where that was needed, and says so
-    maps: ProbabilityMaps  #: of its upright square
+    lungs: Lungs  #: in its upright square
+    infection: NDArray[np.float32]  #: (size, size), 0..1, likewise
     doubt: str | None  #: why nothing may be concluded from them; None where it may
 
 
@@ -46,9 +45,14 @@ class _Look:
 
     turn: Orientation
     is_inverse: bool
-    maps: ProbabilityMaps
+    lungs: Lungs
+    infection: NDArray[np.float32]  #: (size, size), 0..1
     sureness: float  #: certainty, 0..1; less a handicap of lungs that touch or of one alone
-    has_lungs: bool  #: plausible ones
+
+    @property
+    def has_lungs(self) -> bool:
+        """Plausible ones."""
+        return self.lungs.fault is None
 
 
 def segment_upright(
@@ -57,7 +61,7 @@ def segment_upright(
     engine: Engine,
     settings: Settings = STANDARD,
 ) -> View:
-    """The maps of `square`, (size, size), lying the way that shows lungs most surely."""
+    """What is seen in `square`, (size, size), lying the way that shows lungs most surely."""
     looks: list[_Look] = []
     for look in _looks(square, engine, settings):
         looks.append(look)
@@ -72,48 +76,53 @@ def _judge(radiograph: Radiograph, looks: list[_Look], settings: Settings) -> Vi
     surest, *others = sorted(looks, key=lambda look: look.sureness, reverse=True)
     is_clear = not others or surest.sureness >= others[0].sureness + settings.upright_surer_by
     if is_clear and surest is as_given:
-        return View(radiograph, as_given.maps, None)
+        return View(radiograph, as_given.lungs, as_given.infection, None)
     if is_clear and surest.has_lungs and surest.sureness >= settings.least_to_overrule:
         return _overrule(radiograph, as_given, surest)
     # Where there are no lungs, that is the better reason.
     is_in_doubt = as_given.has_lungs and not radiograph.orientation.known
-    return View(radiograph, as_given.maps, CANNOT_TELL if is_in_doubt else None)
+    doubt = CANNOT_TELL if is_in_doubt else None
+    return View(radiograph, as_given.lungs, as_given.infection, doubt)
 
 
 def _overrule(radiograph: Radiograph, as_given: _Look, surest: _Look) -> View:
     is_turned = surest.turn != UNKNOWN
     if is_turned and radiograph.orientation.known:
-        contradicted = _cautioned(radiograph, Caution.ORIENTATION_CONTRADICTED)
-        return View(contradicted, as_given.maps, CONTRADICTED)
+        contradicted = radiograph.with_cautions(Caution.ORIENTATION_CONTRADICTED)
+        return View(contradicted, as_given.lungs, as_given.infection, CONTRADICTED)
     if is_turned:
         radiograph = replace(radiograph, orientation=surest.turn)
-        radiograph = _cautioned(radiograph, Caution.ORIENTATION_CORRECTED)
+        radiograph = radiograph.with_cautions(Caution.ORIENTATION_CORRECTED)
     if surest.is_inverse:
         radiograph = replace(radiograph, pixels=1 - radiograph.pixels)
-        radiograph = _cautioned(radiograph, Caution.POLARITY_CORRECTED)
-    return View(radiograph, surest.maps, None)
-
-
-def _cautioned(radiograph: Radiograph, caution: Caution) -> Radiograph:
-    return replace(radiograph, cautions=(*radiograph.cautions, caution))
+        radiograph = radiograph.with_cautions(Caution.POLARITY_CORRECTED)
+    return View(radiograph, surest.lungs, surest.infection, None)
 
 
 def _looks(square: NDArray[np.float32], engine: Engine, settings: Settings) -> Iterator[_Look]:
-    """As given, turned, and inverted unless the polarity is in no doubt by then."""
+    """As given, turned, and inverted unless the polarity is in no doubt by then.
+
+    One by one, since the first that is sure ends it: together they would cost a CPU 7 % less.
+    """
     surest = 0.0
     for is_inverse in (False, True):
         if surest >= settings.polarity_in_no_doubt:
             return
         for turn in TURNS:
             turned = np.ascontiguousarray(turn.upright(1 - square if is_inverse else square))
-            look = _look(turn, is_inverse, engine.segment(turned), settings)
+            look = _look(turn, is_inverse, turned, engine, settings)
             surest = max(surest, look.sureness)
             yield look
 
 
-def _look(turn: Orientation, is_inverse: bool, maps: ProbabilityMaps, settings: Settings) -> _Look:
-    lungs = lung_mask(maps.lung, settings)
-    sides = divide(lungs)
-    handicap = settings.unusual_lungs_handicap if sides.cautions else 0
-    sureness = certainty_of(maps.lung, lungs) - handicap
-    return _Look(turn, is_inverse, maps, sureness, fault_of(maps.lung, sides, settings) is None)
+def _look(
+    turn: Orientation,
+    is_inverse: bool,
+    turned: NDArray[np.float32],
+    engine: Engine,
+    settings: Settings,
+) -> _Look:
+    maps = engine.segment(turned[None])
+    lungs = find_lungs(maps.lung[0], settings)
+    handicap = settings.unusual_lungs_handicap if lungs.sides.cautions else 0
+    return _Look(turn, is_inverse, lungs, maps.infection[0], lungs.certainty - handicap)

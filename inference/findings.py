@@ -25,6 +25,15 @@ class Laterality(StrEnum):
     RIGHT = "right"
 
 
+#: What the four segments are of, in the order of their numbers.
+SEGMENTS = (
+    (Task.LUNG, Laterality.LEFT),
+    (Task.LUNG, Laterality.RIGHT),
+    (Task.INFECTION, Laterality.LEFT),
+    (Task.INFECTION, Laterality.RIGHT),
+)
+
+
 class Decision(StrEnum):
     """Whether COVID-19 infection is seen (paper, section 3.3)."""
 
@@ -145,7 +154,7 @@ def extent_grade(infected_percent: float | None) -> int | None:
 class Segment:
     """One of the four segments, on the source image's own grid."""
 
-    number: int  #: 1..4: left lung, right lung, infection in left lung, infection in right lung
+    number: int  #: 1..4, its place in `SEGMENTS`
     task: Task  #: LUNG: the whole lung, infection included; INFECTION: within that lung
     laterality: Laterality
     mask: Mask  #: (rows, columns) of the source, True inside

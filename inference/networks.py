@@ -28,6 +28,11 @@ NETWORKS = PAPER_NETWORKS + tuple(
     f"{architecture}-{encoder}" for architecture in ARCHITECTURES for encoder in LITE_ENCODERS
 )
 
+#: Encoders are made for colours and shown the same gray three times.
+CHANNELS = 3
+#: Which of the two maps a network gives; the other is the background.
+FOREGROUND = 1
+
 
 def build(name: str, encoder_weights: str | None = None) -> "nn.Module":
     """The untrained network; `encoder_weights` "imagenet" downloads a pre-trained encoder.
@@ -46,7 +51,7 @@ def build(name: str, encoder_weights: str | None = None) -> "nn.Module":
     network: nn.Module = getattr(smp, ARCHITECTURES[architecture])(
         encoder_name=LITE_ENCODERS.get(encoder, encoder),
         encoder_weights=encoder_weights,
-        in_channels=3,
+        in_channels=CHANNELS,
         classes=2,
     )
     return network

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from pydicom import Dataset
 
-from inference.elements import value_of
+from inference.header import text_of
 
 ADULT_YEARS = 18
 
@@ -24,7 +24,7 @@ def is_minor(header: Dataset) -> bool:
 
 
 def _stated_years(header: Dataset) -> float | None:
-    stated = str(value_of(header, "PatientAge") or "").strip().upper()
+    stated = text_of(header, "PatientAge").upper()
     match = re.fullmatch(r"(\d{1,3})([DWMY]?)", stated, re.ASCII)
     return int(match[1]) / _PER_YEAR[match[2]] if match else None
 
@@ -40,7 +40,7 @@ def _years_between_dates(header: Dataset) -> int | None:
 
 def _date(header: Dataset, keyword: str) -> date | None:
     """A DA value, or one with dots as before DICOM (PS3.5 6.2, note of DA)."""
-    text = str(value_of(header, keyword) or "").strip().replace(".", "")
+    text = text_of(header, keyword).replace(".", "")
     try:
         return datetime.strptime(text, "%Y%m%d").date() if len(text) == 8 else None
     except ValueError:

@@ -54,7 +54,7 @@ class Settings:
     #: is twice as large.
     least_infection_share: float = 1e-3
 
-    # Whether lungs can be a chest's (`inference.plausibility`).
+    # Whether lungs can be a chest's (`inference.lungs.plausibility`).
 
     #: Least share of the image that is lung. True lungs of COVID-QU-Ex Train (3728 images): 4.7 %
     #: (least), 6.7 % (0.1st percentile), 23 % (median); the smaller lung alone 2.0 % (least), so

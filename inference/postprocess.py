@@ -7,20 +7,19 @@ grid, so that outlines are smooth there; on a source of the networks' size this 
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inference.engines import ProbabilityMaps
+from inference.decoding.flat_rows import Run, is_part_missing
 from inference.extent import extent_of
 from inference.findings import Caution, Laterality, Mask
-from inference.laterality import divide
+from inference.lungs import Lungs
+from inference.lungs.plausibility import lung_cautions
 from inference.orientation import Orientation
 from inference.pipeline import STANDARD, Settings
-from inference.plausibility import fault_of
-from inference.quality import lung_cautions
 from inference.resize import restore_mask
 
 Probability = NDArray[np.float32]
@@ -50,40 +49,29 @@ class Masks:
 
 
 def clean(
-    maps: ProbabilityMaps, settings: Settings = STANDARD, doubt: str | None = None
+    lungs: Lungs,
+    infection: Probability,
+    settings: Settings = STANDARD,
+    doubt: str | None = None,
 ) -> CleanMaps:
-    """What is lung and what is infection, and whether to believe it.
+    """What is lung and what is infection, and whether to believe it; `infection` is (size, size).
 
     `doubt` is why it may not be believed whatever the lungs look like.
     """
-    above = settings.lung_above
-    lungs = lung_mask(maps.lung, settings)
-    sides = divide(lungs)
-    fault = doubt or fault_of(maps.lung, sides, settings)
+    above, sides = settings.lung_above, lungs.sides
+    fault = doubt or lungs.fault
     # A filled hole is lung whatever the network said; elsewhere its own values keep the outline.
-    filled = np.where(lungs & (maps.lung <= above), np.float32(1), maps.lung)
-    removed = (maps.lung > above) & ~lungs
+    is_above = lungs.probability > above
+    filled = np.where(lungs.mask & ~is_above, np.float32(1), lungs.probability)
+    removed = is_above & ~lungs.mask
     right = np.where(sides.left | removed, np.float32(0), filled)
     left = np.where(sides.right | removed, np.float32(0), filled)
-    extent = extent_of(maps.infection[lungs], lungs.size, settings)
+    extent = extent_of(infection[lungs.mask], lungs.mask.size, settings)
     cautions: tuple[Caution, ...] = ()
     if not fault:
         faint = (Caution.FAINT,) if extent.is_faint else ()
         cautions = (*sides.cautions, *lung_cautions(sides), *faint)
-    return CleanMaps(right, left, above, maps.infection, extent.above, fault, cautions)
-
-
-def lung_mask(probability: Probability, settings: Settings = STANDARD) -> Mask:
-    """Both lungs: thresholded, holes filled, small regions dropped."""
-    lungs: Mask = ndimage.binary_fill_holes(probability > settings.lung_above)
-    labels, count = ndimage.label(lungs)
-    if count == 0:
-        return lungs
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    large = areas >= settings.least_region_share * areas.sum()
-    large[0] = False
-    return np.asarray(large[labels])
+    return CleanMaps(right, left, above, infection, extent.above, fault, cautions)
 
 
 def restore_masks(maps: CleanMaps, orientation: Orientation, shape: tuple[int, int]) -> Masks:
@@ -105,3 +93,10 @@ def restore_masks(maps: CleanMaps, orientation: Orientation, shape: tuple[int, i
     lung = {side: masks[0] for side, masks in sides}
     infection = {side: masks[1] for side, masks in sides}
     return Masks(lung, infection, maps.fault, maps.cautions)
+
+
+def note_missing(masks: Masks, runs: tuple[Run, ...]) -> Masks:
+    """The masks with a caution where flat rows have taken the place of a part of the chest."""
+    if not is_part_missing(np.logical_or(*masks.lung.values()), runs):
+        return masks
+    return replace(masks, cautions=(*masks.cautions, Caution.PART_MISSING))

@@ -8,6 +8,7 @@ from inference.decode import Radiograph
 from inference.findings import (
     FORBID_DECISION,
     FORBID_NEGATIVE,
+    SEGMENTS,
     Caution,
     Decision,
     Findings,
@@ -18,14 +19,6 @@ from inference.findings import (
 )
 from inference.pipeline import Pipeline
 from inference.postprocess import Masks
-
-#: The four segments in the order of their numbers.
-SEGMENTS = (
-    (Task.LUNG, Laterality.LEFT),
-    (Task.LUNG, Laterality.RIGHT),
-    (Task.INFECTION, Laterality.LEFT),
-    (Task.INFECTION, Laterality.RIGHT),
-)
 
 
 def quantify(

@@ -11,6 +11,7 @@ from pydicom import Dataset
 from pydicom.uid import ComputedRadiographyImageStorage
 
 from inference.findings import (
+    SEGMENTS,
     Decision,
     Findings,
     Laterality,
@@ -43,14 +44,13 @@ def _header() -> Dataset:
 
 def _findings() -> Findings:
     """The one pixel is the left lung, so that every kind of content is built."""
-    segments = [(task, side) for task in Task for side in Laterality]
     return Findings(
         source_sop_instance_uid=_UID,
         decision=Decision.NEGATIVE,
         reason="",
         segments=tuple(
             Segment(number, task, side, np.array([[number == 1]]))
-            for number, (task, side) in enumerate(segments, start=1)
+            for number, (task, side) in enumerate(SEGMENTS, start=1)
         ),
         left=LungMeasurement(Laterality.LEFT, 1, 0, 0.0, 1.0, 0.0),
         right=LungMeasurement(Laterality.RIGHT, 0, 0, None, None, None),

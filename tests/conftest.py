@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-import kombu
 import psycopg
 import pytest
+from kombu.connection import Connection
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("CXR_DATA", ROOT.parent / "shared" / "data"))
@@ -59,9 +59,9 @@ def broker_url(request: pytest.FixtureRequest) -> str:
     if request.param == "embedded":
         return "filesystem://"
     try:
-        with kombu.Connection(RABBITMQ, connect_timeout=3) as connection:
+        with Connection(RABBITMQ, connect_timeout=3) as connection:
             connection.connect()
-    except (OSError, *kombu.Connection(RABBITMQ).connection_errors) as exc:
+    except (OSError, *Connection(RABBITMQ).connection_errors) as exc:
         missing(f"no RabbitMQ at {RABBITMQ} (set CXR_TEST_RABBITMQ): {exc}")
     return RABBITMQ
 
@@ -72,6 +72,6 @@ def queue_prefix(broker_url: str) -> Iterator[str]:
     prefix = f"cxr-test-{uuid.uuid4().hex[:12]}"
     yield prefix
     if broker_url == RABBITMQ:
-        with kombu.Connection(RABBITMQ) as connection:
+        with Connection(RABBITMQ) as connection:
             for name in ("jobs", "outputs", *(f"jobs.{pipeline}" for pipeline in QUEUED)):
                 connection.default_channel.queue_delete(f"{prefix}.{name}")

@@ -1,6 +1,7 @@
 """The import rules of the design: who may import what, read from the source without running it."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,23 +11,23 @@ PACKAGES = ("dicom_node", "inference", "sr_writer")
 
 #: One library, one door: where each may be imported.
 DOORS = {
-    "pynetdicom": ("dicom_node/dimse.py", "dicom_node/acceptance.py",
-                   "dicom_node/store_requests.py", "dicom_node/listener.py",
+    "pynetdicom": ("dicom_node/dimse.py", "dicom_node/intake/",
                    "dicom_node/delivery/", "dicom_node/demo/"),
     "kombu": ("dicom_node/queueing.py", "dicom_node/embedded_broker.py"),
     "pydantic": ("dicom_node/config/",),
     "sqlalchemy": ("dicom_node/ledger/", "dicom_node/migrations/"),
     "alembic": ("dicom_node/ledger/", "dicom_node/migrations/"),
     "torch": ("inference/networks.py", "inference/engines/", "inference/torchvision_pair.py",
-              "inference/training/"),
+              "inference/training/", "inference/datasets/examples.py",
+              "inference/datasets/duplicates.py", "inference/evaluation/benchmark.py"),
     "segmentation_models_pytorch": ("inference/networks.py",),
     "highdicom": ("sr_writer/",),
     "reportlab": ("sr_writer/doc/page.py",),
 }  # fmt: skip
 #: The only places of dicom_node that may join the three packages.
 JOINTS = ("dicom_node/worker/", "dicom_node/cli/")
-#: Leaves that need nothing but the standard library: everywhere welcome.
-LEAVES = ("sr_writer.kinds", "sr_writer.equipment")
+#: Leaves that need nothing of the others, nor a library that is slow to start: everywhere welcome.
+LEAVES = ("inference.header", "sr_writer.kinds", "sr_writer.equipment")
 
 
 def sources(package: str) -> list[Path]:
@@ -67,7 +68,7 @@ def test_inference_imports_nothing_of_ours() -> None:
 
 
 #: What inference declares for others to read.
-CONTRACT = ("inference.findings", "inference.pipeline")
+CONTRACT = ("inference.findings", "inference.header", "inference.pipeline")
 
 
 def test_sr_writer_imports_only_the_contract_of_inference() -> None:
@@ -81,13 +82,19 @@ def test_sr_writer_imports_only_the_contract_of_inference() -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("leaf", ["inference.header", "sr_writer.equipment"])
+def test_a_leaf_imports_nothing_of_ours(leaf: str) -> None:
+    modules = imports(ROOT / f"{leaf.replace('.', '/')}.py")
+    assert [m for m in modules if any(belongs(m, package) for package in PACKAGES)] == []
+
+
 def test_only_the_worker_and_the_command_line_join_the_packages() -> None:
     wrong = [
         (relative(path), module)
         for path in sources("dicom_node")
         if not relative(path).startswith(JOINTS)
         for module in imports(path)
-        if belongs(module, "inference") or (belongs(module, "sr_writer") and module not in LEAVES)
+        if (belongs(module, "inference") or belongs(module, "sr_writer")) and module not in LEAVES
     ]
     assert wrong == []
 
@@ -126,3 +133,105 @@ def test_modules_keep_to_a_readable_length() -> None:
         if (lines := len(path.read_text("utf-8").splitlines())) > 400
     }
     assert long == {}
+
+
+#: Loose modules a folder may hold before a newcomer has to guess.
+MOST_MODULES = 16
+#: In cli/ nobody guesses: every module is the command of its name (tests/dicom_node/test_cli.py).
+#: The ledger is being sorted: it leaves this list when it has its rooms.
+FULL = {"dicom_node/cli", "dicom_node/ledger"}
+
+
+def test_no_folder_is_so_full_that_a_newcomer_has_to_guess() -> None:
+    folders = {path.parent for package in PACKAGES for path in sources(package)}
+    full = {
+        relative(folder): count
+        for folder in folders
+        if (count := len(set(folder.glob("*.py")) - {folder / "__init__.py"})) > MOST_MODULES
+        and relative(folder) not in FULL
+    }
+    assert full == {}
+
+
+def rooms(package: str) -> dict[str, set[str]]:
+    """The picture of the imports: which rooms each room imports from.
+
+    A room is a folder, or a module that lies loose in the package.
+    """
+    picture: dict[str, set[str]] = {}
+    for path in sources(package):
+        if path.parent != ROOT / package or path.stem != "__init__":
+            seen = {room_of(other, package) for other in imported(path, package)}
+            here = room_of(path, package)
+            picture.setdefault(here, set()).update(seen - {here})
+    return picture
+
+
+def room_of(path: Path, package: str) -> str:
+    folder = path.parent.relative_to(ROOT / package).as_posix()
+    return path.stem if folder == "." else folder
+
+
+def imported(path: Path, package: str) -> Iterator[Path]:
+    """The files of the package that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            # What is imported from a folder may be a module in it.
+            names = [(f"{node.module}.{alias.name}", node.module) for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [(alias.name,) * 2 for alias in node.names]
+        else:
+            continue
+        for candidates in names:
+            files = [file for name in candidates for file in files_of(name)]
+            if files and belongs(candidates[0], package):
+                yield files[0]
+
+
+def files_of(module: str) -> list[Path]:
+    path = ROOT / module.replace(".", "/")
+    return [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
+
+
+def arrows_back(picture: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """The imports between rooms of which one leads to the other and back."""
+    return {
+        (here, there)
+        for here, others in picture.items()
+        for there in others
+        if here in reached_from(there, picture)
+    }
+
+
+def reached_from(start: str, picture: dict[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    ahead = {start}
+    while ahead:
+        reached |= ahead
+        ahead = {other for room in ahead for other in picture.get(room, ())} - reached
+    return reached
+
+
+#: Imports that run back still: none may be added.
+KNOWN_BACK = {
+    # What a destination is sent, its profile, lies with the delivery that reads it.
+    "dicom_node": {
+        ("config", "delivery"),
+        ("delivery", "config"),
+        # Through the same profile: a sender has a heartbeat, and ops reads the configuration.
+        ("delivery", "ops"),
+        ("ops", "config"),
+    },
+}
+
+
+def test_an_arrow_that_runs_back_is_seen() -> None:
+    picture = {"analyze": {"gray"}, "gray": {"header", "lungs"}, "lungs": {"gray"}, "header": set()}
+    assert arrows_back(picture) == {("gray", "lungs"), ("lungs", "gray")}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_import_between_rooms_runs_back(package: str) -> None:
+    picture = rooms(package)
+    assert len(picture) > 3
+    assert arrows_back(picture) <= KNOWN_BACK.get(package, set())

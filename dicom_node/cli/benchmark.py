@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table or the comparison, and write it as JSON where asked."""
-    from inference.engines.pytorch import DeviceUnavailable
+    from inference.engines.device import DeviceUnavailable
     from inference.weights import WeightsError
 
     if bool(arguments.pair) != bool(arguments.against):
@@ -50,9 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _table(arguments: argparse.Namespace) -> dict[str, Any]:
-    from inference.engines.pytorch import choose_device
-    from inference.training import paper
-    from inference.training.benchmark import costs, machine
+    from inference.engines.device import choose_device
+    from inference.evaluation import paper
+    from inference.evaluation.benchmark import costs, machine
 
     device = choose_device(arguments.device)
     ran_on, rows = machine(device), []
@@ -73,9 +73,9 @@ def _table(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _pair(arguments: argparse.Namespace) -> dict[str, Any]:
-    from inference.engines.pytorch import choose_device
+    from inference.engines.device import choose_device
+    from inference.evaluation.benchmark import compare, machine
     from inference.findings import Task
-    from inference.training.benchmark import compare, machine
     from inference.weights import find
 
     device = choose_device(arguments.device)

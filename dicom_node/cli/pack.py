@@ -32,9 +32,9 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the set and say how large it is; 0 when done. Raises UsageError or NodeError."""
     from dicom_node.cli.terminal.progress import images
+    from inference.datasets.cases import DatasetError, not_of_covid, read_cases, spread
+    from inference.datasets.pack import pack
     from inference.decode import UndecodableImage
-    from inference.training.dataset import DatasetError, not_of_covid, read_cases, spread
-    from inference.training.pack import pack
 
     try:
         sets = {"Train": spread(read_cases(images_folder(arguments)), arguments.limit)}

@@ -62,11 +62,11 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train and write the weights; 0 when done. Raises UsageError or NodeError."""
     from dicom_node.cli.terminal.progress import Run
+    from inference.datasets.cases import DatasetError, free_of_infection, read_cases
     from inference.decode import UndecodableImage
-    from inference.engines.pytorch import DeviceUnavailable
+    from inference.engines.device import DeviceUnavailable
     from inference.findings import Task
     from inference.training.checkpoint import CheckpointError
-    from inference.training.dataset import DatasetError, free_of_infection, read_cases
     from inference.training.loop import TrainingError
     from inference.training.recipes import RecipeError
     from inference.training.train import train

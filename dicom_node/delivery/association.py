@@ -14,13 +14,12 @@ from pynetdicom.events import Event
 from pynetdicom.pdu import A_ABORT_RQ
 
 from dicom_node.config import Destination
+from dicom_node.dimse import MAX_PDU_SIZE
 from dicom_node.errors import DestinationUnavailable
 
 #: Seconds that a destination gets to take a connection, to answer a request for an association,
 #: and to take any more bytes while it is sent to.
 CONNECT_TIMEOUT_S = 10.0
-#: Bytes; see dimse.MAX_PDU_SIZE.
-MAX_PDU_SIZE = 1024 * 1024
 #: Seconds for asking the operating system once more why there is no connection.
 _PROBE_TIMEOUT_S = 2.0
 #: PS3.8 table 9-18: the abstract syntax is known, none of its transfer syntaxes is.

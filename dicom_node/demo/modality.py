@@ -18,10 +18,9 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.sop_class import Verification
 
+from dicom_node.dimse import MAX_PDU_SIZE
 from dicom_node.errors import SUCCESS, DestinationUnavailable, NotDicom
 
-#: Bytes offered for answers; what we may send is the receiver's to say.
-MAX_PDU_SIZE = 1024 * 1024
 CONNECT_TIMEOUT_S = 10.0
 RESPONSE_TIMEOUT_S = 60.0
 #: Presentation contexts an association can have (PS3.8 7.1.1.13: odd numbers 1 to 255).

@@ -38,10 +38,9 @@ from pynetdicom.events import Event
 from pynetdicom.sop_class import Verification
 from pynetdicom.transport import ThreadedAssociationServer
 
+from dicom_node.dimse import MAX_PDU_SIZE
 from dicom_node.errors import CANNOT_UNDERSTAND, SUCCESS
 
-#: Bytes. pynetdicom's 16 KiB costs a thread switch each; a 15 MB radiograph wants large PDUs.
-MAX_PDU_SIZE = 1024 * 1024
 #: What radiography sends and what is made of it. Not all of storage: pynetdicom copies every
 #: context for every association, 100 ms for the 170 classes there are.
 SOP_CLASSES: tuple[UID, ...] = (

@@ -11,9 +11,9 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.valuerep import PersonName
 
-from dicom_node.eligibility import judge
+from dicom_node.intake.eligibility import judge
 from inference.decode import read_radiograph
-from inference.elements import value_of
+from inference.header import text_of, value_of
 
 #: Whose image it is and where it lies. Another value: results there are at a wrong place.
 IDENTITY = (
@@ -84,4 +84,4 @@ def _text(dataset: Dataset, keyword: str) -> str:
     if isinstance(value, PersonName):
         # Trailing components may be left out (PS3.5 6.2.1.1).
         return "=".join(group.strip().rstrip("^ ") for group in str(value).split("=")).rstrip("=")
-    return "" if value is None else str(value).strip(" \0")
+    return text_of(dataset, keyword)

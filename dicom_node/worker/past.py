@@ -14,8 +14,8 @@ from itertools import groupby
 from pydicom import Dataset
 
 from dicom_node.errors import DamagedInSpool, Permanent, Transient
+from dicom_node.intake.rejection import QUALITY, TITLES, WORKLIST
 from dicom_node.ledger import REJECTION_NOTE, Arrived, BuiltOutput, Job, Ledger, Route, Source
-from dicom_node.rejection import QUALITY, TITLES, WORKLIST
 from dicom_node.spool import Spool
 from dicom_node.worker.comparison import compare, misplaced
 from dicom_node.worker.processing import read_dataset

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from pydicom import Dataset
 
-from dicom_node.eligibility import Refusal, Verdict, judge
 from dicom_node.errors import InvalidResult, NotDicom, Undecodable
+from dicom_node.intake.eligibility import Refusal, Verdict, judge
 from inference.analyze import Analysis, analyze
 from inference.decode import UndecodableImage
-from inference.elements import value_of
+from inference.decoding.part10 import read_part10
 from inference.engines import Engine
-from inference.part10 import read_part10
+from inference.header import value_of
 from inference.pipeline import STANDARD, Settings
 from sr_writer.equipment import Equipment
 from sr_writer.identity import FIRST_ISSUE, Issue

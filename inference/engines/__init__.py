@@ -11,10 +11,10 @@ from inference.findings import ModelIdentity
 
 @dataclass(frozen=True, slots=True)
 class ProbabilityMaps:
-    """What the two networks say of one image, before any post-processing."""
+    """What the two networks say of n images, before any post-processing."""
 
-    lung: NDArray[np.float32]  #: (size, size), 0..1, probability of lung
-    infection: NDArray[np.float32]  #: (size, size), 0..1, probability of COVID-19 infection
+    lung: NDArray[np.float32]  #: (n, size, size), 0..1, probability of lung
+    infection: NDArray[np.float32]  #: (n, size, size), 0..1, probability of COVID-19 infection
 
 
 class Engine(Protocol):
@@ -28,5 +28,5 @@ class Engine(Protocol):
     def models(self) -> tuple[ModelIdentity, ...]:
         """Lung, infection."""
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
-        """Maps of one (size, size) image, 0..1, bright = dense."""
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
+        """Maps of (n, size, size) images, 0..1, bright = dense; none depends on another."""

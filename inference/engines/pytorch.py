@@ -8,14 +8,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from inference.engines import ProbabilityMaps
+from inference.engines.device import choose_device
+from inference.engines.normalise import normalise
 from inference.engines.runners import runner
 from inference.findings import ModelIdentity, Task
 from inference.networks import build
 from inference.weights import ModelCard, WeightsError, find, load_state
-
-
-class DeviceUnavailable(RuntimeError):
-    """The device asked for is not there."""
 
 
 def load_engine(lung: str = "", infection: str = "", device: str = "auto") -> "PytorchEngine":
@@ -42,18 +40,6 @@ def load_network(card: ModelCard) -> nn.Module:
     return network.eval()
 
 
-def choose_device(wanted: str) -> torch.device:
-    """ "auto" is CUDA where there is one."""
-    has_cuda = torch.cuda.is_available()
-    if wanted == "auto":
-        return torch.device("cuda" if has_cuda else "cpu")
-    if wanted == "cuda" and not has_cuda:
-        raise DeviceUnavailable(
-            "no CUDA device: install a CUDA build of torch and its driver, or choose cpu"
-        )
-    return torch.device(wanted)
-
-
 class PytorchEngine:
     """Implements `Engine`."""
 
@@ -70,14 +56,7 @@ class PytorchEngine:
         self._tasks = tuple(networks)
         self._run = runner([networks[task] for task in self._tasks], size, device)
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
-        """Maps of one (size, size) image, 0..1, bright = dense."""
-        maps = dict(zip(self._tasks, self._run(normalise(image)), strict=True))
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
+        """Maps of (n, size, size) images, 0..1, bright = dense."""
+        maps = dict(zip(self._tasks, self._run(normalise(images)), strict=True))
         return ProbabilityMaps(maps[Task.LUNG], maps[Task.INFECTION])
-
-
-def normalise(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Minus its own mean, divided by its own standard deviation, as the networks were trained."""
-    deviation = float(image.std())
-    # A blank image stays blank instead of becoming not-a-number.
-    return np.asarray((image - image.mean()) / max(deviation, 1e-6), np.float32)

@@ -1,11 +1,11 @@
-"""What the networks are fed while training: `engines.pytorch.normalise`, a batch at a time."""
+"""What the networks are fed while training: `engines.normalise`, a batch at a time."""
 
 from collections.abc import Iterator
 
 import torch
 from numpy.random import SeedSequence
 
-CHANNELS = 3
+from inference.engines.runners import as_batch
 
 
 def prepare(images: torch.Tensor) -> torch.Tensor:
@@ -15,8 +15,7 @@ def prepare(images: torch.Tensor) -> torch.Tensor:
     """
     deviation = images.std(dim=(1, 2), keepdim=True, correction=0).clamp(min=1e-6)
     normal = (images - images.mean(dim=(1, 2), keepdim=True)) / deviation
-    batch = normal[:, None].expand(-1, CHANNELS, -1, -1)
-    return batch.contiguous(memory_format=torch.channels_last)
+    return as_batch(normal)
 
 
 def to_gray(images: torch.Tensor) -> torch.Tensor:

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from inference.datasets.examples import Examples
+from inference.evaluation.metrics import PixelCounts
 from inference.extent import least_infection
 from inference.findings import Task
 from inference.training.checkpoint import State
-from inference.training.dataset import Examples
 from inference.training.held_out import count, predict
-from inference.training.metrics import PixelCounts
 from inference.training.precision import Precision
 
 #: What is tried, in units of the logit; 0 first, so that a draw changes nothing.

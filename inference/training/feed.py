@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import torch
 
-from inference.training.augment import augment
+from inference.datasets.examples import Examples
+from inference.training.augmentation.augment import augment
+from inference.training.augmentation.style import restyle
+from inference.training.augmentation.transplant import transplant
 from inference.training.batches import batches_in_epoch, draw, to_gray
-from inference.training.dataset import Examples
 from inference.training.recipes import Recipe
-from inference.training.style import restyle
-from inference.training.transplant import transplant
 
 
 class Feed:

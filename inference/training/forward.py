@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from inference.training.batches import CHANNELS
+from inference.networks import CHANNELS
 from inference.training.precision import Precision, autocast
 
 Forward = Callable[[torch.Tensor], torch.Tensor]

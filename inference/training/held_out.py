@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from inference.datasets.examples import Examples
 from inference.training.batches import prepare, to_gray
-from inference.training.dataset import Examples
 from inference.training.precision import Precision, autocast
 
 #: Images at once: no gradient is kept, so more than while learning.

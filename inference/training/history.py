@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.training.metrics import Averaging, PixelCounts, detection, overlap
+from inference.evaluation.metrics import Averaging, PixelCounts, detection, overlap
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,17 +18,17 @@ from typing import Any
 import torch
 from torch import nn
 
+from inference.datasets.examples import Examples
+from inference.evaluation.metrics import PixelCounts
 from inference.findings import Task
 from inference.training import checkpoint
 from inference.training.batches import prepare, seed_of
 from inference.training.checkpoint import State
-from inference.training.dataset import Examples
 from inference.training.feed import Feed
 from inference.training.forward import forward_of
 from inference.training.held_out import count, predict
 from inference.training.history import Epoch, epoch_of
 from inference.training.losses import loss_of
-from inference.training.metrics import PixelCounts
 from inference.training.precision import Precision, autocast
 from inference.training.recipes import Recipe, Schedule, Selection
 from inference.training.schedule import is_exhausted, one_cycle, plateau

@@ -16,16 +16,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference.engines.pytorch import choose_device
+from inference.datasets.cases import Case, DatasetError
+from inference.datasets.duplicates import clusters, folds, near
+from inference.datasets.examples import Examples, load_examples
+from inference.engines.device import choose_device
+from inference.evaluation.metrics import Figure
 from inference.findings import Task
 from inference.training import checkpoint
 from inference.training.calibrate import foreground_bias, shifted
-from inference.training.dataset import Case, DatasetError, Examples, load_examples
-from inference.training.duplicates import clusters, folds, near
 from inference.training.export import export
 from inference.training.history import Epoch, draw_curves, write_csv
 from inference.training.loop import Plan, Run
-from inference.training.metrics import Figure
 from inference.training.precision import Precision, fastest
 from inference.training.recipes import Recipe
 from inference.training.start import Start, begin

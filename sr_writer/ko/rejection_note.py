@@ -19,7 +19,7 @@ from pydicom import Dataset
 
 from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE, Identity, Reference
-from sr_writer.kinds import KINDS, Kind
+from sr_writer.kind import Kind
 from sr_writer.ko import KO
 from sr_writer.ko.verify import rejection_note_faults
 from sr_writer.output import Output, output_of, part10
@@ -35,7 +35,7 @@ def write_rejection_note(
     title: str,
     said: str,
     identity: Identity,
-    kinds: Sequence[Kind] = KINDS,
+    kinds: Sequence[Kind],
 ) -> Output:
     """The note, with the patient and study of `header`; `said` is a sentence for people.
 

@@ -15,6 +15,7 @@ from pydicom import Dataset
 from pydicom.multival import MultiValue
 
 from inference.findings import Caution, Findings
+from inference.header import value_of
 
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 #: Of PS3.3 C.11.1.1.2; any other word is replaced by "unspecified".
@@ -124,11 +125,7 @@ def _text(header: Dataset, keyword: str) -> str:
 
 def _value(header: Dataset, keyword: str) -> Any:
     """The value of an attribute; None where it is absent or cannot be read."""
-    try:
-        with warnings.catch_warnings():
-            # A malformed value is this header's habit, not news.
-            warnings.simplefilter("ignore")
-            return header[keyword].value
-    except Exception:
-        # pydicom raises half a dozen unrelated types on what it cannot convert.
-        return None
+    with warnings.catch_warnings():
+        # A malformed value is this header's habit, not news.
+        warnings.simplefilter("ignore")
+        return value_of(header, keyword)

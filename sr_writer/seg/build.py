@@ -101,12 +101,12 @@ def _derive_dimension_uid(dataset: Dataset, identity: Identity) -> None:
             item.DimensionOrganizationUID = uid
 
 
-def _describe(segment: Segment, identity: Identity) -> Dataset:
+def _describe(segment: Segment, identity: Identity) -> SegmentDescription:
     name = tracking_id(segment.task, segment.laterality)
     algorithm = identity.algorithm(segment.task)
     lung = segment.task is Task.LUNG
     category = codes.ANATOMICAL_STRUCTURE if lung else codes.ABNORMAL_STRUCTURE
-    description: Dataset = SegmentDescription(
+    description = SegmentDescription(
         segment_number=segment.number,
         segment_label=name,
         segmented_property_category=category,

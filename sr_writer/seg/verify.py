@@ -5,13 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from pydicom import Dataset
 
-from inference.findings import Findings, Laterality, Mask, Task
+from inference.findings import SEGMENTS, Findings, Laterality, Mask, Task
 from sr_writer.case import Case
 from sr_writer.identity import tracking_id
 from sr_writer.verify.instance import padded, source_faults
-
-#: What each frame of the SEG holds, in order.
-_SEGMENTS = tuple((task, side) for task in Task for side in Laterality)
 
 
 def faults(dataset: Dataset, case: Case) -> Iterator[str]:
@@ -34,7 +31,7 @@ def faults(dataset: Dataset, case: Case) -> Iterator[str]:
 
 
 def _pixel_faults(dataset: Dataset, findings: Findings) -> Iterator[str]:
-    frames = dict(zip(_SEGMENTS, _frames(dataset), strict=True))
+    frames = dict(zip(SEGMENTS, _frames(dataset), strict=True))
     for item, segment in zip(dataset.SegmentSequence, findings.segments, strict=True):
         name = tracking_id(segment.task, segment.laterality)
         if (item.SegmentNumber, item.TrackingID) != (segment.number, name):

@@ -7,6 +7,8 @@ lung that was found. The decision in codes, why, and with which cautions, stands
 Evaluations container of TID 1500, which OHIF passes over.
 """
 
+from typing import cast
+
 import numpy as np
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -90,7 +92,7 @@ def _private_scheme(identity: Identity) -> Dataset:
 
 def _ordered(group: PlanarROIMeasurementsAndQualitativeEvaluations) -> ContainerContentItem:
     """The group's container, its region where TID 1410 has it: highdicom puts it last."""
-    container: ContainerContentItem = group[0]
+    container = cast(ContainerContentItem, group[0])
     items = container.ContentSequence
     region = next(n for n, item in enumerate(items) if item.ValueType == "SCOORD")
     modifier = next(n for n, item in enumerate(items) if item.RelationshipType == _MODIFIER)

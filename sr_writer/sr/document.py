@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from highdicom.sr import (
     CodeContentItem,
+    CodedConcept,
     ContainerContentItem,
     ContentItem,
     ContentSequence,
@@ -106,7 +107,7 @@ def measurement_report(
     """
     root = ContainerContentItem(codes.REPORT_TITLE, template_id="1500")
     root.ContentSequence = ContentSequence()
-    root.ContentSequence.extend(LanguageOfContentItemAndDescendants(codes.ENGLISH))
+    root.ContentSequence.extend(LanguageOfContentItemAndDescendants(CodedConcept(*codes.ENGLISH)))
     root.ContentSequence.extend(device_observer(identity))
     root.ContentSequence.append(
         CodeContentItem(codes.PROCEDURE_REPORTED, procedure, RelationshipTypeValues.HAS_CONCEPT_MOD)

@@ -7,11 +7,11 @@ from pydicom import Dataset
 
 from dicom_node.config import Caller, NodeSection
 from dicom_node.demo.modality import send
+from dicom_node.intake.listener import Installation, Listener
 from dicom_node.ledger import Ledger
-from dicom_node.listener import Installation, Listener
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
-from inference.transfer_syntaxes import decodable
+from inference.decoding.transfer_syntaxes import decodable
 from sr_writer.equipment import Equipment
 
 PIPELINE = "a-pipeline"

@@ -88,7 +88,7 @@ def test_a_manual_costs_no_library() -> None:
 
 def test_the_listener_starts_without_torch() -> None:
     code = (
-        "import sys, dicom_node.listener, dicom_node.cli.node.parts as parts\n"
+        "import sys, dicom_node.intake.listener, dicom_node.cli.node.parts as parts\n"
         "from dicom_node.cli.node.networks import pipeline_id\n"
         "pipeline_id('', '')\n"
         "print([name for name in ('torch', 'highdicom', 'skimage') if name in sys.modules])"

@@ -18,15 +18,15 @@ from dicom_node.config import Reports
 from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.demo.phantom import Kind
 from dicom_node.demo.results import Percentages, count_segmentation
+from dicom_node.intake.rejection import TITLES, read_rejection
 from dicom_node.ledger import REJECTION_NOTE, JobState, LeaseLost, Progress, Route, Selection
 from dicom_node.ledger.schema import jobs
-from dicom_node.rejection import TITLES, read_rejection
 from dicom_node.worker import process, spool_output
 from inference.engines import Engine, ProbabilityMaps
 from sr_writer.equipment import Equipment
 from tests.conformance.test_validators import dciodvfy
+from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.ledger.records import progress
-from tests.dicom_node.test_listener import file_bytes
 from tests.dicom_node.test_worker import LEASE_S, PACS, Bench, radiograph, unreadable
 
 ONLY_SR = Profile(("SEG", "SR"), next_best=False)
@@ -291,11 +291,11 @@ class Interrupted:
         self._engine = engine
         self._meanwhile: Callable[[], object] | None = meanwhile
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
         if self._meanwhile is not None:
             self._meanwhile()
             self._meanwhile = None
-        return self._engine.segment(image)
+        return self._engine.segment(images)
 
 
 def test_an_analysis_of_bytes_that_are_replaced_meanwhile_leaves_nothing(bench: Bench) -> None:

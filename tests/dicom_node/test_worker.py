@@ -32,7 +32,7 @@ from sr_writer.equipment import Equipment
 from sr_writer.identity import results_digest
 from tests.dicom_node.delivery.bench import keys_of
 from tests.dicom_node.hearts import heart
-from tests.dicom_node.test_listener import file_bytes
+from tests.dicom_node.intake.test_listener import file_bytes
 from tests.system.waiting import wait_until
 
 LEASE_S = 60.0
@@ -290,7 +290,7 @@ class Broken:
     def __init__(self, models: tuple[ModelIdentity, ...]) -> None:
         self.models = models
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:  # noqa: ARG002 - the protocol's
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:  # noqa: ARG002 - the protocol's
         raise RuntimeError("the device is gone")
 
 

@@ -27,7 +27,8 @@ def engine() -> PytorchEngine:
 @pytest.fixture(params=CHESTS)
 def chest(request: pytest.FixtureRequest, shared_data: Path) -> Path:
     """Each of the real chest radiographs."""
-    return shared_data / "dicom" / "chest" / request.param
+    name: str = request.param
+    return shared_data / "dicom" / "chest" / name
 
 
 def gray_png(path: Path) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import gdcm
 import numpy as np
@@ -21,7 +21,7 @@ from pydicom.uid import (
     JPEGLosslessSV1,
 )
 
-UID_OF_IMAGE = "1.2.826.0.1.3680043.8.498.1"
+UID_OF_IMAGE = UID("1.2.826.0.1.3680043.8.498.1")
 
 _GDCM_SYNTAXES = {
     JPEGLossless: gdcm.TransferSyntax.JPEGLosslessProcess14,
@@ -54,7 +54,7 @@ def instance(pixels: NDArray[Any], syntax: UID = ExplicitVRLittleEndian, **heade
     dataset.BitsAllocated = dataset.BitsStored = 8 * pixels.dtype.itemsize
     dataset.HighBit = dataset.BitsStored - 1
     dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
-    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    order: Literal[">", "<"] = ">" if syntax == ExplicitVRBigEndian else "<"
     content = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
     dataset.PixelData = content + b"\0" * (len(content) % 2)
     dataset["PixelData"].VR = "OW" if pixels.dtype.itemsize == 2 else "OB"

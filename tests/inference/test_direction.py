@@ -28,9 +28,9 @@ class CountingEngine:
         self.models: tuple[ModelIdentity, ...] = engine.models
         self.runs = 0
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
-        self.runs += 1
-        return self._engine.segment(image)
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
+        self.runs += len(images)
+        return self._engine.segment(images)
 
 
 @pytest.fixture(params=CLASSES)

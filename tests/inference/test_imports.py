@@ -8,7 +8,14 @@ import pytest
 
 @pytest.mark.parametrize(
     "module",
-    ["inference.weights", "inference.decode", "inference.analyze", "inference.networks"],
+    [
+        "inference.weights",
+        "inference.decode",
+        "inference.analyze",
+        "inference.networks",
+        "inference.engines.normalise",
+        "inference.evaluation.evaluate",
+    ],
 )
 def test_torch_stays_out(module: str) -> None:
     code = f"import sys, {module}; print(sorted({{'torch', 'torchvision'}} & sys.modules.keys()))"

@@ -1,15 +1,17 @@
 """A child is noticed however its age is written; what is malformed or unknown is no child."""
 
+from typing import Any
+
 import pytest
 
 from inference.decode import read_radiograph
 from inference.findings import Caution
 from inference.patient_age import is_minor
+from tests.inference.decoding.test_bad_input import malformed
 from tests.inference.instances import instance, reread, smooth
-from tests.inference.test_bad_input import malformed
 
 
-def minor(**header: object) -> bool:
+def minor(**header: Any) -> bool:
     return is_minor(instance(smooth(), **header))
 
 

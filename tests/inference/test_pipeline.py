@@ -10,12 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.decode import read_radiograph
-from inference.engines import ProbabilityMaps
 from inference.findings import Findings
+from inference.lungs import find_lungs
 from inference.pipeline import REVISION, STANDARD, ModelIdentity, Pipeline, Settings, Task
 from inference.postprocess import clean, restore_masks
 from inference.quantify import quantify
 from tests.inference.instances import instance, smooth
+
+Map = NDArray[np.float32]
 
 SIZE = 256
 #: Rows and columns of the source.
@@ -91,8 +93,8 @@ def test_a_setting_does_what_it_says(name: str, value: float) -> None:
 
 def _results(pipeline: Pipeline) -> str:
     said = hashlib.sha256()
-    for maps in _drawn():
-        findings = _findings(maps, pipeline)
+    for lung, infection in _drawn():
+        findings = _findings(lung, infection, pipeline)
         for segment in findings.segments:
             said.update(np.packbits(segment.mask).tobytes())
         codes = [caution.code for caution in findings.cautions]
@@ -100,28 +102,29 @@ def _results(pipeline: Pipeline) -> str:
     return said.hexdigest()
 
 
-def _findings(maps: ProbabilityMaps, pipeline: Pipeline) -> Findings:
+def _findings(lung: Map, infection: Map, pipeline: Pipeline) -> Findings:
     radiograph = read_radiograph(instance(smooth(*SHAPE), PatientOrientation=["L", "F"]))
-    masks = restore_masks(clean(maps, pipeline.settings), radiograph.orientation, SHAPE)
+    cleaned = clean(find_lungs(lung, pipeline.settings), infection, pipeline.settings)
+    masks = restore_masks(cleaned, radiograph.orientation, SHAPE)
     return quantify(masks, radiograph, pipeline, {})
 
 
-def _drawn() -> Iterator[ProbabilityMaps]:
+def _drawn() -> Iterator[tuple[Map, Map]]:
     """Lungs apart, touching and alone; infection clear, faint, too little and none."""
     right, left = _hill(130, 75, 90, 42), _hill(130, 182, 85, 38)
     both = np.maximum(right, left)
     nothing = np.zeros_like(both)
-    yield ProbabilityMaps(both, _hill(150, 80, 30, 25))
-    yield ProbabilityMaps(np.maximum(both, _hill(235, 128, 15, 15)), _hill(150, 80, 30, 25))
-    yield ProbabilityMaps(both, np.float32(0.4) * _hill(100, 190, 20, 20))
-    yield ProbabilityMaps(both, _hill(150, 80, 3, 3))
-    yield ProbabilityMaps(both, nothing)
-    yield ProbabilityMaps(np.maximum(both, _hill(60, 128, 12, 60)), _hill(120, 120, 60, 60))
-    yield ProbabilityMaps(right, nothing)
-    yield ProbabilityMaps(nothing, nothing)
+    yield (both, _hill(150, 80, 30, 25))
+    yield (np.maximum(both, _hill(235, 128, 15, 15)), _hill(150, 80, 30, 25))
+    yield (both, np.float32(0.4) * _hill(100, 190, 20, 20))
+    yield (both, _hill(150, 80, 3, 3))
+    yield (both, nothing)
+    yield (np.maximum(both, _hill(60, 128, 12, 60)), _hill(120, 120, 60, 60))
+    yield (right, nothing)
+    yield (nothing, nothing)
 
 
-def _hill(row: int, column: int, height: int, width: int) -> NDArray[np.float32]:
+def _hill(row: int, column: int, height: int, width: int) -> Map:
     """1 in the middle, 0.5 at the ellipse, 0 far out; in steps that no processor rounds apart."""
     rows, columns = np.mgrid[:SIZE, :SIZE].astype(np.float64)
     distance = ((rows - row) / height) ** 2 + ((columns - column) / width) ** 2

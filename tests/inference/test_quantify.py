@@ -1,6 +1,7 @@
 """The paper's section 3.3: percentages, areas, decision."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def masks(left: tuple[int, int], right: tuple[int, int], fault: str | None = Non
     )
 
 
-def radiograph(**header: object) -> Radiograph:
+def radiograph(**header: Any) -> Radiograph:
     return read_radiograph(instance(smooth(*SHAPE), PatientOrientation=["L", "F"], **header))
 
 

@@ -11,7 +11,8 @@ ORIENTATIONS = ["L\\F", "R\\F", "L\\H", "R\\H", "F\\L", "F\\R", "H\\L", "H\\R"]
 
 def disc(rows: int, columns: int) -> np.ndarray:
     y, x = np.mgrid[0:rows, 0:columns]
-    return ((y / rows - 0.3) ** 2 + (x / columns - 0.6) ** 2 < 0.04).astype(np.float32)
+    inside = (y / rows - 0.3) ** 2 + (x / columns - 0.6) ** 2 < 0.04
+    return np.asarray(inside, np.float32)
 
 
 def test_an_image_of_the_networks_size_is_unchanged_both_ways() -> None:

@@ -85,7 +85,8 @@ def test_every_shipped_card_says_what_a_user_must_know() -> None:
 def test_a_damaged_file_is_refused(own: Path, damage: str) -> None:
     content = bytearray(own.read_bytes())
     content[len(content) // 2] ^= 1
-    own.write_bytes({"flipped": content, "truncated": content[:-1], "empty": b""}[damage])
+    damaged = {"flipped": content, "truncated": content[:-1], "empty": bytearray()}[damage]
+    own.write_bytes(damaged)
     with pytest.raises(WeightsError, match="damaged"):
         load_state(find(Task.LUNG, str(own)))
 

@@ -21,8 +21,8 @@ from pydicom import Dataset, dcmread
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from dicom_node.eligibility import judge
 from dicom_node.errors import InvalidResult, Permanent
+from dicom_node.intake.eligibility import judge
 from dicom_node.worker import process
 from inference.analyze import analyze
 from inference.decode import UndecodableImage
@@ -71,9 +71,9 @@ class Threshold:
     size = 64
     models = tuple(ModelIdentity(task, "threshold", "1", "0" * 64) for task in Task)
 
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
-        lung = image < (INFECTED + BODY) / 2
-        infection = lung & (image > (LUNG + INFECTED) / 2)
+    def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
+        lung = images < (INFECTED + BODY) / 2
+        infection = lung & (images > (LUNG + INFECTED) / 2)
         return ProbabilityMaps(lung.astype(np.float32), infection.astype(np.float32))
 
 

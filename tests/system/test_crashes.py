@@ -26,7 +26,7 @@ from dicom_node.ops.liveness import Owner
 from dicom_node.spool import Spool
 from dicom_node.worker import process, spool_output
 from sr_writer.equipment import Equipment
-from tests.dicom_node.test_listener import file_bytes
+from tests.dicom_node.intake.test_listener import file_bytes
 from tests.marks import refused_connection
 from tests.system.waiting import ended_job, wait_until
 

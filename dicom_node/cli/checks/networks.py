@@ -7,9 +7,8 @@ from pydicom.uid import UID
 
 from dicom_node.cli.checks.check import Check, fault, ok, warning
 from dicom_node.config import Config
-from inference.decoders import PLUGINS
+from inference.decoding.transfer_syntaxes import PLUGINS, decodable
 from inference.findings import Task
-from inference.transfer_syntaxes import decodable
 from inference.weights import WeightsError, find, load_state
 
 
@@ -30,8 +29,8 @@ def models(config: Config) -> Iterator[Check]:
 
 
 def device(config: Config) -> Check:
-    from inference.engines.pytorch import DeviceUnavailable, choose_device
-    from inference.training.benchmark import machine
+    from inference.engines.device import DeviceUnavailable, choose_device
+    from inference.evaluation.benchmark import machine
 
     name = "device"
     try:

@@ -13,15 +13,15 @@ from dicom_node.cli.evaluation.drawn import drawn_cases
 from dicom_node.cli.node.networks import load_networks
 from dicom_node.cli.terminal.progress import images
 from dicom_node.errors import NodeError, UsageError
+from inference.datasets.cases import Case, DatasetError, read_cases, spread
 from inference.decode import UndecodableImage
 from inference.engines import Engine
-from inference.training.dataset import Case, DatasetError, read_cases, spread
-from inference.training.distortions import DISTORTIONS, distorted
-from inference.training.evaluate import Cascade, Result, evaluate
-from inference.training.pictures import draw_all
-from inference.training.strangers import read_strangers, rows_of, strangers_table
-from inference.training.summary import summarise
-from inference.training.tables import distortion_table, tables
+from inference.evaluation.distortions import DISTORTIONS, distorted
+from inference.evaluation.evaluate import Cascade, Result, evaluate
+from inference.evaluation.pictures import draw_all
+from inference.evaluation.strangers import read_strangers, rows_of, strangers_table
+from inference.evaluation.summary import summarise
+from inference.evaluation.tables import distortion_table, tables
 
 
 def evaluate_networks(arguments: argparse.Namespace) -> int:

@@ -23,7 +23,8 @@ def pipeline_id(lung: str, infection: str) -> str:
 
 def load_networks(lung: str, infection: str, device: str) -> "Engine":
     """Both networks, verified and warmed up; raises UsageError where that cannot be had."""
-    from inference.engines.pytorch import DeviceUnavailable, load_engine
+    from inference.engines.device import DeviceUnavailable
+    from inference.engines.pytorch import load_engine
     from inference.weights import WeightsError
 
     try:

@@ -142,8 +142,8 @@ def equipment_of(config: Config) -> Equipment:
 
 
 def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
-    from dicom_node.listener import Installation, Listener
-    from inference.transfer_syntaxes import decodable
+    from dicom_node.intake.listener import Installation, Listener
+    from inference.decoding.transfer_syntaxes import decodable
 
     spool, ledger, queues = _open(config, stop)
     maker = equipment_of(config)

@@ -25,8 +25,8 @@ from tests.dicom_node.delivery.test_faults import (
     truncate,
 )
 from tests.dicom_node.hearts import heart
+from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.ledger.records import progress
-from tests.dicom_node.test_listener import file_bytes
 from tests.dicom_node.test_worker import Bench, radiograph, unreadable
 
 

@@ -9,6 +9,7 @@ from pydicom.uid import Comprehensive3DSRStorage, SegmentationStorage
 
 from sr_writer import codes
 from sr_writer.identity import Identity, Issue, Reference
+from sr_writer.kinds import KINDS
 from sr_writer.ko.rejection_note import write_rejection_note
 from sr_writer.results import Results
 from sr_writer.verify import InvalidResult
@@ -22,7 +23,7 @@ NOTE = replace(identity(), withdraws=("PACS", STUDY))
 
 
 def note(*rejected: Reference, title: str = "113001", of: Identity = NOTE) -> Dataset:
-    output = write_rejection_note(header("DX"), rejected, title, "Why.", of)
+    output = write_rejection_note(header("DX"), rejected, title, "Why.", of, KINDS)
     return dcmread(BytesIO(output.content))
 
 
@@ -46,7 +47,9 @@ def test_a_note_selects_what_it_takes_back_and_says_why(title: str) -> None:
 
 
 def test_the_same_note_twice_is_the_same_bytes_and_another_has_another_name() -> None:
-    once, again = (write_rejection_note(header("DX"), [SEG], "113001", "Why.", NOTE) for _ in "ab")
+    once, again = (
+        write_rejection_note(header("DX"), [SEG], "113001", "Why.", NOTE, KINDS) for _ in "ab"
+    )
     assert once == again
     elsewhere = replace(NOTE, withdraws=("OTHER", STUDY))
     assert note(SEG, of=elsewhere).SOPInstanceUID != note(SEG).SOPInstanceUID

@@ -1,0 +1,1 @@
+"""What makes each look at an image another one: transplant, style, augment; dice are shared."""
