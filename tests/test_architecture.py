@@ -12,7 +12,8 @@ PACKAGES = ("dicom_node", "inference", "sr_writer")
 #: One library, one door: where each may be imported.
 DOORS = {
     "pynetdicom": ("dicom_node/dimse.py", "dicom_node/intake/",
-                   "dicom_node/delivery/", "dicom_node/demo/"),
+                   "dicom_node/delivery/association.py", "dicom_node/delivery/dicom.py",
+                   "dicom_node/delivery/outcome.py", "dicom_node/demo/"),
     "kombu": ("dicom_node/queueing.py", "dicom_node/embedded_broker.py"),
     "pydantic": ("dicom_node/config/",),
     "sqlalchemy": ("dicom_node/ledger/", "dicom_node/migrations/"),

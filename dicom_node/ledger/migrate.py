@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, select, text
 
 from dicom_node.errors import UsageError
-from dicom_node.ledger.schema import HEAD
+from dicom_node.ledger.schema import HEAD, compatibility
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -17,7 +17,11 @@ _ADVISORY_LOCK = 0x43585201
 
 
 def migrate(engine: Engine) -> None:
-    """Upgrade to `HEAD` where it is not; raises UsageError for a ledger newer than this code."""
+    """Upgrade to `HEAD` where it is older; raises UsageError where this code is too old for it.
+
+    A newer one is used as it is as long as its migrations have only added: another host may have
+    been upgraded first.
+    """
     with _alone(engine):
         with engine.begin() as connection:
             if _is_current(connection):
@@ -31,23 +35,30 @@ def migrate(engine: Engine) -> None:
 
 
 def version_of(connection: Connection) -> str | None:
-    """The newest migration that was made; None where there is no ledger yet."""
+    """The newest migration that was made; None where there is no ledger yet.
+
+    Raises UsageError where this code is too old for it.
+    """
     if not inspect(connection).has_table("alembic_version"):
         return None
     version: str | None = connection.execute(
         text("SELECT version_num FROM alembic_version")
     ).scalar()
+    if (
+        version is not None
+        and version > HEAD
+        and connection.execute(select(compatibility.c.oldest)).scalar_one() > HEAD
+    ):
+        raise UsageError(
+            f"the ledger has schema {version}, and this version of cxr-node is too old for it, with"
+            f" schema {HEAD}: run the version that made it, or a newer one"
+        )
     return version
 
 
 def _is_current(connection: Connection) -> bool:
     version = version_of(connection)
-    if version is not None and version > HEAD:
-        raise UsageError(
-            f"the ledger has schema {version}, and this version of cxr-node knows none newer than"
-            f" {HEAD}: run the version that made it, or a newer one"
-        )
-    return bool(version == HEAD)
+    return version is not None and version >= HEAD
 
 
 def _upgrade(connection: Connection) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select
 
 from dicom_node.ledger.database import Part
-from dicom_node.ledger.former import count_states
+from dicom_node.ledger.former import count_states, in_state
 from dicom_node.ledger.progress import count_progress
 from dicom_node.ledger.records import (
     Change,
@@ -38,7 +38,7 @@ _RAISED = re.compile(r"^(?:\w+\.)*(\w+)(?::|$)", re.MULTILINE)
 
 _FAILED: Select[Any] = select(
     jobs.c.id, jobs.c.sop_instance_uid, jobs.c.updated_at, jobs.c.reason
-).where(jobs.c.state == JobState.FAILED)
+).where(in_state(JobState.FAILED))
 
 
 class Reports(Part):

@@ -60,6 +60,13 @@ _ID = BigInteger().with_variant(Integer(), "sqlite")
 
 metadata = MetaData()
 
+# One row: the oldest schema whose code may use this ledger. A migration that only adds leaves it.
+compatibility = Table(
+    "compatibility",
+    metadata,
+    Column("oldest", AnyText, primary_key=True),
+)
+
 # Bytes that arrived. A job is of the row that has its SOP Instance UID and SHA-256; one that a
 # process of the version before accepted has none.
 instances = Table(

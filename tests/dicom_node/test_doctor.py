@@ -139,10 +139,13 @@ def test_the_ledgers_schema_is_compared_and_left_alone(ledger_url: str, tmp_path
     assert look_at_ledger(config).found == "none yet: made at the first start"
     Ledger.open(ledger_url).close()
     assert look_at_ledger(config).found.endswith("the newest")
-    for version, level in (("0001", "warning"), ("9999", "fault")):
+    for version, oldest, level in (
+        ("0001", "0001", "warning"), ("9999", "0001", "ok"), ("9999", "9999", "fault"),
+    ):  # fmt: skip
         engine = create_engine(ledger_url.replace("postgresql:", "postgresql+psycopg:"))
         with engine.begin() as connection:
             connection.execute(text(f"UPDATE alembic_version SET version_num = '{version}'"))
+            connection.execute(text(f"UPDATE compatibility SET oldest = '{oldest}'"))
         engine.dispose()
         check = look_at_ledger(config)
         assert (check.level, version in check.found) == (level, True)

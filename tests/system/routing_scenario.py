@@ -33,7 +33,7 @@ def main(folder: Path) -> None:
         to = [f"ORTHANC@127.0.0.1:{orthanc.dicom_port}"]
         with RunningNode(folder / "state", to, port=node_port) as node:
             jobs = [_send(kind, orthanc, node, folder) for kind in KINDS]
-            results = sum(3 for job in jobs if job["state"] == "DELIVERED")
+            results = sum(3 for job in jobs if job["state"] == "BUILT")
             held = len(KINDS) + results
             wait_until(lambda: len(orthanc.get("/instances")) >= held, 60, "results in Orthanc")
             _wait_until_quiet(orthanc)

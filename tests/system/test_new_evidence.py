@@ -71,7 +71,7 @@ def test_a_broken_image_sent_again_whole_is_analysed(node: RunningNode, pacs: Pa
     assert {one.SOPClassUID for one in arrived[1:]} == RESULTS
     (report,) = [one for one in arrived[1:] if one.SOPClassUID == Comprehensive3DSRStorage]
     assert predecessors(report) == {notice.SOPInstanceUID}
-    assert ended_job(node.state, whole.SOPInstanceUID).state == "DELIVERED"
+    assert ended_job(node.state, whole.SOPInstanceUID).state == "BUILT"
 
 
 def test_an_image_corrected_to_another_patient_and_study_is_followed(

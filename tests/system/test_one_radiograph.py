@@ -48,7 +48,7 @@ def test_a_radiograph_comes_back_as_seg_sr_and_overlay_in_its_own_study(
     (sent,) = send([source], "127.0.0.1", node.port)
     assert sent.status == SUCCESS
     job = ended_job(node.state, source.SOPInstanceUID)
-    assert (job.state, job.reason) == ("DELIVERED", None)
+    assert (job.state, job.reason) == ("BUILT", None)
     arrived = {
         arrival.sop_class_uid: arrival.path
         for arrival in pacs.stored
@@ -100,7 +100,7 @@ def test_bad_input_fails_by_name_and_delays_nothing_else(node: RunningNode, tmp_
     dot = radiograph(Kind.HEALTHY, seed=19, Rows=1, Columns=1, PixelData=b"\0\0")
     sent = send([truncated, huge, wrong_length, dot, good], "127.0.0.1", node.port)
     assert [one.status for one in sent] == [SUCCESS] * 5
-    assert ended_job(node.state, good.SOPInstanceUID).state == "DELIVERED"
+    assert ended_job(node.state, good.SOPInstanceUID).state == "BUILT"
     expected = {
         bad.SOPInstanceUID: "FAILED",
         huge.SOPInstanceUID: "SKIPPED",
@@ -110,7 +110,7 @@ def test_bad_input_fails_by_name_and_delays_nothing_else(node: RunningNode, tmp_
         job = ended_job(node.state, uid)
         assert (job.state, bool(job.reason)) == (state, True), job.reason
     # One pixel can be decoded, and no lungs found in it: a report that says so, or a refusal.
-    assert ended_job(node.state, dot.SOPInstanceUID).state in ("DELIVERED", "SKIPPED", "FAILED")
+    assert ended_job(node.state, dot.SOPInstanceUID).state in ("BUILT", "SKIPPED", "FAILED")
 
 
 def test_an_echo_is_answered(node: RunningNode) -> None:
@@ -132,12 +132,12 @@ def test_status_tells_what_the_ledger_knows(node: RunningNode) -> None:
 
 
 REAL = {
-    "chest/cr_mono1_jpeglossless_noview.dcm": "DELIVERED",
-    "chest/cr_pa_mono1_explicit_440.dcm": "DELIVERED",
-    "chest/sc_cr_pa_mono2_jpegbaseline.dcm": "DELIVERED",
-    "chest/sc_cr_pa_mono1_mislabelled_jpegbaseline.dcm": "DELIVERED",
-    "chest/sc_dx_mono2_implicit_noview.dcm": "DELIVERED",
-    "chest/sc_dx_mono2_implicit_noview_2.dcm": "DELIVERED",
+    "chest/cr_mono1_jpeglossless_noview.dcm": "BUILT",
+    "chest/cr_pa_mono1_explicit_440.dcm": "BUILT",
+    "chest/sc_cr_pa_mono2_jpegbaseline.dcm": "BUILT",
+    "chest/sc_cr_pa_mono1_mislabelled_jpegbaseline.dcm": "BUILT",
+    "chest/sc_dx_mono2_implicit_noview.dcm": "BUILT",
+    "chest/sc_dx_mono2_implicit_noview_2.dcm": "BUILT",
     "not-chest/dx_lateral_dog_mono1.dcm": "SKIPPED",
     "not-chest/sc_ct_labelled.dcm": "SKIPPED",
     "not-chest/cr_hip_jpegls.dcm": "SKIPPED",

@@ -30,7 +30,7 @@ def test_storescu_and_echoscu_are_answered_success(happened: dict[str, Any]) -> 
 def test_every_file_comes_out_as_it_should(happened: dict[str, Any]) -> None:
     states = {name: job["state"] for name, job in happened["jobs"].items()}
     assert states == {
-        name.partition("/")[2]: "DELIVERED" if refusal is None else "SKIPPED"
+        name.partition("/")[2]: "BUILT" if refusal is None else "SKIPPED"
         for name, refusal in EXPECTED.items()
     }
 
@@ -38,7 +38,7 @@ def test_every_file_comes_out_as_it_should(happened: dict[str, Any]) -> None:
 def test_orthanc_holds_one_seg_one_sr_and_one_overlay_in_each_chest_study(
     happened: dict[str, Any],
 ) -> None:
-    studies = {job["study"] for job in happened["jobs"].values() if job["state"] == "DELIVERED"}
+    studies = {job["study"] for job in happened["jobs"].values() if job["state"] == "BUILT"}
     held = sorted((instance["study"], instance["class"]) for instance in happened["orthanc"])
     assert held == sorted((study, uid) for study in studies for uid in (SEG, SR, SC))
 

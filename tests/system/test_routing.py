@@ -19,11 +19,11 @@ def test_the_rule_sends_every_radiograph_to_the_node_and_results_come_back(
 ) -> None:
     states = {job["kind"]: job["state"] for job in happened["jobs"]}
     assert states == {
-        "left_opacity": "DELIVERED", "healthy": "DELIVERED", "lateral": "SKIPPED",
+        "left_opacity": "BUILT", "healthy": "BUILT", "lateral": "SKIPPED",
     }  # fmt: skip
     for job in happened["jobs"]:
         held = sorted(i["modality"] for i in happened["instances"] if i["study"] == job["study"])
-        assert held == (["DX", "OT", "SEG", "SR"] if job["state"] == "DELIVERED" else ["DX"])
+        assert held == (["DX", "OT", "SEG", "SR"] if job["state"] == "BUILT" else ["DX"])
 
 
 def test_no_result_comes_round_again(happened: dict[str, Any]) -> None:

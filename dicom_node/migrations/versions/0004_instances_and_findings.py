@@ -1,4 +1,4 @@
-"""What arrived and what was found: `instances` and `findings`.
+"""What arrived and what was found: `instances` and `findings`; and whose code may use the ledger.
 
 It only adds tables: a process of the version before goes on with the ledger until it is restarted,
 and what it accepts meanwhile has a job but no instance. Of what came before, the headers were not
@@ -6,6 +6,7 @@ read: there only what the job knew is known.
 
 Due once no host runs the version of 0003 any more, in a migration that contracts:
 
+- `compatibility` names that migration;
 - `jobs.state`: DELIVERED becomes BUILT, and so does FAILED where the last event that failed the job
   is "not all delivered"; then `ledger/former.py` goes, which reads them so until then;
 - `instances`: `_fill_instances` once more, for what the version before accepted meanwhile; then
@@ -68,6 +69,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("job_id", "issue", name="uq_findings_job_issue"),
         sqlite_autoincrement=True,
     )
+    # A migration that contracts names itself here: the code of the versions before may not go on.
+    compatibility = op.create_table("compatibility", sa.Column("oldest", text, primary_key=True))
+    op.bulk_insert(compatibility, [{"oldest": "0003"}])
     _fill_instances()
 
 

@@ -203,12 +203,28 @@ FIRST_LEDGER = (
 )
 
 
-def test_a_ledger_newer_than_the_code_is_refused(ledger: Ledger, ledger_url: str) -> None:
-    ledger.close()
+def migrated_by_another(ledger_url: str, *statements: str) -> None:
     engine = create_engine(sqlalchemy_url(ledger_url))
     with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0999'"))
+        for statement in ("UPDATE alembic_version SET version_num = '0999'", *statements):
+            connection.execute(text(statement))
     engine.dispose()
+
+
+def test_a_newer_ledger_is_used_while_its_migrations_have_only_added(
+    ledger: Ledger, ledger_url: str
+) -> None:
+    ledger.close()
+    migrated_by_another(ledger_url, "ALTER TABLE jobs ADD COLUMN later TEXT")
+    with closing(Ledger.open(ledger_url)) as started_again:
+        assert started_again.jobs.accept(instance(), PIPELINE).is_new
+
+
+def test_a_newer_ledger_that_this_code_would_misread_is_refused(
+    ledger: Ledger, ledger_url: str
+) -> None:
+    ledger.close()
+    migrated_by_another(ledger_url, "UPDATE compatibility SET oldest = '0999'")
     with pytest.raises(UsageError, match="schema 0999"):
         Ledger.open(ledger_url)
 

@@ -1,13 +1,11 @@
-"""An instance that comes again, issues of its results, rejection notes, what a person repeats."""
+"""An instance that comes again, and the issues of its results."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import pytest
 
 from dicom_node.ledger import (
-    REFUSED,
     REJECTION_NOTE,
     Acceptance,
     DeliveryState,
@@ -16,7 +14,6 @@ from dicom_node.ledger import (
     LeaseLost,
     Ledger,
     Progress,
-    Selection,
     StoredInstance,
 )
 from tests.dicom_node.ledger.records import (
@@ -25,7 +22,6 @@ from tests.dicom_node.ledger.records import (
     Clock,
     built,
     claimed,
-    happened,
     instance,
     output,
     progress,
@@ -240,145 +236,6 @@ def test_what_a_rejection_note_takes_back_is_said(ledger: Ledger) -> None:
     assert states(ledger, job.id)[:2] == ["A RETRACTED", "B RETRACTED"]
     (change,) = ledger.reports.summary().changes
     assert change.what.startswith("2 outputs withdrawn by a rejection note: 2.25.99")
-
-
-# Rejection notes
-
-
-def note(ledger: Ledger) -> Job:
-    return claimed(ledger, number=99)
-
-
-def test_a_rejected_image_is_not_analysed_whatever_its_state(ledger: Ledger) -> None:
-    waits = ledger.jobs.accept(instance(1), PIPELINE).job_id
-    analysed = claimed(ledger, number=2)
-    sent = built(ledger, "PACS", roles="AB", number=3)
-    rejecting = note(ledger)
-    uids = [f"1.2.3.{number}" for number in (1, 2, 3, 4)]
-    rejected, leaving = ledger.rejections.rejected(rejecting, "w1", uids, "113001", "rejected: why")
-    assert (rejected, leaving) == ([waits, analysed.id, sent], 0)
-    for job_id in rejected:
-        job = job_of(ledger, job_id)
-        assert (job.state, job.reason) == (JobState.SKIPPED, "rejected: why")
-    assert deliver(ledger) == []
-    with pytest.raises(LeaseLost):
-        ledger.handover.built(analysed.id, "w1", [output("A")], to("PACS"))
-
-
-def test_a_rejected_image_is_analysed_again_only_for_other_bytes(ledger: Ledger) -> None:
-    job_id = built(ledger, "PACS", roles="A")
-    ledger.rejections.rejected(note(ledger), "w1", ["1.2.3.1"], "113001", "rejected: why")
-    assert not ledger.jobs.accept(instance(), PIPELINE).is_reopened
-    # Nor by another pipeline.
-    assert ledger.jobs.accept(instance(), "fpn-2").state is JobState.SKIPPED
-    assert ledger.jobs.accept(corrected(), PIPELINE).is_reopened
-    assert state(ledger, job_id) is JobState.RECEIVED
-
-
-def test_what_is_unsafe_for_the_patient_no_other_bytes_bring_back(ledger: Ledger) -> None:
-    job_id = built(ledger, "PACS", roles="A")
-    ledger.rejections.rejected(note(ledger), "w1", ["1.2.3.1"], "113037", "rejected: why")
-    assert not ledger.jobs.accept(corrected(), PIPELINE).is_reopened
-    assert state(ledger, job_id) is JobState.SKIPPED
-
-
-def test_an_image_rejected_before_it_came_is_skipped_when_it_does(ledger: Ledger) -> None:
-    assert ledger.rejections.rejected(
-        note(ledger), "w1", ["1.2.3.1"], "113001", "rejected: why"
-    ) == ([], 0)
-    acceptance = ledger.jobs.accept(instance(), PIPELINE)
-    assert (acceptance.is_new, acceptance.state) == (True, JobState.SKIPPED)
-    assert happened(ledger, acceptance.job_id) == ["received", "rejected"]
-
-
-def test_what_has_left_before_its_time_was_up_stays(ledger: Ledger) -> None:
-    delivered = built(ledger, "PACS", roles="A", number=1)
-    deliver(ledger)
-    waits = built(ledger, "PACS", roles="A", number=2)
-    uids = ["1.2.3.1", "1.2.3.2"]
-    rejected, _ = ledger.rejections.rejected(
-        note(ledger), "w1", uids, "113039", "rejected: expired"
-    )
-    assert rejected == [waits]
-    assert progress(ledger, delivered) is Progress.DELIVERED
-
-
-def test_a_note_that_is_obeyed_again_leaves_what_has_come_since(ledger: Ledger) -> None:
-    job_id = built(ledger, "PACS", roles="A")
-    rejecting = note(ledger)
-    ledger.rejections.rejected(rejecting, "w1", ["1.2.3.1"], "113001", "rejected: why")
-    ledger.jobs.accept(corrected(), PIPELINE)
-    assert ledger.rejections.rejected(rejecting, "w1", ["1.2.3.1"], "113001", "rejected: why") == (
-        [],
-        0,
-    )
-    assert state(ledger, job_id) is JobState.RECEIVED
-
-
-# What a person repeats
-
-
-def test_a_person_repeats_what_failed_or_was_skipped(ledger: Ledger, clock: Clock) -> None:
-    failed, skipped = claimed(ledger, number=1), claimed(ledger, number=2)
-    done = built(ledger, "PACS", number=3)
-    fail(ledger, failed)
-    clock.advance(60)
-    skip(ledger, skipped)
-    found = ledger.requeue.candidates(Selection())
-    assert [(one.job_id, one.is_built) for one in found] == [
-        (failed.id, False),
-        (skipped.id, False),
-    ]
-    assert [one.job_id for one in ledger.requeue.candidates(Selection(states=["FAILED"]))] == [
-        failed.id
-    ]
-    since = Selection(since=clock.now - timedelta(seconds=1))
-    assert [one.job_id for one in ledger.requeue.candidates(since)] == [skipped.id]
-    named = Selection(sop_instance_uids=["1.2.3.2", "1.2.3.3"])
-    assert [one.job_id for one in ledger.requeue.candidates(named)] == [skipped.id]
-    of_study = Selection(study_instance_uids=["1.2.9"], job_ids=[failed.id, done])
-    assert [one.job_id for one in ledger.requeue.candidates(of_study)] == [failed.id]
-    assert ledger.requeue.repeat([failed.id, skipped.id, done], PIPELINE, "root@host") == [
-        failed.id,
-        skipped.id,
-    ]
-    last = ledger.reports.events(failed.id)[-1]
-    assert (last.event, last.owner) == ("to be analysed again, as a person asked", "root@host")
-    assert ledger.jobs.waiting(PIPELINE, 10, clock.now - timedelta(days=1)) == [
-        failed.id,
-        skipped.id,
-    ]
-
-
-def test_what_a_destination_refused_is_told_from_what_was_not_analysed(ledger: Ledger) -> None:
-    job_id = built(ledger, "PACS", roles="AB")
-    batch = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
-    for delivery in batch:
-        ledger.deliveries.refused(delivery.id, "s1", 0xC000, "no")
-    (candidate,) = ledger.requeue.candidates(Selection(states=[REFUSED]))
-    assert (candidate.job_id, candidate.is_built) == (job_id, True)
-
-
-def test_what_is_repeated_after_an_upgrade_is_done_by_the_pipeline_of_today(
-    ledger: Ledger,
-) -> None:
-    old, both = claimed(ledger, number=1), claimed(ledger, number=2)
-    fail(ledger, old)
-    fail(ledger, both)
-    ledger.jobs.accept(instance(2), "fpn-2")
-    assert ledger.requeue.repeat([old.id, both.id], "fpn-2", "root@host") == [old.id]
-    assert ledger.jobs.claim(old.id, "fpn-2", "w1", LEASE_S) is not None
-
-
-def test_a_rejected_image_is_repeated_only_by_its_name(ledger: Ledger) -> None:
-    job_id = built(ledger, "PACS", roles="A")
-    ledger.rejections.rejected(note(ledger), "w1", ["1.2.3.1"], "113037", "rejected: why")
-    assert job_id not in [
-        one.job_id for one in ledger.requeue.candidates(Selection(states=["SKIPPED"]))
-    ]
-    assert [one.job_id for one in ledger.requeue.candidates(Selection(job_ids=[job_id]))] == [
-        job_id
-    ]
 
 
 def test_a_withdrawn_delivery_is_no_reason_to_fail(ledger: Ledger) -> None:
