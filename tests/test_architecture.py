@@ -216,13 +216,7 @@ def reached_from(start: str, picture: dict[str, set[str]]) -> set[str]:
 #: Imports that run back still: none may be added.
 KNOWN_BACK = {
     # What a destination is sent, its profile, lies with the delivery that reads it.
-    "dicom_node": {
-        ("config", "delivery"),
-        ("delivery", "config"),
-        # Through the same profile: a sender has a heartbeat, and ops reads the configuration.
-        ("delivery", "ops"),
-        ("ops", "config"),
-    },
+    "dicom_node": {("config", "delivery"), ("delivery", "config")},
 }
 
 

@@ -17,9 +17,9 @@ from dicom_node.config import AnyDestination
 from dicom_node.delivery.outcome import Fate, Outcome
 from dicom_node.delivery.sending import Batch, Sending
 from dicom_node.errors import LedgerUnavailable
+from dicom_node.heartbeat import Heartbeat
 from dicom_node.ledger import Delivery, DeliveryState, LeaseLost, Ledger
 from dicom_node.ledger.workers import LEASE_S
-from dicom_node.ops.heartbeat import Heartbeat
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from dicom_node.delivery.kinds import DESTINATION_KINDS, DestinationKind
 from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.sending import Sending
 from dicom_node.errors import UsageError
+from dicom_node.heartbeat import Heartbeat
 from dicom_node.ledger import Ledger
-from dicom_node.ops.heartbeat import Heartbeat
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.threads import beside

@@ -103,6 +103,9 @@ def _origin(header: Dataset, patients: Patients) -> Origin:
 
 def _text(header: Dataset, keyword: str) -> str:
     """A text in the header's own character set, or nearly so; "" where it is absent."""
+    if keyword in header and header.get_item(keyword).VR == "SQ":
+        # It would bring along whatever is in it.
+        return ""
     as_it_came = written(header, keyword)
     if as_it_came.isascii() and "\x1b" not in as_it_came:
         return as_it_came

@@ -25,10 +25,10 @@ from dicom_node.errors import (
     WorkerDied,
     is_retriable,
 )
+from dicom_node.heartbeat import Heartbeat
 from dicom_node.intake.rejection import EXPIRED, KEY_OBJECT_SELECTION, Rejection, read_rejection
 from dicom_node.ledger import FindingsRecord, Job, LeaseLost, Ledger, Route
 from dicom_node.ledger.workers import LEASE_S
-from dicom_node.ops.heartbeat import Heartbeat
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker.notices import Notices

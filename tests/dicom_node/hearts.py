@@ -1,7 +1,7 @@
 """Owners of leases for tests, whose hearts beat when the test says so."""
 
+from dicom_node.heartbeat import Heartbeat
 from dicom_node.ledger import Ledger, Process
-from dicom_node.ops.heartbeat import Heartbeat
 
 
 def process(name: str, part: str = "work") -> Process:

@@ -22,8 +22,8 @@ from dicom_node.backoff import backoff_s
 from dicom_node.cli.node.networks import load_networks, pipeline_id
 from dicom_node.config import EMBEDDED_BROKER, Config
 from dicom_node.errors import LedgerUnavailable
+from dicom_node.heartbeat import Heartbeat
 from dicom_node.ledger import Ledger, Process
-from dicom_node.ops.heartbeat import Heartbeat
 from dicom_node.ops.liveness import Owner
 from dicom_node.ops.recovery import Recovery
 from dicom_node.queueing import Queues

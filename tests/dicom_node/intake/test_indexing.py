@@ -139,6 +139,12 @@ def test_a_text_that_is_too_long_is_cut() -> None:
     assert read.origin.accession_number == "9" * MOST_CHARACTERS
 
 
+def test_a_sequence_in_the_place_of_a_text_is_not_kept() -> None:
+    name = struct.pack("<HH2sH", 0x10, 0x10, b"PN", 10) + b"Sorrow^Ann"
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, len(name)) + name
+    assert index_of({"AccessionNumber": ("SQ", item)}).origin == Origin()
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's opinions of what is hostile
 @settings(max_examples=60, deadline=None)
 @given(

@@ -16,6 +16,7 @@ from pydicom import Dataset
 
 from dicom_node.cli.node.networks import load_networks
 from dicom_node.config import Reports
+from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
@@ -34,8 +35,10 @@ from dicom_node.spool import Spool
 from dicom_node.worker import Worker, process, spool_output
 from inference.engines import Engine
 from inference.pipeline import Pipeline, Settings
-from sr_writer.identity import Equipment, results_digest
+from sr_writer.equipment import Equipment
+from sr_writer.identity import results_digest
 from tests.dicom_node.delivery.bench import at
+from tests.dicom_node.hearts import heart
 from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.ledger.old_version import AT, OldVersion
 from tests.dicom_node.ledger.records import PIPELINE, happened, instance, output, progress, state
@@ -95,13 +98,14 @@ class Node:
     def work(self, ledger: Ledger, job_id: int) -> None:
         worker = Worker(
             self.engine, Settings(), Equipment(), [at(self.pacs)], Reports(), self.spool, ledger,
-            self.queues, "a-new-worker", 60.0,
+            self.queues, heart(ledger, "a-new-worker"),
         )  # fmt: skip
         worker.handle(Received(job_id, redelivered=False))
 
     def send(self, ledger: Ledger) -> None:
-        sending = Sending("CXRNODE", at(self.pacs), self.spool)
-        loop = DeliveryLoop(at(self.pacs), sending, ledger, "a-new-sender")
+        carrier = DicomCarrier(at(self.pacs), "CXRNODE", self.spool)
+        sending = Sending("pacs", carrier, self.spool)
+        loop = DeliveryLoop(at(self.pacs), sending, ledger, heart(ledger, "a-new-sender"))
         while loop.deliver_due():
             pass
 
