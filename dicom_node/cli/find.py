@@ -106,11 +106,11 @@ def _patient_hash(config: "Config", patient_id: str, issuer: str) -> str:
 
 
 def _lines(found: _Found) -> Iterator[str]:
-    from dicom_node.cli.terminal.following import UNSEEN, delivery_lines, name
+    from dicom_node.cli.terminal.following import UNSEEN, delivery_lines, name, state_line
     from dicom_node.ops.wording import line, moment
 
     job = found.job
-    yield f"job {job.id}: {job.state}"
+    yield f"job {job.id}: {state_line(job)}"
     yield f"  accession {name(job.accession_number) or '-'}"
     yield f"  study     {name(job.study_instance_uid)}"
     yield f"  instance  {name(job.sop_instance_uid)}"

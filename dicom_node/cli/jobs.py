@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 
 LIMIT = 50
 
+DESCRIPTION = """\
+List jobs, one line each: number, when it came, state, accession number, SOP Instance UID, decision,
+results by the state of their delivery, reason. All conditions given must be met. `cxr-node job
+NUMBER` says more of one. Exit code 0, or 1 where there is none.
+"""
+
 
 def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "jobs",
         help="what came and how it stands, the newest first",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="List jobs, one line each: number, when it came, state, accession number,"
-        " SOP Instance UID,\ndecision, results by state of their delivery, reason. All conditions"
-        " given must be met. `cxr-node job\nNUMBER` says more of one. 0, or 1 where there is none.",
+        description=DESCRIPTION,
     )
     add_node(parser, has_states=True)
     parser.add_argument(

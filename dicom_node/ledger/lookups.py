@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, func, or_, select, union
 from dicom_node.ledger.database import Part
 from dicom_node.ledger.former import JOB, in_state
 from dicom_node.ledger.moves import Condition
+from dicom_node.ledger.progress import Progress, progress
 from dicom_node.ledger.schema import deliveries, findings, instances, jobs, outputs
 from dicom_node.ledger.states import DeliveryState, JobState
 
@@ -49,6 +50,7 @@ class JobLine:
     decision: str | None  #: None: not analysed
     reason: str | None
     deliveries: Mapping[DeliveryState, int]  #: of its results; only states that occur
+    progress: Progress | None  #: of its results; None: it is not BUILT
 
 
 class Lookups(Part):
@@ -143,9 +145,10 @@ def _deliveries_of(
 
 
 def _line(row: Row[Any], sent: Mapping[DeliveryState, int]) -> JobLine:
+    state = JobState(row.state)
     return JobLine(
         id=row.id,
-        state=JobState(row.state),
+        state=state,
         received_at=row.received_at,
         updated_at=row.updated_at,
         accession_number=row.accession_number or "",
@@ -154,4 +157,5 @@ def _line(row: Row[Any], sent: Mapping[DeliveryState, int]) -> JobLine:
         decision=row.decision,
         reason=row.reason,
         deliveries=sent,
+        progress=progress(sent) if state is JobState.BUILT else None,
     )

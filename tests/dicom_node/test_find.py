@@ -68,7 +68,7 @@ def test_an_image_is_followed_from_its_receipt_to_each_destination(desk: Desk) -
     desk.build(1, "A-1001", PATIENT)
     said = desk("find", "A-1001").splitlines()
     assert said == [
-        "job 1: BUILT",
+        "job 1: BUILT, a result was refused or lost",
         "  accession A-1001",
         "  study     1.2.9",
         "  instance  1.2.3.1",
@@ -128,7 +128,7 @@ def test_what_is_looked_for_can_come_from_standard_input(
 ) -> None:
     desk.build(1, "A-1001", PATIENT)
     monkeypatch.setattr("sys.stdin", StringIO(f"{PATIENT}\n"))
-    assert desk("find", "-").startswith("job 1: BUILT\n")
+    assert desk("find", "-").startswith("job 1: BUILT, ")
 
 
 def test_what_waits_failed_or_was_skipped_says_so(desk: Desk) -> None:

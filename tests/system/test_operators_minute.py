@@ -45,6 +45,7 @@ def test_what_is_to_be_done_is_done_and_the_results_arrive_at_once(
     assert said["repair"]["exit"] == 0
     assert "answered the echo with 0x0000" in said["repair"]["out"]
     assert (happened["held"], happened["took_s"] < 30) == (3, True)
+    assert said["found again"]["out"].startswith("job 1: BUILT, all delivered\n")
     assert said["found again"]["out"].count("answered 0x0000 Success") == 3
     assert (said["all clear"]["exit"], said["all clear"]["out"][:4]) == (0, "OK -")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from dicom_node.delivery.outcome import words
 from dicom_node.errors import SUCCESS
-from dicom_node.ledger import Delivery, DeliveryState, Entry, Event
+from dicom_node.ledger import Delivery, DeliveryState, Entry, Event, JobLine, Progress
 from dicom_node.ops.remedies import remedy_of_delivery
 from dicom_node.ops.wording import age, line, moment
 
@@ -23,6 +23,14 @@ _ENDED = (Event.BUILT, Event.SKIPPED, Event.FAILED)
 
 #: Of deliveries: kept ready, and sent only where something else is not accepted.
 UNSEEN = (DeliveryState.RESERVE,)
+
+_PROGRESS = {
+    Progress.DELIVERED: "all delivered",
+    Progress.WAITING: "results on their way",
+    Progress.INCOMPLETE: "a result was refused or lost",
+    Progress.WITHDRAWN: "withdrawn",
+    Progress.KEPT: "results stay in the spool",
+}
 
 
 def name(text: str) -> str:
@@ -53,6 +61,11 @@ def delivery_lines(deliveries: Sequence[Delivery], events: Sequence[Entry]) -> I
         yield f"  {_target(delivery)}: {_standing(delivery, at.get(delivery.id))}"
         if to_do and to_do != next_to_do:
             yield f"    to do: {to_do}"
+
+
+def state_line(job: JobLine) -> str:
+    """`BUILT, all delivered`."""
+    return f"{job.state}, {_PROGRESS[job.progress]}" if job.progress else job.state.value
 
 
 def deliveries_by_state(counts: Mapping[DeliveryState, int]) -> str:
