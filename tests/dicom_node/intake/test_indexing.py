@@ -182,9 +182,8 @@ def test_one_patient_has_one_hash_and_nothing_else_of_the_patient_is_kept(
     assert [one.stored.sop_instance_uid for one in found] == [
         second.SOPInstanceUID, first.SOPInstanceUID,
     ]  # fmt: skip
-    ledgers = [
-        path for path in node.spool_folder.parent.iterdir() if path.name.startswith("ledger")
-    ]
+    state = node.spool_folder.parent
+    ledgers = [path for path in state.iterdir() if path.name.startswith("ledger")]
     kept = b"".join(path.read_bytes() for path in ledgers)
     assert str(first.SOPInstanceUID).encode() in kept
     assert not [word for word in (b"SECRET-4711", b"Sorrow") if word in kept]
