@@ -48,7 +48,9 @@ def standing_words(standing: Standing, now: datetime) -> str:
     if standing.is_paused(now):
         until = _until(standing.paused_until) or " until it is resumed"
         why = f": {line(standing.paused_why)}" if standing.paused_why else ""
-        said.append(f"paused by {standing.paused_by}, {_since(standing.paused_at)}{until}{why}")
+        said.append(
+            f"paused by {line(standing.paused_by or '')}, {_since(standing.paused_at)}{until}{why}"
+        )
     if not standing.reachable:
         times = "once" if standing.failures == 1 else f"{standing.failures} times in a row"
         rest = f"; rests{_until(standing.resting_until)}" if standing.is_resting(now) else ""
