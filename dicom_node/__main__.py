@@ -12,16 +12,27 @@ from importlib.metadata import version
 from dicom_node import logs
 from dicom_node.cli import (
     analyze,
+    benchmark,
     config,
     demo,
     destinations,
-    extras,
+    doctor,
+    evaluate,
+    find,
+    job,
+    jobs,
+    listen,
+    models,
+    pack,
     requeue,
+    send,
     status,
+    train,
     up,
-    workshop,
+    work,
 )
-from dicom_node.cli.options import wants_json_logs
+from dicom_node.cli.terminal import extras
+from dicom_node.cli.terminal.options import wants_json_logs
 from dicom_node.errors import NodeError, UsageError
 
 EXIT_FAILURE = 1
@@ -35,8 +46,13 @@ a Segmentation (lungs, COVID-19 infection) and a Structured Report (infected per
 lung, the decision). Research use only, not for diagnosis.
 """
 
-#: In the order of `--help`: those who run a node first.
-COMMANDS = (up, config, analyze, demo, status, requeue, destinations, workshop)
+#: In the order of `--help`: to run a node, to try it, to look after it, to make its networks.
+COMMANDS = (
+    *(up, listen, work, send, config, doctor),
+    *(analyze, demo),
+    *(status, find, jobs, job, requeue, destinations),
+    *(models, train, pack, evaluate, benchmark),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

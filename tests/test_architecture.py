@@ -138,7 +138,8 @@ def test_modules_keep_to_a_readable_length() -> None:
 
 #: Loose modules a folder may hold before a newcomer has to guess.
 MOST_MODULES = 16
-#: Folders that are being sorted: each leaves this list when it has its rooms.
+#: In cli/ nobody guesses: every module is the command of its name (tests/dicom_node/test_cli.py).
+#: The ledger is being sorted: it leaves this list when it has its rooms.
 FULL = {"dicom_node/cli", "dicom_node/ledger"}
 
 

@@ -1,7 +1,8 @@
-"""The command line, one module a command: `add(commands)` is its manual, `run(arguments)` its work.
+"""The command line: `cxr-node X` is `X.py`, its parser (`add`) beside its function (`run`).
 
-What is slow to import stands in a module beside it, imported by `run`: `supervisor`, `parts` and
-`networks` behind `up`, `listen`, `work` and `send`; `analysis` behind `analyze`; `train`,
-`evaluate`, `benchmark` and `models` behind `workshop`. With `worker` the only room that may join
-the three packages.
+Every module here is a command. What commands share, or need beyond their file, has rooms:
+`terminal` for all, `node` behind `up`, `listen`, `work` and `send`, `analysis` behind `analyze`,
+`evaluation` behind `evaluate`, `checks` behind `doctor`. Every run imports every command for its
+parser, so what is slow to import (torch, highdicom, the ledger) is imported inside `run`. With
+`worker` the only room that may join the three packages.
 """

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from dicom_node.cli.options import Commands, add_models
+from dicom_node.cli.terminal.options import Commands, add_models
 from dicom_node.delivery.profiles import STANDARD, unknown_outputs
 from sr_writer.equipment import Equipment
 from sr_writer.kinds import KINDS
@@ -57,7 +57,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from dicom_node.cli.analysis import analyze_paths
+    from dicom_node.cli.analysis.batch import analyze_paths
 
     return analyze_paths(
         arguments.paths,

@@ -3,20 +3,41 @@
 import argparse
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from dicom_node.cli.networks import load_networks
+from dicom_node.cli.node.networks import load_networks
+from dicom_node.cli.terminal.options import Commands, add_models
 from dicom_node.errors import UsageError
-from inference.engines.device import DeviceUnavailable, choose_device
-from inference.evaluation import paper
-from inference.evaluation.benchmark import compare, costs, machine
-from inference.findings import Task
-from inference.networks import PAPER_NETWORKS
-from inference.weights import WeightsError, find
+from inference.networks import NETWORKS, PAPER_NETWORKS
 
 
-def benchmark_networks(arguments: argparse.Namespace) -> int:
+def add(commands: Commands) -> None:
+    benchmark = commands.add_parser("benchmark", help="what the networks cost on this machine")
+    what = benchmark.add_subparsers(title="what", required=True, metavar="WHAT")
+    networks = what.add_parser(
+        "networks",
+        help="the paper's Table 4, or the node's pair against plain fp32",
+        description="The paper's Table 4 for all fifteen networks: trainable parameters and"
+        " milliseconds an image, for one network and for two in parallel. With --pair --against"
+        " eager: the two networks as the node runs them, against the same two in eager fp32 one"
+        " after the other, in turn in one process.",
+    )
+    networks.add_argument("--network", action="append", choices=NETWORKS, metavar="NAME",
+                          help="only this one; may be repeated")  # fmt: skip
+    networks.add_argument("--pair", action="store_true", help="measure the configured pair")
+    networks.add_argument("--against", choices=["eager"], help="what the pair is compared with")
+    networks.add_argument("--repeats", type=int, default=20, metavar="N", help="default 20")
+    networks.add_argument("--json", type=Path, metavar="FILE", help="the same for machines")
+    add_models(networks)
+    networks.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Print the table or the comparison, and write it as JSON where asked."""
+    from inference.engines.device import DeviceUnavailable
+    from inference.weights import WeightsError
+
     if bool(arguments.pair) != bool(arguments.against):
         raise UsageError("--pair and --against eager go together")
     try:
@@ -29,6 +50,10 @@ def benchmark_networks(arguments: argparse.Namespace) -> int:
 
 
 def _table(arguments: argparse.Namespace) -> dict[str, Any]:
+    from inference.engines.device import choose_device
+    from inference.evaluation import paper
+    from inference.evaluation.benchmark import costs, machine
+
     device = choose_device(arguments.device)
     ran_on, rows = machine(device), []
     print(f"{ran_on}; medians of {arguments.repeats}; the paper's on a GeForce GTX 1080\n")
@@ -48,6 +73,11 @@ def _table(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _pair(arguments: argparse.Namespace) -> dict[str, Any]:
+    from inference.engines.device import choose_device
+    from inference.evaluation.benchmark import compare, machine
+    from inference.findings import Task
+    from inference.weights import find
+
     device = choose_device(arguments.device)
     ran_on = machine(device)
     chosen = {Task.LUNG: arguments.lung, Task.INFECTION: arguments.infection}

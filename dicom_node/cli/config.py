@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.cli.options import Commands, add_node, node_config
+from dicom_node.cli.terminal.options import Commands, add_node, node_config
 
 if TYPE_CHECKING:
     from dicom_node.config import AnyDestination, Caller, Config
@@ -123,7 +123,7 @@ def _toml(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterator[
 
 def _effective(config: "Config") -> dict[tuple[str, str], Any]:
     """What is used where the file leaves a key open."""
-    from dicom_node.cli.parts import equipment_of
+    from dicom_node.cli.node.parts import equipment_of
 
     equipment = equipment_of(config)
     made_by = {("equipment", key): getattr(equipment, key)

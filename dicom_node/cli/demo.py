@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from dicom_node.cli.options import Commands
+from dicom_node.cli.terminal.options import Commands
 
 
 def add(commands: Commands) -> None:

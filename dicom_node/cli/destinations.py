@@ -1,12 +1,13 @@
 """`cxr-node destinations`: how each stands, and what a person does about one."""
 
 import argparse
+import logging
 import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dicom_node.cli.options import Commands, add_node, node_config, who
+from dicom_node.cli.terminal.options import Commands, add_node, node_config, who
 from dicom_node.errors import DestinationUnavailable, NodeError, UsageError
 from dicom_node.spelling import did_you_mean
 
@@ -77,7 +78,7 @@ def add(commands: Commands) -> None:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    from dicom_node.cli.destination_list import as_json, as_text
+    from dicom_node.ops.standing import as_json, destination_lines
     from dicom_node.ops.status import known_destinations, open_existing
 
     config = node_config(arguments)
@@ -88,13 +89,13 @@ def show(arguments: argparse.Namespace) -> int:
     print(
         as_json(records, addresses, known)
         if arguments.json
-        else as_text(records, addresses, known, now)
+        else "\n".join(destination_lines(records, known, now, addresses)) or "no destination"
     )
     return 0
 
 
 def _pause(arguments: argparse.Namespace) -> int:
-    from dicom_node.cli.destination_list import standing_words
+    from dicom_node.ops.standing import standing_words
     from dicom_node.ops.status import open_existing
 
     config, name = node_config(arguments), arguments.name
@@ -109,7 +110,7 @@ def _pause(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    from dicom_node.cli.destination_list import standing_words
+    from dicom_node.ops.standing import standing_words
     from dicom_node.ops.status import open_existing
 
     name = arguments.name
@@ -123,10 +124,12 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _try(arguments: argparse.Namespace) -> int:
-    from dicom_node.cli.parts import open_spool
+    from dicom_node.cli.node.parts import open_spool
     from dicom_node.delivery.kinds import DESTINATION_KINDS
     from dicom_node.ops.status import open_existing
 
+    # The reason why it does not answer is said once.
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
     config, name = node_config(arguments), arguments.name
     destination, aet = _destination(config, name)
     carrier = DESTINATION_KINDS[destination.kind].carrier(destination, aet, open_spool(config))

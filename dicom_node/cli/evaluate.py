@@ -1,137 +1,52 @@
-"""`cxr-node evaluate`: what a pair of networks is worth on a split, as the paper measures it."""
+"""`cxr-node evaluate`: what a pair of networks is worth on a split; its work is in `evaluation`."""
 
 import argparse
-import json
-import shlex
-import sys
-import time
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
 
-from tqdm import tqdm
-
-from dicom_node.cli.drawn import drawn_cases
-from dicom_node.cli.networks import load_networks
-from dicom_node.errors import NodeError, UsageError
-from inference.datasets.cases import Case, DatasetError, read_cases, spread
-from inference.decode import UndecodableImage
-from inference.engines import Engine
-from inference.evaluation.distortions import DISTORTIONS, distorted
-from inference.evaluation.evaluate import Cascade, Result, evaluate
-from inference.evaluation.pictures import draw_all
-from inference.evaluation.strangers import read_strangers, rows_of, strangers_table
-from inference.evaluation.summary import summarise
-from inference.evaluation.tables import distortion_table, tables
+from dicom_node.cli.terminal.options import Commands, add_models
 
 
-def evaluate_networks(arguments: argparse.Namespace) -> int:
-    """Print the tables; write the JSON and the pictures asked for."""
-    try:
-        cases = spread(read_cases(arguments.data / arguments.split), arguments.limit)
-        strangers = _strangers(arguments)
-    except DatasetError as exc:
-        raise UsageError(str(exc)) from exc
-    engine: Engine = load_networks(arguments.lung, arguments.infection, arguments.device)
-    engine = Cascade(engine) if arguments.cascaded else engine
-    try:
-        return (
-            _distort(arguments, cases, engine)
-            if arguments.distort
-            else _measure(arguments, cases, strangers, engine)
-        )
-    except UndecodableImage as exc:
-        raise NodeError(str(exc)) from exc
-    except ImportError as exc:
-        raise NodeError(f"pictures need the extra `train`: {exc}") from exc
+def add(commands: Commands) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure a pair of networks as the paper does",
+        description="Analyse every image of DIR/NAME as the node would and compare with the truth:"
+        " the paper's Tables 2 and 3 with their 95 % intervals, the error of the infected"
+        " percentage of each lung, ROC and confusion. A split without masks gets the detection"
+        " table alone.",
+    )
+    evaluate.add_argument("--data", type=Path, required=True, metavar="DIR")
+    evaluate.add_argument("--split", required=True, metavar="NAME", help="folder inside DIR: Val")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="all figures, as fractions")
+    evaluate.add_argument(
+        "--report", type=Path, metavar="DIR",
+        help="tables and pictures: ROC, Bland-Altman, confusion, best, median and worst overlays",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--cascaded", action="store_true",
+        help="show the infection network the lungs alone (paper, section 4.2)",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--distort", action="append", default=[], metavar="NAME",
+        help="instead: how the figures fall on distorted copies: flipped, inverted, cropped,"
+        " \"border covered\", ... or all; may be repeated",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--strangers", action="append", type=Path, default=[], metavar="DIR",
+        help="then, in one table with the split: what is said of radiographs from elsewhere, in"
+        " class folders or as DICOM files; may be repeated",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--drawn", type=int, default=0, metavar="N",
+        help="likewise of drawn chests, N healthy and N with opacities",
+    )  # fmt: skip
+    evaluate.add_argument("--limit", type=int, metavar="N",
+                          help="only N images of each set, evenly spread")  # fmt: skip
+    add_models(evaluate)
+    evaluate.set_defaults(command=run)
 
 
-def _measure(
-    arguments: argparse.Namespace,
-    cases: list[Case],
-    strangers: Mapping[str, list[Case]],
-    engine: Engine,
-) -> int:
-    """Once, in full."""
-    started = time.perf_counter()
-    results = evaluate(cases, engine, _bar)
-    summary = {
-        **_head(arguments),
-        "seconds": round(time.perf_counter() - started, 1),
-        **summarise(results, engine.models),
-    }
-    text = tables(summary)
-    print(text)
-    if strangers:
-        summary["strangers"] = _judge(arguments.split, results, strangers, engine)
-        table = strangers_table(summary["strangers"])
-        print(table)
-        text = f"{text}\n{table}"
-    _write(arguments, summary, text)
-    if arguments.report is not None:
-        for path in draw_all(results, cases, engine, arguments.report):
-            print(path)
-    return 0
+def run(arguments: argparse.Namespace) -> int:
+    from dicom_node.cli.evaluation.measuring import evaluate_networks
 
-
-def _strangers(arguments: argparse.Namespace) -> dict[str, list[Case]]:
-    """Radiographs from elsewhere, and drawn ones, by what their set is called."""
-    sets = {
-        folder.resolve().name: spread(read_strangers(folder), arguments.limit)
-        for folder in arguments.strangers
-    }
-    if arguments.drawn:
-        sets["drawn"] = [*drawn_cases(arguments.drawn)]
-    return sets
-
-
-def _judge(
-    split: str, results: list[Result], strangers: Mapping[str, list[Case]], engine: Engine
-) -> list[dict[str, Any]]:
-    """The split's own rows, then those of each set of strangers."""
-    rows = rows_of(split, results)
-    for name, cases in strangers.items():
-        rows += rows_of(name, evaluate(cases, engine, _bar))
-    return rows
-
-
-def _distort(arguments: argparse.Namespace, cases: list[Case], engine: Engine) -> int:
-    """Once for each distortion, in brief."""
-    names = list(DISTORTIONS) if "all" in arguments.distort else arguments.distort
-    unknown = [name for name in names if name not in DISTORTIONS]
-    if unknown:
-        raise UsageError(f"--distort {unknown[0]}: there are all, {', '.join(DISTORTIONS)}")
-    summaries = {
-        name: summarise(evaluate(distorted(cases, DISTORTIONS[name]), engine, _bar), engine.models)
-        for name in names
-    }
-    text = distortion_table(summaries)
-    print(text)
-    _write(arguments, {**_head(arguments), "distortions": summaries}, text)
-    return 0
-
-
-def _head(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "data": arguments.data.resolve().name,
-        "split": arguments.split,
-        "date": datetime.now(UTC).date().isoformat(),
-        "command": shlex.join(["cxr-node", *sys.argv[1:]]),
-        "scheme": "cascaded" if arguments.cascaded else "parallel",
-    }
-
-
-def _bar(cases: Iterable[Case]) -> Iterable[Case]:
-    bar: Iterable[Case] = tqdm(cases, unit="image", disable=None)
-    return bar
-
-
-def _write(arguments: argparse.Namespace, document: dict[str, Any], text: str) -> None:
-    written = json.dumps(document, indent=2) + "\n"
-    if arguments.json is not None:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(written, "utf-8")
-    if arguments.report is not None:
-        arguments.report.mkdir(parents=True, exist_ok=True)
-        (arguments.report / "summary.json").write_text(written, "utf-8")
-        (arguments.report / "tables.md").write_text(text + "\n", "utf-8")
+    return evaluate_networks(arguments)

@@ -1,16 +1,33 @@
 """`cxr-node models`: the trained networks that come with the node, each verified."""
 
+import argparse
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inference.weights import DEFAULT_NETWORK, ModelCard, WeightsError, available, load_state
+from dicom_node.cli.terminal.options import Commands
+
+if TYPE_CHECKING:
+    from inference.weights import ModelCard
 
 
-def show_models(*, as_json: bool) -> int:
+def add(commands: Commands) -> None:
+    models = commands.add_parser(
+        "models",
+        help="the trained networks that come with the node",
+        description="List the trained networks that come with the node, with their figures and"
+        " terms, and verify each file. Elsewhere --lung FILE and --infection FILE take your own.",
+    )
+    models.add_argument("--json", action="store_true", help="for machines")
+    models.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
     """List every model; 1 where one is damaged."""
+    from inference.weights import available
+
     rows = [_row(card) for card in available()]
-    if as_json:
+    if arguments.json:
         print(json.dumps(rows, indent=2))
     else:
         for row in rows:
@@ -18,7 +35,9 @@ def show_models(*, as_json: bool) -> int:
     return 0 if all(row["fault"] is None for row in rows) else 1
 
 
-def _row(card: ModelCard) -> dict[str, Any]:
+def _row(card: "ModelCard") -> dict[str, Any]:
+    from inference.weights import DEFAULT_NETWORK
+
     return {
         "task": card.task.value,
         "network": card.network,
@@ -32,8 +51,10 @@ def _row(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _fault(card: ModelCard) -> str | None:
+def _fault(card: "ModelCard") -> str | None:
     """Why the file is not the one its card describes; None where it is."""
+    from inference.weights import WeightsError, load_state
+
     try:
         load_state(card)
     except WeightsError as exc:

@@ -1,93 +1,118 @@
 """`cxr-node requeue`: a way back for what ended without a result, or was refused somewhere."""
 
 import argparse
-import re
+import sys
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dicom_node.cli.options import Commands, add_node, node_config, who
+from dicom_node.cli.terminal.options import (
+    Commands,
+    add_node,
+    at_least_one,
+    node_config,
+    parse_time,
+    who,
+)
 from dicom_node.errors import UsageError
 
 if TYPE_CHECKING:
     from dicom_node.ledger import Candidate, Ledger, Selection
 
-#: What `--outcome` may ask for; `--state` is the node's folder in every command.
+#: What `--state` may ask for.
 STATES = ("FAILED", "SKIPPED", "REFUSED")
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+DESCRIPTION = """\
+Let images that FAILED or were SKIPPED be analysed again, by today's networks, and let what a
+destination REFUSED be sent again. All conditions given must be met; without any nothing is done.
+An image that was rejected only where --job or --sop-instance-uid names it. At a terminal it shows
+which and asks before it begins more than one. Who asked and when is an event of each job.
+"""
+EXIT_CODES = """\
+The last line says how many.
+
+exit codes:
+  0    there were any
+  1    there were none, or nobody said yes
+  2    it cannot be understood
+"""
 
 
 def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "requeue",
         help="let begin again what failed, was skipped or was refused",
-        description="Let images that FAILED or were SKIPPED be analysed again, by today's networks,"
-        " and let what a destination refused be sent again. All conditions given must be met. An"
-        " image that was rejected only where --job or --sop-instance-uid names it. Who asked and"
-        " when is kept in the ledger. The last line says how many; exit code 0 if there were any, 1"
-        " if none, 2 if it cannot be understood.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
     )
-    add_node(parser)
-    parser.add_argument(
-        "--job", type=int, action="append", default=[], metavar="ID", help="a job, by its id"
-    )
-    parser.add_argument(
-        "--sop-instance-uid", action="append", default=[], metavar="UID", help="of an image"
-    )
-    parser.add_argument(
-        "--study", action="append", default=[], metavar="UID", help="images of a study"
-    )
-    parser.add_argument(
-        "--outcome", dest="states", action="append", default=[], choices=STATES,
+    add_node(parser, has_states=True)
+    which = parser.add_argument_group("which; each may be repeated")
+    for option, metavar, what in (
+        ("--sop-instance-uid", "UID", "of an image"),
+        ("--study", "UID", "images of a study"),
+        ("--accession", "NUMBER", "images of an accession number"),
+    ):
+        which.add_argument(option, action="append", default=[], metavar=metavar, help=what)
+    which.add_argument("--job", type=int, action="append", default=[], metavar="ID", help="a job")
+    which.add_argument(
+        "--state", dest="states", action="append", default=[], choices=STATES,
         help="FAILED and SKIPPED: analysed again; REFUSED: what a destination refused is sent again"
         " (default: each of them)",
     )  # fmt: skip
-    parser.add_argument(
+    which.add_argument(
         "--since", type=parse_time, metavar="TIME",
         help="only what ended since: 2026-11-27T08:00, or 90m, 2h, 3d ago",
     )  # fmt: skip
+    which.add_argument(
+        "--limit", type=at_least_one, metavar="N", help="at most N, the oldest: to try one first"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say which, and change nothing")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.set_defaults(command=run)
-
-
-def parse_time(text: str) -> datetime:
-    """A moment: ISO 8601, local where no zone is said, or so long ago."""
-    ago = re.fullmatch(r"(\d+)([mhd])", text.strip())
-    if ago:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no time: write 2026-11-27T08:00, or 90m, 2h, 3d"
-        ) from None
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Let what is asked for begin again; 0, or 1 where there is nothing that can."""
-    from dicom_node.cli.parts import pipeline_of
+    from dicom_node.cli.node.parts import pipeline_of
     from dicom_node.ops.status import open_existing
 
     selection, config = _selection(arguments), node_config(arguments)
     with closing(open_existing(config)) as ledger:
-        found = ledger.requeue.candidates(selection)
-        for one in found:
-            what = "send again what was refused" if one.is_built else "analyse again"
-            print(f"{one.job_id} {one.sop_instance_uid} {one.state}: {what} ({one.reason})")
+        found = ledger.requeue.candidates(selection)[: arguments.limit]
+        print("\n".join(map(_line, found)), end="\n" if found else "")
         if arguments.dry_run:
             print(f"would requeue {len(found)} jobs")
+        elif len(found) > 1 and not arguments.yes and not _is_wanted(len(found)):
+            print("nothing was changed")
+            return 1
         else:
             print(_begin_again(ledger, found, pipeline_of(config)))
     return 0 if found else 1
 
 
+def _line(one: "Candidate") -> str:
+    from dicom_node.cli.terminal.following import name
+    from dicom_node.ops.wording import line
+
+    what = "send again what was refused" if one.is_built else "analyse again"
+    return f"{one.job_id} {name(one.sop_instance_uid)} {one.state}: {what} ({line(one.reason)})"
+
+
+def _is_wanted(count: int) -> bool:
+    """Asked where somebody can answer; a script has said what it wants by its conditions."""
+    if not sys.stdin.isatty():
+        return True
+    try:
+        return input(f"requeue these {count} jobs? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
 def _begin_again(ledger: "Ledger", found: "list[Candidate]", pipeline: str) -> str:
     """Do it; one line that says what was done."""
-    again = ledger.requeue.repeat(
-        [one.job_id for one in found if not one.is_built], pipeline, who()
-    )
-    sent = ledger.repairs.redeliver([one.job_id for one in found if one.is_built])
+    by = who()
+    again = ledger.requeue.repeat([one.job_id for one in found if not one.is_built], pipeline, by)
+    sent = ledger.repairs.redeliver([one.job_id for one in found if one.is_built], by)
     left = sum(not one.is_built for one in found) - len(again)
     said = f"requeued {len(again)} jobs and {sent} deliveries"
     if left:
@@ -99,15 +124,16 @@ def _selection(arguments: argparse.Namespace) -> "Selection":
     # Here, so that `--help` of other commands does not pay for the ledger.
     from dicom_node.ledger import Selection
 
-    asked = (arguments.job, arguments.sop_instance_uid, arguments.study, arguments.states)
-    if not any(asked) and arguments.since is None:
+    named = (arguments.job, arguments.sop_instance_uid, arguments.study, arguments.accession)
+    if not any((*named, arguments.states)) and arguments.since is None:
         raise UsageError(
-            "say what to requeue: --job, --sop-instance-uid, --study, --outcome, --since"
+            "say what to requeue: --job, --sop-instance-uid, --study, --accession, --state, --since"
         )
     return Selection(
         job_ids=arguments.job,
         sop_instance_uids=arguments.sop_instance_uid,
         study_instance_uids=arguments.study,
+        accession_numbers=arguments.accession,
         states=arguments.states or STATES,
         since=arguments.since,
     )

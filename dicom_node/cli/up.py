@@ -1,18 +1,8 @@
-"""`cxr-node up`, the whole node on one host; `listen`, `work` and `send`, one part a process."""
+"""`cxr-node up`: the whole node on one host."""
 
 import argparse
-import logging
-from pathlib import Path
 
-from dicom_node.cli.options import (
-    Commands,
-    add_log_format,
-    add_node,
-    node_config,
-    wants_json_logs,
-)
-
-logger = logging.getLogger(__name__)
+from dicom_node.cli.terminal.options import Commands, add_node, node_config, wants_json_logs
 
 
 def add(commands: Commands) -> None:
@@ -37,43 +27,9 @@ def add(commands: Commands) -> None:
         help="results are meant to stay in the spool",
     )  # fmt: skip
     up.set_defaults(command=run)
-    for name, what in (
-        ("listen", "run only the listener: take instances in"),
-        ("work", "run only a worker: analyse and build results"),
-        ("send", "run only the sender: deliver results"),
-    ):
-        _add_part(commands, name, what)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from dicom_node.cli.supervisor import up
+    from dicom_node.cli.node.supervisor import up
 
     return up(node_config(arguments), json_logs=wants_json_logs(arguments))
-
-
-def _add_part(commands: Commands, name: str, what: str) -> None:
-    part = commands.add_parser(
-        name,
-        help=what,
-        description=f"{what.capitalize()}. Run as many as wanted, on as many hosts, with one"
-        " configuration: ledger in PostgreSQL, broker RabbitMQ, spool a shared mount."
-        " Passwords belong in CXR_LEDGER_URL and CXR_BROKER_URL.",
-    )
-    part.add_argument("--config", type=Path, metavar="FILE", required=True, help="TOML file")
-    add_log_format(part, piped="json")
-    part.set_defaults(command=_run_part, part=name)
-
-
-def _run_part(arguments: argparse.Namespace) -> int:
-    from dicom_node.cli.parts import Part, run
-    from dicom_node.cli.preflight import check
-    from dicom_node.cli.supervisor import stop_on_signals
-    from dicom_node.config import load
-    from dicom_node.ops.privacy import keep_private
-
-    part, config = Part(arguments.part), load(arguments.config)
-    stop = stop_on_signals()
-    keep_private(config.node.state, config.spool_folder, group_access=config.node.group_access)
-    check(config, {part})
-    run(part, config, stop, lambda: logger.info(f"ready: {part}"))
-    return 0

@@ -5,15 +5,16 @@ method is one transaction. A Ledger's members are its rooms, so that each part o
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `states` (what may happen),
 `records` (what goes in and out), `schema` (the tables), the rooms (`instances`, `jobs`,
 `handover`, `findings`, `issues`, `rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`,
-`breakers`, `workers`, `reports`), `progress` (is all delivered?), `reopening`, `ending`, `moves`,
-`former` and `database` (how).
+`breakers`, `workers`, `reports`, `counts`, `lookups`), `progress` (is all delivered?), `reopening`,
+`ending`, `moves`, `former` and `database` (how).
 """
 
 from datetime import datetime
 from typing import Self
 
 from dicom_node.ledger.breakers import Breakers
-from dicom_node.ledger.database import Clock, Database
+from dicom_node.ledger.counts import Backlog, Counts, Day
+from dicom_node.ledger.database import Clock, Database, schema_version
 from dicom_node.ledger.deliveries import Deliveries
 from dicom_node.ledger.destinations import Destinations
 from dicom_node.ledger.findings import Findings, FindingsRecord
@@ -28,6 +29,8 @@ from dicom_node.ledger.instances import (
 )
 from dicom_node.ledger.issues import REJECTION_NOTE, Issues
 from dicom_node.ledger.jobs import Jobs
+from dicom_node.ledger.lookups import STATES as JOB_STATES
+from dicom_node.ledger.lookups import Filter, JobLine, Lookups
 from dicom_node.ledger.progress import Progress
 from dicom_node.ledger.records import (
     Acceptance,
@@ -56,6 +59,7 @@ from dicom_node.ledger.rejecting import Rejecting
 from dicom_node.ledger.repairs import Repairs
 from dicom_node.ledger.reports import Reports
 from dicom_node.ledger.requeue import REFUSED, Candidate, Requeue, Selection
+from dicom_node.ledger.schema import HEAD
 from dicom_node.ledger.states import (
     DeliveryState,
     DestinationEvent,
@@ -66,13 +70,17 @@ from dicom_node.ledger.states import (
 from dicom_node.ledger.workers import Workers
 
 __all__ = [
+    "HEAD",
+    "JOB_STATES",
     "REFUSED",
     "REJECTION_NOTE",
     "Acceptance",
     "Arrived",
+    "Backlog",
     "BuiltOutput",
     "Candidate",
     "Change",
+    "Day",
     "Delivery",
     "DeliveryState",
     "DestinationEntry",
@@ -82,11 +90,13 @@ __all__ = [
     "Entry",
     "Event",
     "Failure",
+    "Filter",
     "FindingsRecord",
     "IllegalTransition",
     "Instance",
     "InstanceKind",
     "Job",
+    "JobLine",
     "JobState",
     "LeaseLost",
     "Ledger",
@@ -104,6 +114,7 @@ __all__ = [
     "Substitution",
     "Summary",
     "WorkerRecord",
+    "schema_version",
 ]
 
 
@@ -125,6 +136,8 @@ class Ledger:
         self.breakers = Breakers(database)
         self.workers = Workers(database)
         self.reports = Reports(database)
+        self.counts = Counts(database)
+        self.lookups = Lookups(database)
 
     @classmethod
     def open(cls, url: str, clock: Clock | None = None) -> Self:

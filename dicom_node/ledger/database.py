@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import (
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_node.errors import LedgerUnavailable, UsageError
-from dicom_node.ledger.migrate import migrate
+from dicom_node.ledger.migrate import migrate, version_of
 
 #: Seconds a statement waits for another process's write before the ledger counts as unavailable.
 BUSY_TIMEOUT_S = 10
@@ -104,6 +105,22 @@ class Database:
         """One transaction: committed, and on the disk, when the block ends without an exception."""
         with _as_unavailable(), self._writer.begin() as connection:
             yield connection
+
+
+def schema_version(url: str) -> str | None:
+    """Of the ledger at `url`, which is left as it is; None where there is none yet.
+
+    Raises as `Database.open` does.
+    """
+    parsed = _parsed(url)
+    if parsed.drivername == "sqlite" and not Path(str(parsed.database)).exists():
+        return None
+    engine = _engine(parsed)
+    try:
+        with _as_unavailable(), _as_usage_error(), engine.begin() as connection:
+            return version_of(connection)
+    finally:
+        engine.dispose()
 
 
 class Part:

@@ -34,18 +34,31 @@ def migrate(engine: Engine) -> None:
                 _upgrade(connection)
 
 
-def _is_current(connection: Connection) -> bool:
+def version_of(connection: Connection) -> str | None:
+    """The newest migration that was made; None where there is no ledger yet.
+
+    Raises UsageError where this code is too old for it.
+    """
     if not inspect(connection).has_table("alembic_version"):
-        return False
-    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    if version is None or version <= HEAD:
-        return bool(version == HEAD)
-    if connection.execute(select(compatibility.c.oldest)).scalar_one() > HEAD:
+        return None
+    version: str | None = connection.execute(
+        text("SELECT version_num FROM alembic_version")
+    ).scalar()
+    if (
+        version is not None
+        and version > HEAD
+        and connection.execute(select(compatibility.c.oldest)).scalar_one() > HEAD
+    ):
         raise UsageError(
             f"the ledger has schema {version}, and this version of cxr-node is too old for it, with"
             f" schema {HEAD}: run the version that made it, or a newer one"
         )
-    return True
+    return version
+
+
+def _is_current(connection: Connection) -> bool:
+    version = version_of(connection)
+    return version is not None and version >= HEAD
 
 
 def _upgrade(connection: Connection) -> None:

@@ -154,6 +154,7 @@ class Entry:
 class Failure:
     """A job that ended FAILED, and why."""
 
+    job_id: int
     sop_instance_uid: str
     at: datetime
     reason: str
@@ -165,6 +166,7 @@ class Failure:
 class Refusal:
     """Outputs of a job that a destination refused for good, or that were lost on the way there."""
 
+    job_id: int
     sop_instance_uid: str  #: of the image that they were made from
     destination: str
     at: datetime

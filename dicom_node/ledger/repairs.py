@@ -40,27 +40,28 @@ class Repairs(Part):
                           attempts=0, deaths=0)  # fmt: skip
             return DeliveryState.DAMAGED
 
-    def redeliver(self, job_ids: Collection[int]) -> int:
+    def redeliver(self, job_ids: Collection[int], by: str) -> int:
         """Let what these jobs' destinations refused, or what was lost, be sent again at once.
 
-        How many deliveries that are. What the analysis came to stays as it was.
+        How many deliveries that are; `by` (user@host) asked for it. What the analysis came to stays
+        as it was.
         """
         now = self._database.now()
         # In one order, and first: see `lock_job`.
         query = select(jobs.c.id).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id)
         with self._database.write() as connection:
             locked = connection.scalars(query.with_for_update(key_share=True)).all()
-            return sum(_redeliver(connection, now, job_id) for job_id in locked)
+            return sum(_redeliver(connection, now, job_id, by) for job_id in locked)
 
 
-def _redeliver(connection: Connection, now: datetime, job_id: int) -> int:
+def _redeliver(connection: Connection, now: datetime, job_id: int, by: str) -> int:
     count = 0
     for state in (DeliveryState.REFUSED, DeliveryState.DEAD):
         count += len(
             move_deliveries(connection, now, state, Event.REQUEUED,
-                            deliveries.c.job_id == job_id, attempts=0, due_at=now)
+                            deliveries.c.job_id == job_id, by=by, attempts=0, due_at=now)
         )  # fmt: skip
     if count:
         move_jobs(connection, now, JobState.BUILT, Event.REQUEUED,
-                  jobs.c.id == job_id, reason=None)  # fmt: skip
+                  jobs.c.id == job_id, by=by, reason=None)  # fmt: skip
     return count

@@ -2,8 +2,9 @@
 
 import re
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from dicom_node.ledger.database import Part
 from dicom_node.ledger.former import count_states, in_state
@@ -35,6 +36,10 @@ _FAILING = (Event.FAILED, Event.GIVEN_UP)
 _TRACEBACK = "Traceback (most recent call last):"
 _RAISED = re.compile(r"^(?:\w+\.)*(\w+)(?::|$)", re.MULTILINE)
 
+_FAILED: Select[Any] = select(
+    jobs.c.id, jobs.c.sop_instance_uid, jobs.c.updated_at, jobs.c.reason
+).where(in_state(JobState.FAILED))
+
 
 class Reports(Part):
     """The part of the ledger that only reads."""
@@ -45,6 +50,13 @@ class Reports(Part):
         query = select(*columns).where(events.c.job_id == job_id).order_by(events.c.id)
         with self._database.read() as connection:
             return [Entry(**row._asdict()) for row in connection.execute(query)]
+
+    def failure(self, job_id: int) -> Failure | None:
+        """How a job ended FAILED; None where it did not."""
+        query = _FAILED.where(jobs.c.id == job_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+            return None if row is None else _failure(connection, row)
 
     def summary(self) -> Summary:
         now = self._database.now()
@@ -120,17 +132,13 @@ def _skipped(connection: Connection) -> tuple[Skipped, ...]:
 
 
 def _failures(connection: Connection) -> tuple[Failure, ...]:
-    query = select(jobs.c.id, jobs.c.sop_instance_uid, jobs.c.updated_at, jobs.c.reason)
-    newest = (
-        query.where(in_state(JobState.FAILED))
-        .order_by(jobs.c.updated_at.desc(), jobs.c.id.desc())
-        .limit(LAST_FAILURES)
-    )
-    return tuple(
-        Failure(row.sop_instance_uid, row.updated_at, row.reason or "",
-                *_how_it_failed(connection, row.id))
-        for row in connection.execute(newest).all()
-    )  # fmt: skip
+    newest = _FAILED.order_by(jobs.c.updated_at.desc(), jobs.c.id.desc()).limit(LAST_FAILURES)
+    return tuple(_failure(connection, row) for row in connection.execute(newest).all())
+
+
+def _failure(connection: Connection, job: Row[Any]) -> Failure:
+    how = _how_it_failed(connection, job.id)
+    return Failure(job.id, job.sop_instance_uid, job.updated_at, job.reason or "", *how)
 
 
 def _how_it_failed(connection: Connection, job_id: int) -> tuple[str, str]:
@@ -163,8 +171,8 @@ def _refusals(connection: Connection) -> tuple[Refusal, ...]:
         .limit(LAST_REFUSALS)
     )
     return tuple(
-        Refusal(row.sop_instance_uid, row.destination, row.at, row.reason or "", row.outputs,
-                is_lost=row.state == DeliveryState.DEAD)
+        Refusal(row.job_id, row.sop_instance_uid, row.destination, row.at, row.reason or "",
+                row.outputs, is_lost=row.state == DeliveryState.DEAD)
         for row in connection.execute(query)
     )  # fmt: skip
 

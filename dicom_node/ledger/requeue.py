@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, false, func, or_, select
 
 from dicom_node.ledger.database import Part
 from dicom_node.ledger.former import JOB, in_state
+from dicom_node.ledger.lookups import of_accession_numbers
 from dicom_node.ledger.moves import Condition, move_jobs
 from dicom_node.ledger.reopening import ANEW, issue_to_repeat, was_rejected
 from dicom_node.ledger.schema import deliveries, jobs
@@ -27,6 +28,7 @@ class Selection:
     job_ids: Collection[int] = ()
     sop_instance_uids: Collection[str] = ()
     study_instance_uids: Collection[str] = ()
+    accession_numbers: Collection[str] = ()
     states: Collection[str] = (JobState.FAILED, JobState.SKIPPED, REFUSED)
     since: datetime | None = None  #: ended, or refused, at or after this
 
@@ -106,6 +108,8 @@ def _conditions(selection: Selection) -> list[Condition]:
     ):
         if values:
             conditions.append(column.in_(values))
+    if selection.accession_numbers:
+        conditions.append(of_accession_numbers(selection.accession_numbers))
     return conditions
 
 

@@ -1,31 +1,80 @@
-"""What a person can do about a job that ended FAILED, and about what a destination refused."""
+"""What a person can do about a job that ended FAILED, and about a delivery that is not there."""
 
-from dicom_node.ledger import Event, Failure, Refusal
+from collections.abc import Mapping
+from types import MappingProxyType
 
-_BY_ERROR = {
-    "Undecodable": "the image itself cannot be read: send it again from where it was made",
-    "InvalidResult": "a fault of this version: report it; after an update, {requeue}",
-    "DamagedInSpool": "check the disk that holds the spool, and send the image again",
-    "WorkerDied": "the image ends the process that analyses it (out of memory, a crash): see the"
-    " log; after an update or with more memory, {requeue}",
-}
-_UNEXPECTED = "not foreseen: report it with the traceback in the log; after an update, {requeue}"
+from dicom_node.ledger import Delivery, DeliveryState, Event, Failure, Refusal
+from dicom_node.ops.wording import line
+
+_PASSED = "it may have passed: see that it has, then {requeue}"
+#: By the name of the exception that ended the job; every class of `dicom_node.errors` is here.
+BY_ERROR: Mapping[str, str] = MappingProxyType(
+    {
+        "NodeError": "see the log around it; then {requeue}",
+        "UsageError": "correct the configuration as the reason says, restart, then {requeue}",
+        "ConfigError": "correct the configuration as the reason says, restart, then {requeue}",
+        "Permanent": "trying again gives the same: send the image again from where it was made",
+        "NotDicom": "the file is no DICOM: send it again from where it was made",
+        "InvalidUid": "its UID is not formed like one: correct it where it was made, and send it"
+        " again",
+        "TooLarge": "raise max_instance_mb in node.toml, restart, and send the image again",
+        "ClassMismatch": "its sender names another instance than it sends: tell whoever services"
+        " it, and send the image again from where it was made",
+        "Undecodable": "the image itself cannot be read: send it again from where it was made",
+        "InvalidResult": "a fault of this version: report it; after an update, {requeue}",
+        "DamagedInSpool": "check the disk that holds the spool, and send the image again",
+        "Transient": _PASSED,
+        "SpoolUnavailable": "see that the spool's disk is there and has room (cxr-node doctor);"
+        " then {requeue}",
+        "LedgerUnavailable": "see that the database answers (cxr-node doctor); then {requeue}",
+        "BrokerUnavailable": "see that the broker answers (cxr-node doctor); then {requeue}",
+        "DestinationUnavailable": "see that the destination answers (cxr-node doctor); then"
+        " {requeue}",
+        "WorkerDied": "the image ends the process that analyses it (out of memory, a crash): see"
+        " the log; after an update or with more memory, {requeue}",
+        "ThreadEnded": "a thread of the node ended: report it with the log around it; then"
+        " {requeue}",
+    }
+)
 _LOST = "check the disk that holds the spool; then {requeue}"
 _REFUSED = (
     "ask why the destination refuses it, or give it another preset under [[destination]]; then"
     " {requeue}"
+)
+_UNEXPECTED = "not foreseen: report it with the traceback in the log; after an update, {requeue}"
+_BY_DELIVERY: Mapping[DeliveryState, str] = MappingProxyType(
+    {
+        DeliveryState.WAITING: "nothing, if {destination} comes back: it is sent then; once"
+        " it is there, cxr-node destinations try {destination} sends it at once",
+        DeliveryState.DAMAGED: "nothing: it is being built again",
+        DeliveryState.REFUSED: _REFUSED,
+        DeliveryState.DEAD: _LOST,
+        DeliveryState.SUBSTITUTED: "nothing, or allow its SOP Class at {destination}",
+    }
 )
 
 
 def remedy(failure: Failure) -> str:
     """One sentence that can work."""
     name = "WorkerDied" if failure.event == Event.GIVEN_UP else failure.error
-    requeue = f"cxr-node requeue --sop-instance-uid {failure.sop_instance_uid}"
-    return _BY_ERROR.get(name, _UNEXPECTED).format(requeue=requeue)
+    return BY_ERROR.get(name, _UNEXPECTED).format(requeue=_requeue(failure.job_id))
 
 
 def refusal_remedy(refusal: Refusal) -> str:
-    """Likewise."""
-    uid = refusal.sop_instance_uid
-    requeue = f"cxr-node requeue --outcome REFUSED --sop-instance-uid {uid}"
-    return (_LOST if refusal.is_lost else _REFUSED).format(requeue=requeue)
+    """The same for what a destination refused, or what was lost on the way there."""
+    said = _LOST if refusal.is_lost else _REFUSED
+    return said.format(requeue=_requeue(refusal.job_id, "REFUSED"))
+
+
+def remedy_of_delivery(delivery: Delivery) -> str:
+    """One sentence; empty where there is nothing to mend."""
+    # What has not met with anything yet only waits for its turn.
+    if delivery.state is DeliveryState.WAITING and not delivery.reason:
+        return ""
+    said = _BY_DELIVERY.get(delivery.state, "")
+    requeue = _requeue(delivery.job_id, "REFUSED")
+    return said.format(destination=line(delivery.destination), requeue=requeue)
+
+
+def _requeue(job_id: int, state: str = "") -> str:
+    return f"cxr-node requeue --job {job_id}{f' --state {state}' if state else ''}"

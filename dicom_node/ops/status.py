@@ -2,15 +2,29 @@
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from dicom_node.config import Config
 from dicom_node.errors import NodeError
-from dicom_node.ledger import JobState, Ledger, Progress, Summary
+from dicom_node.ledger import (
+    Day,
+    DestinationRecord,
+    JobState,
+    Ledger,
+    Progress,
+    Summary,
+    WorkerRecord,
+)
+from dicom_node.ops.days import day_lines, midnights
+from dicom_node.ops.processes import process_lines
 from dicom_node.ops.remedies import refusal_remedy, remedy
 from dicom_node.ops.running import Running, last_run
+from dicom_node.ops.standing import destination_lines
+from dicom_node.ops.wording import age, line, moment
 
 _SQLITE = "sqlite:///"
 _PROGRESS = {
@@ -22,15 +36,33 @@ _PROGRESS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """All that `status` tells."""
+
+    now: datetime
+    summary: Summary
+    processes: Collection[WorkerRecord]
+    destinations: Collection[DestinationRecord]
+    days: Sequence[Day]
+    running: Running | None  #: an `up` on this state folder; None: nothing is known of one
+    known: Collection[str] | None  #: destinations configured; None: nobody says
+
+
 def show_status(config: Config, *, as_json: bool) -> int:
     """Print what the ledger knows; 0."""
-    ledger = open_existing(config)
-    try:
-        summary = ledger.reports.summary()
-    finally:
-        ledger.close()
-    running, known = last_run(config.node.state), known_destinations(config)
-    print(_document(summary, running, known) if as_json else as_text(summary, running, known))
+    with closing(open_existing(config)) as ledger:
+        now = ledger.now()
+        health = Health(
+            now,
+            ledger.reports.summary(),
+            ledger.workers.all(),
+            ledger.destinations.all(),
+            ledger.counts.days(midnights(now)),
+            last_run(config.node.state),
+            known_destinations(config),
+        )
+    print(_document(health) if as_json else "\n".join(_lines(health)))
     return 0
 
 
@@ -52,61 +84,54 @@ def known_destinations(config: Config) -> tuple[str, ...] | None:
     return None if running is None else running.destinations
 
 
-def as_text(
-    summary: Summary, running: Running | None = None, known: Collection[str] | None = None
-) -> str:
-    """The summary for a person, widest question first."""
-    return "\n".join(_lines(summary, running, known))
-
-
-def _lines(
-    summary: Summary, running: Running | None, known: Collection[str] | None
-) -> Iterator[str]:
-    yield f"node: {_running(running)}"
+def _lines(health: Health) -> Iterator[str]:
+    """For a person, widest question first; times are UTC but for the days."""
+    summary = health.summary
+    yield f"node: {_running(health.running)}"
+    yield "parts"
+    yield from process_lines(health.processes, health.now)
     yield "instances"
     for state, count in summary.counts.items():
         note = _progress(summary) if state is JobState.BUILT else ""
         yield f"  {state:<10} {count:>7}{note}"
-    age = summary.oldest_waiting_age_s
-    yield f"oldest waiting for a worker: {'none' if age is None else _age(age)}"
-    yield "deliveries waiting"
-    if known is not None and not known:
+    oldest = summary.oldest_waiting_age_s
+    yield f"oldest waiting for a worker: {'none' if oldest is None else age(oldest)}"
+    yield "destinations"
+    if health.known is not None and not health.known:
         yield "  no destination: results stay in the spool"
-    for name, count in summary.deliveries_waiting.items():
-        yield f"  {name:<30} {count:>7}  oldest {_age(summary.oldest_delivery_age_s[name])}"
-        if known is not None and name not in known:
-            yield f"    not configured: cxr-node destinations move {name!r} NEW, or forget {name!r}"
-    if not summary.deliveries_waiting:
-        yield "  none"
+    for said in destination_lines(health.destinations, health.known, health.now):
+        yield f"  {said}"
+    yield f"last {len(health.days)} days, local time, as they stand now"
+    yield from day_lines(health.days)
     yield "not accepted by a destination"
     for one in summary.substitutions:
-        yield f"  {one.what} ({one.count} so far, last {_at(one.last_at)})"
+        yield f"  {line(one.what)} ({one.count} so far, last {moment(one.last_at)})"
     if not summary.substitutions:
         yield "  none"
     yield "skipped, by reason"
     for skip in summary.skipped:
-        yield f"  {skip.count:>7}  {skip.reason} (last {_at(skip.last_at)})"
+        yield f"  {skip.count:>7}  {line(skip.reason)} (last {moment(skip.last_at)})"
     if others := summary.counts[JobState.SKIPPED] - sum(skip.count for skip in summary.skipped):
         yield f"  {others:>7}  other reasons"
     if not summary.skipped:
         yield "  none"
     yield "replaced or withdrawn"
     for change in summary.changes:
-        yield f"  {_at(change.at)} {change.sop_instance_uid}"
-        yield f"    {change.what}"
+        yield f"  {moment(change.at)} {line(change.sop_instance_uid)}"
+        yield f"    {line(change.what)}"
     if not summary.changes:
         yield "  none"
     yield "last failures"
     for failure in summary.failures:
-        yield f"  {_at(failure.at)} {failure.sop_instance_uid}"
-        yield f"    {failure.reason}"
+        yield f"  {moment(failure.at)} job {failure.job_id} {line(failure.sop_instance_uid)}"
+        yield f"    {line(failure.reason)}"
         yield f"    to do: {remedy(failure)}"
     if not summary.failures:
         yield "  none"
     yield "last refused by a destination, or lost"
     for refusal in summary.refusals:
-        yield f"  {_at(refusal.at)} {refusal.sop_instance_uid}"
-        yield f"    {refusal.reason} ({refusal.outputs} to {refusal.destination})"
+        yield f"  {moment(refusal.at)} job {refusal.job_id} {line(refusal.sop_instance_uid)}"
+        yield f"    {line(refusal.reason)} ({refusal.outputs} to {line(refusal.destination)})"
         yield f"    to do: {refusal_remedy(refusal)}"
     if not summary.refusals:
         yield "  none"
@@ -127,28 +152,22 @@ def _running(running: Running | None) -> str:
     return f"{state}, pid {running.pid}, {where}, since {running.since}"
 
 
-def _document(summary: Summary, running: Running | None, known: Collection[str] | None) -> str:
-    document = dataclasses.asdict(summary)
-    document["node"] = None if running is None else dataclasses.asdict(running)
-    document["destinations"] = known
+def _document(health: Health) -> str:
+    document = dataclasses.asdict(health.summary)
+    document["node"] = None if health.running is None else dataclasses.asdict(health.running)
+    document["parts"] = [dataclasses.asdict(one) for one in health.processes]
+    document["destinations"] = health.known
+    document["standings"] = [dataclasses.asdict(one) for one in health.destinations]
+    document["days"] = [dataclasses.asdict(day) for day in health.days]
     document["failures"] = [
         dataclasses.asdict(failure) | {"state": JobState.FAILED, "remedy": remedy(failure)}
-        for failure in summary.failures
+        for failure in health.summary.failures
     ]
     document["refusals"] = [
         dataclasses.asdict(refusal) | {"remedy": refusal_remedy(refusal)}
-        for refusal in summary.refusals
+        for refusal in health.summary.refusals
     ]
     return json.dumps(document, default=_json, indent=2)
-
-
-def _age(seconds: float) -> str:
-    """`12 s`, `0:03:05`, `2 days, 1:00:00`."""
-    return f"{seconds:.0f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
-
-
-def _at(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S}"
 
 
 def _json(value: object) -> str:

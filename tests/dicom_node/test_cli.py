@@ -1,5 +1,6 @@
 """The command line: help worth reading, one clear line for an error, the right exit code."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -7,18 +8,44 @@ from pathlib import Path
 
 import pytest
 
+from dicom_node import cli
+from dicom_node.__main__ import build_parser, main
 from tests.system.waiting import run_cli
 
 pytestmark = pytest.mark.slow
 
-COMMANDS = ("up", "config", "listen", "work", "send", "analyze", "demo", "status", "destinations")
+COMMANDS = (
+    *("up", "listen", "work", "send", "config", "doctor", "analyze", "demo"),
+    *("status", "find", "jobs", "job", "requeue", "destinations"),
+    *("models", "train", "pack", "evaluate", "benchmark"),
+)
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """By name, in the order of `--help`."""
+    (found,) = (
+        action
+        for action in build_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    return dict(found.choices)
+
+
+def test_the_commands_are_those_that_people_know() -> None:
+    assert set(commands()) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_a_manual(command: str) -> None:
-    run = run_cli(command, "--help")
-    assert run.returncode == 0
-    assert len(run.stdout.splitlines()) > 8
+def test_every_command_has_a_manual(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert len(capsys.readouterr().out.splitlines()) > 6
+
+
+def test_a_command_is_the_file_of_its_name_and_nothing_else_lies_beside() -> None:
+    files = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - {"__init__"}
+    assert files == set(commands())
 
 
 @pytest.mark.parametrize(
@@ -52,7 +79,7 @@ def test_status_of_a_folder_without_a_ledger_is_a_failure(tmp_path: Path) -> Non
 
 
 def test_a_manual_costs_no_library() -> None:
-    libraries = ("pydantic", "pynetdicom", "sqlalchemy", "kombu", "numpy", "torch")
+    libraries = ("pydantic", "pynetdicom", "sqlalchemy", "kombu", "numpy", "torch", "tqdm")
     code = (
         "import sys\nfrom dicom_node.__main__ import build_parser\nbuild_parser()\n"
         f"print([name for name in {libraries} if name in sys.modules])"
@@ -63,8 +90,8 @@ def test_a_manual_costs_no_library() -> None:
 
 def test_the_listener_starts_without_torch() -> None:
     code = (
-        "import sys, dicom_node.intake.listener, dicom_node.cli.parts as parts\n"
-        "from dicom_node.cli.networks import pipeline_id\n"
+        "import sys, dicom_node.intake.listener, dicom_node.cli.node.parts as parts\n"
+        "from dicom_node.cli.node.networks import pipeline_id\n"
         "pipeline_id('', '')\n"
         "print([name for name in ('torch', 'highdicom', 'skimage') if name in sys.modules])"
     )

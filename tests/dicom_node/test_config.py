@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dicom_node.cli.parts import pipeline_of
+from dicom_node.cli.node.parts import pipeline_of
 from dicom_node.config import (
     DESTINATION_KINDS,
     AnyDestination,

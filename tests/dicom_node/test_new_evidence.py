@@ -13,7 +13,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import KeyObjectSelectionDocumentStorage, RLELossless, generate_uid
 from sqlalchemy import update
 
-from dicom_node.cli.networks import load_networks
+from dicom_node.cli.node.networks import load_networks
 from dicom_node.config import Reports
 from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.demo.phantom import Kind

@@ -1,7 +1,11 @@
 """`cxr-node requeue` on a ledger whose node is not running."""
 
 import getpass
+import os
+import pty
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -10,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.__main__ import main
-from dicom_node.cli.requeue import parse_time
+from dicom_node.cli.terminal.options import parse_time
 from dicom_node.config import parse
 from dicom_node.ledger import DeliveryState, JobState, Ledger
 from tests.dicom_node.ledger.records import built, claimed, happened, state
@@ -32,7 +36,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def requeue(tmp_path: Path, *arguments: str) -> int:
-    return main(["requeue", "--state", str(tmp_path), *arguments])
+    return main(["requeue", "--state-dir", str(tmp_path), *arguments])
 
 
 FAILED, SKIPPED, REFUSED = 1, 2, 3
@@ -41,7 +45,7 @@ FAILED, SKIPPED, REFUSED = 1, 2, 3
 def test_a_dry_run_says_which_and_changes_nothing(
     ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert requeue(tmp_path, "--outcome", "FAILED", "--outcome", "REFUSED", "--dry-run") == 0
+    assert requeue(tmp_path, "--state", "FAILED", "--state", "REFUSED", "--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         f"{FAILED} 1.2.3.1 FAILED: analyse again (undecodable)",
@@ -60,9 +64,10 @@ def test_what_failed_is_analysed_and_what_was_refused_sent_again(
     assert state(ledger, REFUSED) is JobState.BUILT
     states = [delivery.state for delivery in ledger.deliveries.of_job(REFUSED)]
     assert states == [DeliveryState.WAITING, DeliveryState.DELIVERED]
-    asked = ledger.reports.events(FAILED)[-1]
-    assert asked.event == "to be analysed again, as a person asked"
-    assert asked.owner == f"{getpass.getuser()}@{socket.gethostname()}"
+    for job_id in (FAILED, REFUSED):
+        asked = ledger.reports.events(job_id)[-1]
+        assert asked.event.endswith("as a person asked")
+        assert asked.owner == f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +75,7 @@ def test_what_failed_is_analysed_and_what_was_refused_sent_again(
     [
         (("--job", "2"), SKIPPED),
         (("--sop-instance-uid", "1.2.3.1"), FAILED),
-        (("--study", "1.2.9", "--outcome", "SKIPPED"), SKIPPED),
+        (("--study", "1.2.9", "--state", "SKIPPED"), SKIPPED),
     ],
 )
 def test_only_what_is_asked_for_begins_again(
@@ -79,6 +84,30 @@ def test_only_what_is_asked_for_begins_again(
     assert requeue(tmp_path, *asked) == 0
     counts = ledger.reports.summary().counts
     assert (state(ledger, job_id), counts[JobState.RECEIVED]) == (JobState.RECEIVED, 1)
+
+
+def test_one_can_be_tried_before_the_others(ledger: Ledger, tmp_path: Path) -> None:
+    assert requeue(tmp_path, "--state", "FAILED", "--state", "SKIPPED", "--limit", "1") == 0
+    assert state(ledger, FAILED) is JobState.RECEIVED
+    assert state(ledger, SKIPPED) is JobState.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "after"), [("n", 1, "FAILED"), ("", 1, "FAILED"), ("y", 0, "RECEIVED")]
+)
+def test_at_a_terminal_it_asks_before_it_begins_more_than_one(
+    ledger: Ledger, tmp_path: Path, answer: str, code: int, after: str
+) -> None:
+    terminal, its_end = pty.openpty()
+    command = [sys.executable, "-m", "dicom_node", "requeue", "--state-dir", str(tmp_path)]
+    try:
+        os.write(terminal, f"{answer}\n".encode())
+        run = subprocess.run([*command, "--since", "1h"], stdin=its_end, capture_output=True)
+    finally:
+        os.close(terminal)
+        os.close(its_end)
+    assert b"requeue these 3 jobs? [y/N]" in run.stdout
+    assert (run.returncode, state(ledger, FAILED)) == (code, after)
 
 
 def test_where_there_is_nothing_to_do_the_exit_code_says_so(

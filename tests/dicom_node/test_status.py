@@ -50,7 +50,7 @@ def test_status_shows_failures_with_a_remedy_and_skipped_by_reason(
     assert failure[0].endswith(" 1.2.3.1")
     assert failure[1] == "    1.2.3.1: cut short"
     assert failure[2].startswith("    to do: ")
-    assert "cxr-node requeue --sop-instance-uid 1.2.3.1" in failure[2]
+    assert "cxr-node requeue --job 1" in failure[2]
     assert failure[3:] == ["last refused by a destination, or lost", "  none"]
 
 
@@ -67,7 +67,7 @@ def test_status_shows_what_was_refused_apart_from_what_failed(
     refusal = lines[lines.index("last refused by a destination, or lost") + 1 :]
     assert refusal[0].endswith(" 1.2.3.1")
     assert refusal[1] == "    PACS: processing failure (2 to PACS)"
-    assert "cxr-node requeue --outcome REFUSED --sop-instance-uid 1.2.3.1" in refusal[2]
+    assert "cxr-node requeue --job 1 --state REFUSED" in refusal[2]
     assert len(refusal) == 3
     document = json.loads(cli(config, "status", "--json").stdout)
     assert (document["failures"], document["refusals"][0]["outputs"]) == ([], 2)
@@ -90,12 +90,13 @@ def test_an_orphaned_destination_is_named_until_it_is_moved(config: Config, ledg
     with only_one(config.node, config.destination_names):
         said = cli(config, "status").stdout
         assert f"node: running, pid {os.getpid()}, CXRNODE on 127.0.0.1:11112" in said
-        assert "not configured: cxr-node destinations move 'OLD' NEW, or forget 'OLD'" in said
+        assert "nothing sends it: cxr-node destinations move 'OLD' NEW, or forget 'OLD'" in said
         listed = cli(config, "destinations").stdout.splitlines()
         received = listed.pop(3)
         assert received.startswith("  the oldest that waits was received 20")
         assert listed == [
             "OLD  (not configured)", "  nothing sent yet", "  2 WAITING",
+            "  nothing sends it: cxr-node destinations move 'OLD' NEW, or forget 'OLD'",
             "PACS", "  nothing sent yet",
         ]  # fmt: skip
         refused = cli(config, "destinations", "move", "OLD", "PAC")
@@ -131,8 +132,15 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(
         ledger.handover.skipped(
             claimed(ledger, number=number).id, "w1", f"reason {number}: " + 50_000 * "x"
         )
-    for options in (["status"], ["status", "--json"]):
-        command = [sys.executable, "-m", "dicom_node", *options, "--state", str(config.node.state)]
+    for options in (["status", "--json"], ["jobs", "--json"]):
+        command = [
+            sys.executable,
+            "-m",
+            "dicom_node",
+            *options,
+            "--state-dir",
+            str(config.node.state),
+        ]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:

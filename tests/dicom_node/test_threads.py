@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.cli.parts import _recovered
+from dicom_node.cli.node.parts import _recovered
 from dicom_node.config import parse
 from dicom_node.errors import ThreadEnded
 from dicom_node.ledger import Ledger

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 
-from dicom_node.cli.networks import load_networks
+from dicom_node.cli.node.networks import load_networks
 from dicom_node.config import Destination, Reports
 from dicom_node.delivery.profiles import PRESETS, STANDARD, Profile
 from dicom_node.demo.phantom import Kind, draw

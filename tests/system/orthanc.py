@@ -83,12 +83,13 @@ class Orthanc:
 
 
 @contextmanager
-def running_orthanc(folder: Path, **changes: Any) -> Iterator[Orthanc]:
-    """An empty one, with DICOMweb where that is installed; `folder` gets its files and its log.
+def running_orthanc(folder: Path, *, dicom_port: int = 0, **changes: Any) -> Iterator[Orthanc]:
+    """With DICOMweb where that is installed; `folder` gets its files and its log, and holds what
+    an earlier one there was sent.
 
-    `changes` are further keys of its configuration.
+    `dicom_port` 0 picks a free one; `changes` are further keys of its configuration.
     """
-    orthanc = Orthanc(free_port(), free_port())
+    orthanc = Orthanc(free_port(), dicom_port or free_port())
     configuration = {
         "StorageDirectory": str(folder / "orthanc"),
         "IndexDirectory": str(folder / "orthanc"),

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydicom import dcmread
 
-from dicom_node.cli.parts import Part, run
+from dicom_node.cli.node.parts import Part, open_ledger, run
 from dicom_node.config import AnyDestination, load
 from dicom_node.config.values import FolderPath
 from dicom_node.delivery.kinds import DESTINATION_KINDS, DestinationKind, settings_of
@@ -22,7 +22,7 @@ from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.demo.results import count_segmentation, read_report
 from dicom_node.errors import SUCCESS, DestinationUnavailable
-from dicom_node.ledger import Delivery, Ledger
+from dicom_node.ledger import Delivery
 from dicom_node.spool import Spool
 from tests.system.waiting import wait_until
 
@@ -89,7 +89,7 @@ def test_a_kind_of_destination_defined_here_gets_the_results_of_a_radiograph(
     ]
     for part in parts:
         part.start()
-    ledger = Ledger.open(config.ledger_url)
+    ledger = open_ledger(config)
     try:
         assert all(is_ready.wait(90) for is_ready in ready)
         source = as_dicom(draw(Kind.LEFT_OPACITY, rows=382, columns=318, seed=900))

@@ -21,7 +21,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from dicom_node.cli.networks import load_networks
+from dicom_node.cli.node.networks import load_networks
 from dicom_node.config import Destination, Reports
 from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop

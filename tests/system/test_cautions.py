@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
-from dicom_node.cli.findings import findings_document
+from dicom_node.cli.analysis.findings import findings_document
 from dicom_node.demo.phantom import Kind, Phantom, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.worker import Processed, process

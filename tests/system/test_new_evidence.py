@@ -106,7 +106,7 @@ def test_what_failed_is_analysed_again_when_a_person_asks(node: RunningNode) -> 
     image.PixelData = image.PixelData[:1000]
     receive(node, image)
     first = ended_job(node.state, image.SOPInstanceUID)
-    options = ("--sop-instance-uid", image.SOPInstanceUID, "--state", str(node.state))
+    options = ("--sop-instance-uid", image.SOPInstanceUID, "--state-dir", str(node.state))
     run = run_cli("requeue", "--dry-run", *options)
     assert (run.returncode, run.stdout.splitlines()[-1]) == (0, "would requeue 1 jobs")
     assert ended_job(node.state, image.SOPInstanceUID) == first

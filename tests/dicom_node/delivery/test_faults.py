@@ -136,7 +136,7 @@ def test_after_a_few_answers_of_failure_it_is_refused_until_a_person_asks(
         bench.clock.advance(600)
     assert len(asked) == DECLINED_TRIES
     assert progress(bench.ledger, job_id) is Progress.INCOMPLETE
-    assert bench.ledger.repairs.redeliver([job_id]) == 1
+    assert bench.ledger.repairs.redeliver([job_id], "me") == 1
     bench.deliver_all(to)
     assert len(asked) == DECLINED_TRIES + 1
     assert progress(bench.ledger, job_id) is Progress.WAITING

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
-from dicom_node.cli.networks import load_networks
+from dicom_node.cli.node.networks import load_networks
 from dicom_node.config import Reports
 from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
@@ -169,7 +169,7 @@ def test_all_that_was_in_flight_is_finished_after_the_migration(
             assert ledger.findings.of_job(job_id) is not None
         (asked,) = ledger.requeue.candidates(Selection(states=["REFUSED"]))
         assert (asked.job_id, asked.is_built, asked.reason) == (refused, True, "pacs: no")
-        assert ledger.repairs.redeliver([refused]) == 1
+        assert ledger.repairs.redeliver([refused], "me") == 1
         node.send(ledger)
         all_of_them = (waiting, held, leaving, delivered, refused)
         assert ledger.deliveries.progress(all_of_them) == dict.fromkeys(
@@ -303,7 +303,7 @@ def test_what_was_refused_is_requeued_by_one_version_and_ended_by_the_other(
     ledger: Ledger, old: OldVersion
 ) -> None:
     job_id = ended_by_old(old, 1, "REFUSED")
-    assert ledger.repairs.redeliver([job_id]) == 1
+    assert ledger.repairs.redeliver([job_id], "me") == 1
     assert happened(ledger, job_id)[-1] == "to be delivered again, as a person asked"
     assert (old.state(job_id), progress(ledger, job_id)) == ("BUILT", Progress.WAITING)
     (delivery,) = ledger.deliveries.of_job(job_id)

@@ -165,7 +165,7 @@ def test_what_is_damaged_again_and_again_is_given_up(ledger: Ledger) -> None:
         True,
     )
     # A person may know that the disk has been changed.
-    assert ledger.repairs.redeliver([job_id]) == 1
+    assert ledger.repairs.redeliver([job_id], "me") == 1
     (taken,) = take(ledger)
     assert ledger.repairs.damaged(taken.id, "s1", REASON) is DeliveryState.DAMAGED
 
@@ -207,7 +207,7 @@ def test_what_was_refused_is_sent_again_on_request(ledger: Ledger, clock: Clock)
     refused = [progress(ledger, one) for one in (job_id, other)]
     assert refused == [Progress.INCOMPLETE, Progress.INCOMPLETE]
     clock.advance(60)
-    assert ledger.repairs.redeliver([job_id]) == 2
+    assert ledger.repairs.redeliver([job_id], "me") == 2
     asked = [progress(ledger, one) for one in (job_id, other)]
     assert asked == [Progress.WAITING, Progress.INCOMPLETE]
     assert happened(ledger, job_id)[-1] == "to be delivered again, as a person asked"
@@ -223,8 +223,8 @@ def test_what_has_arrived_or_waits_is_not_sent_again_on_request(ledger: Ledger) 
     (delivery,) = take(ledger)
     ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
     waiting = built(ledger, "PACS", roles="A", number=2)
-    assert ledger.repairs.redeliver([arrived, waiting]) == 0
-    assert ledger.repairs.redeliver([]) == 0
+    assert ledger.repairs.redeliver([arrived, waiting], "me") == 0
+    assert ledger.repairs.redeliver([], "me") == 0
     unchanged = [progress(ledger, one) for one in (arrived, waiting)]
     assert unchanged == [Progress.DELIVERED, Progress.WAITING]
 
@@ -236,7 +236,7 @@ def test_a_refused_notice_sent_again_makes_no_result_of_the_job(ledger: Ledger, 
         job.id, "w1", "the reason", built=[output("SR")], routes=to("PACS")
     )
     refuse_all(ledger)
-    assert ledger.repairs.redeliver([job.id]) == 1
+    assert ledger.repairs.redeliver([job.id], "me") == 1
     (notice,) = take(ledger)
     ledger.deliveries.delivered(notice.id, "s1", 0x0000)
     assert state(ledger, job.id) is JobState[end.upper()]
@@ -251,7 +251,7 @@ def test_being_declined_is_counted_since_a_person_last_asked(ledger: Ledger, clo
             delivery.id, "s1", 0xC000, "answered 0xc000", clock.now, declined=True
         )
     refuse_all(ledger)
-    ledger.repairs.redeliver([job_id])
+    ledger.repairs.redeliver([job_id], "me")
     (delivery,) = take(ledger)
     assert ledger.deliveries.times_declined(delivery.id) == 0
 

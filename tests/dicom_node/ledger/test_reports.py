@@ -86,8 +86,8 @@ def test_a_refusal_says_what_to_do_and_is_no_failure(ledger: Ledger) -> None:
     summary = ledger.reports.summary()
     assert (summary.counts[JobState.BUILT], summary.failures) == (1, ())
     (refusal,) = summary.refusals
-    assert refusal == Refusal("1.2.3.3", "PACS", START, "processing failure", 2, is_lost=False)
-    assert "requeue --outcome REFUSED --sop-instance-uid 1.2.3.3" in refusal_remedy(refusal)
+    assert refusal == Refusal(1, "1.2.3.3", "PACS", START, "processing failure", 2, is_lost=False)
+    assert "requeue --job 1 --state REFUSED" in refusal_remedy(refusal)
 
 
 def test_what_was_built_is_counted_by_how_far_it_has_got(ledger: Ledger) -> None:

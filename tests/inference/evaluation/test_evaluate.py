@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dicom_node.__main__ import main
-from dicom_node.cli.drawn import DrawnCase
+from dicom_node.cli.evaluation.drawn import DrawnCase
 from dicom_node.demo.phantom import Kind
 from inference.datasets.cases import read_cases
 from inference.engines import ProbabilityMaps

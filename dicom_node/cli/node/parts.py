@@ -19,7 +19,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from dicom_node.backoff import backoff_s
-from dicom_node.cli.networks import load_networks, pipeline_id
+from dicom_node.cli.node.networks import load_networks, pipeline_id
 from dicom_node.config import EMBEDDED_BROKER, Config
 from dicom_node.errors import LedgerUnavailable
 from dicom_node.heartbeat import Heartbeat

@@ -1,11 +1,15 @@
-"""What `cxr-node destinations` lists: how each stands, what waits there, what went wrong last."""
+"""The destinations in lines: how each stands, what waits there, what went wrong last."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from types import MappingProxyType
 
 from dicom_node.ledger import DestinationRecord, Standing
+from dicom_node.ops.wording import age, line, moment
+
+_NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 def as_json(
@@ -24,22 +28,18 @@ def as_json(
     return json.dumps(rows, default=_json, indent=2)
 
 
-def as_text(
+def destination_lines(
     records: Collection[DestinationRecord],
-    addresses: Mapping[str, str],
     known: Collection[str] | None,
     now: datetime,
-) -> str:
-    """`known`: what is configured; None where nobody says."""
+    addresses: Mapping[str, str] = _NOWHERE,
+) -> Iterator[str]:
+    """`known`: what is configured; None where nobody says. Times are UTC."""
     found = {record.name: record for record in records}
     for name in known or ():
         found.setdefault(name, DestinationRecord(name, {}, None, None, Standing(name)))
-    lines = [
-        line
-        for name in sorted(found)
-        for line in _lines(found[name], addresses.get(name, ""), known, now)
-    ]
-    return "\n".join(lines) or "no destination"
+    for name in sorted(found):
+        yield from _lines(found[name], addresses.get(name, ""), known, now)
 
 
 def standing_words(standing: Standing, now: datetime) -> str:
@@ -47,8 +47,10 @@ def standing_words(standing: Standing, now: datetime) -> str:
     said = []
     if standing.is_paused(now):
         until = _until(standing.paused_until) or " until it is resumed"
-        why = f": {standing.paused_why}" if standing.paused_why else ""
-        said.append(f"paused by {standing.paused_by}, {_since(standing.paused_at)}{until}{why}")
+        why = f": {line(standing.paused_why)}" if standing.paused_why else ""
+        said.append(
+            f"paused by {line(standing.paused_by or '')}, {_since(standing.paused_at)}{until}{why}"
+        )
     if not standing.reachable:
         times = "once" if standing.failures == 1 else f"{standing.failures} times in a row"
         rest = f"; rests{_until(standing.resting_until)}" if standing.is_resting(now) else ""
@@ -65,31 +67,30 @@ def standing_words(standing: Standing, now: datetime) -> str:
 def _lines(
     record: DestinationRecord, address: str, known: Collection[str] | None, now: datetime
 ) -> Iterator[str]:
+    name, standing = line(record.name), record.standing
     strange = "" if known is None or record.name in known else "  (not configured)"
     where = f"  {address}" if address and address != record.name else ""
-    yield f"{record.name}{where}{strange}"
-    yield f"  {standing_words(record.standing, now)}"
+    yield f"{name}{where}{strange}"
+    yield f"  {standing_words(standing, now)}"
     if record.counts:
         yield "  " + ", ".join(f"{count} {state}" for state, count in record.counts.items())
     if record.oldest_waiting_at:
-        yield f"  the oldest that waits was received {_at(record.oldest_waiting_at)}"
+        ago = age(max(0.0, (now - record.oldest_waiting_at).total_seconds()))
+        yield f"  the oldest that waits was received {moment(record.oldest_waiting_at)}, {ago} ago"
+        if strange:
+            yield f"  nothing sends it: cxr-node destinations move {name!r} NEW, or forget {name!r}"
     if record.last_delivered_at:
-        yield f"  last delivered {_at(record.last_delivered_at)}"
-    if record.standing.last_error and record.standing.last_error_at:
-        yield f"  last error {_at(record.standing.last_error_at)}: {record.standing.last_error}"
+        yield f"  last delivered {moment(record.last_delivered_at)}"
+    if standing.last_error and standing.last_error_at:
+        yield f"  last error {moment(standing.last_error_at)}: {line(standing.last_error)}"
 
 
 def _since(time: datetime | None) -> str:
-    return "" if time is None else f"since {_at(time)}"
+    return "" if time is None else f"since {moment(time)}"
 
 
 def _until(time: datetime | None) -> str:
-    return "" if time is None else f" until {_at(time)}"
-
-
-def _at(time: datetime) -> str:
-    """UTC, as in `status`."""
-    return f"{time:%Y-%m-%d %H:%M:%S}"
+    return "" if time is None else f" until {moment(time)}"
 
 
 def _json(value: object) -> str:

@@ -17,8 +17,8 @@ from types import FrameType
 
 from dicom_node import logs
 from dicom_node.backoff import backoff_s
-from dicom_node.cli.parts import Part, pipeline_of, run, wait_for_ledger
-from dicom_node.cli.preflight import check, check_folders
+from dicom_node.cli.node.parts import Part, pipeline_of, run, wait_for_ledger
+from dicom_node.cli.node.preflight import check, check_folders
 from dicom_node.config import Config
 from dicom_node.errors import LedgerUnavailable, NodeError, UsageError
 from dicom_node.ops.privacy import keep_private

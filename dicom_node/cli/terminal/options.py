@@ -2,8 +2,10 @@
 
 import argparse
 import getpass
+import re
 import socket
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,12 +17,21 @@ if TYPE_CHECKING:
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 DEFAULT_STATE = Path("state")
+#: The folder of COVID-QU-Ex that is learnt from.
+_TRAIN = "Train"
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-def add_node(parser: argparse.ArgumentParser, *, piped: str = "text") -> None:
-    """Which node: its folder, its configuration, its log."""
+def add_node(
+    parser: argparse.ArgumentParser, *, piped: str = "text", has_states: bool = False
+) -> None:
+    """Which node: its folder, its configuration, its log.
+
+    `has_states`: the command asks for jobs by their state, and `--state` is that.
+    """
+    short = () if has_states else ("--state",)
     parser.add_argument(
-        "--state", type=Path, metavar="DIR",
+        "--state-dir", *short, dest="state", type=Path, metavar="DIR",
         help=f"folder of the node's own files (default ./{DEFAULT_STATE})",
     )  # fmt: skip
     parser.add_argument(
@@ -79,6 +90,33 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+
+
+def images_folder(arguments: argparse.Namespace) -> Path:
+    """What to learn from: --split of --data, else Train where there is one, else all of it."""
+    data: Path = arguments.data
+    split: str = arguments.split if arguments.split is not None else _TRAIN
+    return data if arguments.split is None and not (data / split).is_dir() else data / split
+
+
+def parse_time(text: str) -> datetime:
+    """A moment: ISO 8601, local where no zone is said, or so long ago."""
+    ago = re.fullmatch(r"(\d+)([mhd])", text.strip())
+    if ago:
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time: write 2026-11-27T08:00, or 90m, 2h, 3d"
+        ) from None
+
+
+def at_least_one(text: str) -> int:
+    """A number of things."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 def who() -> str:

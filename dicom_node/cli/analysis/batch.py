@@ -18,9 +18,9 @@ from pydicom.misc import is_dicom
 from pydicom.uid import MediaStorageDirectoryStorage
 from tqdm import tqdm
 
-from dicom_node.cli.findings import findings_document
-from dicom_node.cli.networks import load_networks
-from dicom_node.cli.rows import PRINTERS, Row, Status, closing_line
+from dicom_node.cli.analysis.findings import findings_document
+from dicom_node.cli.analysis.rows import PRINTERS, Row, Status, closing_line
+from dicom_node.cli.node.networks import load_networks
 from dicom_node.errors import NodeError, UsageError
 from dicom_node.spool import safe_name
 from dicom_node.worker import Processed, process

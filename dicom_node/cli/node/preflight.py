@@ -10,9 +10,10 @@ import os
 import socket
 import tempfile
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
-from dicom_node.cli.extras import missing_for_worker
-from dicom_node.cli.parts import Part, open_queues, pipeline_of
+from dicom_node.cli.node.parts import Part, open_queues, pipeline_of
+from dicom_node.cli.terminal.extras import missing_for_worker
 from dicom_node.config import Config
 from dicom_node.errors import BrokerUnavailable, ConfigError, LedgerUnavailable, UsageError
 from dicom_node.ledger import Ledger
@@ -28,9 +29,11 @@ def check_folders(config: Config) -> None:
 
 def check(config: Config, parts: Collection[Part]) -> None:
     """Raises ConfigError with all that keeps these parts from running."""
-    faults = [*_destinations(config, parts), *_folders(config)]
+    faults = [*_folders(config)]
+    if parts != {Part.LISTEN}:
+        faults += missing_destination(config)
     if Part.LISTEN in parts:
-        faults += _address(config.node.host, config.node.port)
+        faults += fault_of_address(config.node.host, config.node.port)
     if parts != {Part.SEND}:
         faults += _models(config)
     if Part.WORK in parts:
@@ -42,8 +45,9 @@ def check(config: Config, parts: Collection[Part]) -> None:
         raise ConfigError(faults)
 
 
-def _destinations(config: Config, parts: Collection[Part]) -> Iterator[str]:
-    if parts != {Part.LISTEN} and not config.destinations and not config.node.no_destination:
+def missing_destination(config: Config) -> Iterator[str]:
+    """That results would go nowhere, and nobody says that they are meant to."""
+    if not config.destinations and not config.node.no_destination:
         yield (
             "no destination: results would go nowhere. Give --destination AET@HOST:PORT or a"
             " [[destination]], or say that they are to stay here: --no-destination, or"
@@ -58,14 +62,24 @@ def _folders(config: Config) -> Iterator[str]:
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
         except OSError as exc:
-            who = f"user {os.geteuid()}"
-            yield f"{what} {folder} cannot be written by {who}: {exc.strerror or exc}"
+            yield _not_writable(what, folder, exc)
+        else:
+            yield from fault_of_folder(what, folder)
 
 
-def _address(host: str, port: int) -> Iterator[str]:
+def fault_of_folder(what: str, folder: Path) -> Iterator[str]:
+    """Why a file cannot be kept there as the spool keeps it: written, and brought to the disk."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"cxr-node")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:
+        yield _not_writable(what, folder, exc)
+
+
+def fault_of_address(host: str, port: int) -> Iterator[str]:
     """As the listener will bind it, but for a moment."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(
@@ -82,6 +96,11 @@ def _address(host: str, port: int) -> Iterator[str]:
             errno.EADDRNOTAVAIL: "not an address of this host",
         }.get(exc.errno or 0, exc.strerror or str(exc))
         yield f"cannot listen on {host}:{port}: {why}"
+
+
+def _not_writable(what: str, folder: Path, error: OSError) -> str:
+    why = error.strerror or error
+    return f"{what} {folder} cannot be written by user {os.geteuid()}: {why}"
 
 
 def _ledger(config: Config) -> Iterator[str]:

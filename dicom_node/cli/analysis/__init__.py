@@ -1,0 +1,1 @@
+"""What `analyze` does: `batch` goes through files, `rows` prints, `findings` is findings.json."""

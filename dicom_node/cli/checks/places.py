@@ -1,0 +1,108 @@
+"""The three places of state: can disk, ledger and broker be used? Nothing is changed."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from dicom_node.cli.checks.check import Check, fault, ok, warning
+from dicom_node.cli.node.parts import open_queues
+from dicom_node.cli.node.preflight import fault_of_folder
+from dicom_node.config import EMBEDDED_BROKER, Config
+from dicom_node.errors import BrokerUnavailable, LedgerUnavailable, UsageError
+from dicom_node.ledger import HEAD, schema_version
+
+_GIB = 2**30
+#: Free space with which the person on call has a day: a busy site's 500 radiographs of 15 MB, and
+#: their results.
+LOW_BYTES = 10 * _GIB
+#: With less, one large instance (`max_instance_mb`) may fill the disk.
+EMPTY_BYTES = 1 * _GIB
+#: Seconds that a write with fsync takes at most where a modality does not notice it.
+SLOW_FSYNC_S = 0.2
+
+
+def folders(config: Config) -> Iterator[Check]:
+    """State folder and spool: writable to the disk, with room left."""
+    for name, folder in (("state folder", config.node.state), ("spool", config.spool_folder)):
+        if not folder.is_dir():
+            yield _not_there_yet(name, folder)
+            continue
+        started = time.monotonic()
+        faults = list(fault_of_folder(name, folder))
+        took_s = time.monotonic() - started
+        if faults:
+            yield fault(name, faults[0], f"chown it to the node's user, or choose another {name}")
+        elif took_s > SLOW_FSYNC_S:
+            yield warning(
+                name,
+                f"{folder}: a write with fsync took {took_s:.1f} s",
+                "every instance waits for it: is the disk busy, or failing?",
+            )
+        else:
+            yield ok(name, f"{folder} takes files, fsync in {took_s * 1000:.0f} ms")
+        yield _room(name, folder)
+
+
+def ledger(config: Config) -> Check:
+    name = "ledger"
+    try:
+        version = schema_version(config.ledger_url)
+    except UsageError as exc:
+        return fault(name, str(exc), "correct the ledger's URL, user or password")
+    except LedgerUnavailable as exc:
+        return fault(name, str(exc), "start the database; the node waits for it meanwhile")
+    if version is None:
+        return ok(name, "none yet: made at the first start")
+    if version < HEAD:
+        return warning(
+            name,
+            f"answers; schema {version}, this version brings {HEAD}",
+            "nothing: the next start migrates it; back it up before",
+        )
+    if version > HEAD:
+        return ok(name, f"answers; schema {version}, which this version, with {HEAD}, can use")
+    return ok(name, f"answers; schema {version}, the newest")
+
+
+def broker(config: Config) -> Check:
+    name = "broker"
+    if config.broker.url.get_secret_value() == EMBEDDED_BROKER:
+        if not config.node.queue_folder.is_dir():
+            return ok(name, "embedded; none yet: made at the first start")
+        for said in fault_of_folder("queue", config.node.queue_folder):
+            return fault(name, said, "chown it to the node's user")
+        return ok(name, f"embedded, in {config.node.queue_folder}")
+    try:
+        open_queues(config).check()
+    except UsageError as exc:
+        return fault(name, str(exc), "correct the broker's URL, user or password")
+    except BrokerUnavailable as exc:
+        return fault(name, str(exc), "start the broker; instances are taken in meanwhile")
+    return ok(name, "answers")
+
+
+def _not_there_yet(name: str, folder: Path) -> Check:
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return ok(name, f"{folder}: none yet, made at the first start")
+    return fault(
+        name,
+        f"{folder} is not there, and {nearest} is no folder where it could be made",
+        f"mkdir {folder}, and chown it to the node's user",
+    )
+
+
+def _room(name: str, folder: Path) -> Check:
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    share = disk.f_bavail / max(1, disk.f_blocks)
+    said = f"{free / _GIB:.1f} GiB free ({share:.0%})"
+    name = f"disk of the {name}"
+    if disk.f_files and not disk.f_favail:
+        return fault(name, "no inode free", "delete what is not needed there")
+    if free < EMPTY_BYTES:
+        return fault(name, said, "make room: without it every instance is answered 0xA700")
+    if free < LOW_BYTES:
+        return warning(name, said, "make room, or give it a larger disk")
+    return ok(name, said)

@@ -1,0 +1,1 @@
+"""What `evaluate` does: `measuring` its runs and tables, `drawn` its chests of no hospital."""

@@ -1,0 +1,149 @@
+"""`cxr-node find TEXT`: where is this patient's, this order's, this image's result?"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from dicom_node.cli.terminal.options import Commands, add_node, node_config
+from dicom_node.errors import UsageError
+
+if TYPE_CHECKING:
+    from dicom_node.config import Config
+    from dicom_node.ledger import Delivery, Entry, FindingsRecord, JobLine, Ledger
+
+#: Jobs shown, the newest first: a patient has some dozens of radiographs.
+LIMIT = 50
+
+DESCRIPTION = """\
+Find what was received under an accession number, a Patient ID or any UID (study, series, instance;
+of an image or of a result), and where its results are: received, analysed with its decision, each
+result at each destination with state, time and reason. Exit code 0, or 1 where there is nothing.
+
+The ledger holds no Patient ID but a keyed hash of it with its issuer: TEXT is hashed with this
+node's key and compared, and neither printed nor logged. `-` reads TEXT from standard input, so that
+it is in no shell's history.
+"""
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "find",
+        help="where an image's results are, by accession number, Patient ID or UID",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=DESCRIPTION,
+    )
+    add_node(parser)
+    parser.add_argument("text", metavar="TEXT", help="accession number, Patient ID or UID; or -")
+    parser.add_argument(
+        "--issuer", default="", metavar="TEXT", help="Issuer of Patient ID, where images have one"
+    )
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what was found; 1 where there is nothing."""
+    from dicom_node.ledger import Filter
+    from dicom_node.ops.status import open_existing
+
+    config = node_config(arguments)
+    text = (sys.stdin.readline() if arguments.text == "-" else arguments.text).strip()
+    if not text:
+        raise UsageError("say what to find: an accession number, a Patient ID or a UID")
+    with closing(open_existing(config)) as ledger:
+        ids = ledger.lookups.meant_by(text, _patient_hash(config, text, arguments.issuer))
+        lines = ledger.lookups.jobs(Filter(ids=ids), LIMIT) if ids else []
+        found = [_follow(ledger, line) for line in lines]
+    if arguments.json:
+        print(json.dumps([_document(one) for one in found], default=str, indent=2))
+    else:
+        print("\n".join(line for one in found for line in _lines(one)) or "nothing was found")
+    if len(ids) > LIMIT:
+        print(f"the newest {LIMIT} of {len(ids)}; cxr-node jobs --accession lists more")
+    return 0 if found else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One job and what became of it."""
+
+    job: "JobLine"
+    calling_aet: str
+    findings: "FindingsRecord | None"
+    events: "list[Entry]"
+    deliveries: "list[Delivery]"
+
+
+def _follow(ledger: "Ledger", line: "JobLine") -> _Found:
+    job = ledger.jobs.get(line.id)
+    return _Found(
+        line,
+        job.calling_aet if job else "",
+        ledger.findings.of_job(line.id),
+        ledger.reports.events(line.id),
+        ledger.deliveries.of_job(line.id),
+    )
+
+
+def _patient_hash(config: "Config", patient_id: str, issuer: str) -> str:
+    """As the listener made it; "" where it has received nothing yet."""
+    from dicom_node.errors import SpoolUnavailable
+    from dicom_node.patients import Patients
+    from dicom_node.spool import Spool
+
+    # A spool that is not there has no key, and looking for one is no reason to make it.
+    if not config.spool_folder.is_dir():
+        return ""
+    try:
+        return Patients.of(Spool(config.spool_folder)).hash(patient_id, issuer)
+    except SpoolUnavailable as exc:
+        print(f"Patient IDs cannot be looked for: {exc}", file=sys.stderr)
+        return ""
+
+
+def _lines(found: _Found) -> Iterator[str]:
+    from dicom_node.cli.terminal.following import UNSEEN, delivery_lines, name, state_line
+    from dicom_node.ops.wording import line, moment
+
+    job = found.job
+    yield f"job {job.id}: {state_line(job)}"
+    yield f"  accession {name(job.accession_number) or '-'}"
+    yield f"  study     {name(job.study_instance_uid)}"
+    yield f"  instance  {name(job.sop_instance_uid)}"
+    yield f"  received  {moment(job.received_at)} from {name(found.calling_aet)}"
+    if found.findings:
+        yield f"  analysed  {_in_words(found, found.findings)}"
+    if job.reason:
+        yield f"  reason    {line(job.reason)}"
+    meant = [one for one in found.deliveries if one.state not in UNSEEN]
+    yield from delivery_lines(meant, found.events)
+    if not meant:
+        yield "  no result is meant for a destination"
+    yield f"  more: cxr-node job {job.id}"
+
+
+def _in_words(found: _Found, said: "FindingsRecord") -> str:
+    from dicom_node.cli.terminal.following import analysed_at, name
+    from dicom_node.ops.wording import moment
+
+    when = analysed_at(found.events)
+    sides = {"left": said.percent_left, "right": said.percent_right, "both": said.percent_both}
+    known = [f"{side} {value:.1f} %" for side, value in sides.items() if value is not None]
+    percent = f" ({', '.join(known)})" if known else ""
+    return f"{moment(when) if when else ''} {name(said.decision)}{percent}".strip()
+
+
+def _document(found: _Found) -> dict[str, Any]:
+    from dicom_node.cli.terminal.following import analysed_at, delivery_document, last_times
+
+    at = last_times(found.events)
+    return asdict(found.job) | {
+        "calling_aet": found.calling_aet,
+        "analysed_at": analysed_at(found.events),
+        "findings": asdict(found.findings) if found.findings else None,
+        "deliveries": [delivery_document(one, at.get(one.id)) for one in found.deliveries],
+    }

@@ -1,0 +1,107 @@
+"""`cxr-node job ID`: all that happened to one job, where its results are, what to do."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dicom_node.cli.terminal.options import Commands, add_node, node_config
+from dicom_node.errors import NodeError
+
+if TYPE_CHECKING:
+    from dicom_node.ledger import Delivery, Entry, Failure, Job, Ledger
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "job",
+        help="what happened to one job, and where its results are",
+        description="Show one job, by the number that `jobs`, `find`, `status` and the log give:"
+        " its state with the reason and what to do, everything that happened to it with the time"
+        " each step took, and each result at each destination with attempts and last answer.",
+    )
+    add_node(parser)
+    parser.add_argument("id", type=int, metavar="ID", help="number of a job")
+    parser.add_argument("--all", action="store_true", help="every event, however many")
+    parser.add_argument("--json", action="store_true", help="for machines; with tracebacks")
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the job; NodeError where there is none."""
+    from dicom_node.ops.status import open_existing
+
+    with closing(open_existing(node_config(arguments))) as ledger:
+        story = _read(ledger, arguments.id)
+    if arguments.json:
+        print(json.dumps(_document(story), default=str, indent=2))
+    else:
+        print("\n".join(_lines(story, whole=arguments.all)))
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """What the ledger knows of one job."""
+
+    job: "Job"
+    failure: "Failure | None"  #: None: it has not FAILED
+    events: "list[Entry]"
+    deliveries: "list[Delivery]"
+
+
+def _read(ledger: "Ledger", job_id: int) -> _Story:
+    job = ledger.jobs.get(job_id)
+    if job is None:
+        raise NodeError(f"no job {job_id} here: cxr-node jobs lists them")
+    return _Story(
+        job,
+        ledger.reports.failure(job_id),
+        ledger.reports.events(job_id),
+        ledger.deliveries.of_job(job_id),
+    )
+
+
+def _lines(story: _Story, *, whole: bool) -> Iterator[str]:
+    from dicom_node.cli.terminal.following import delivery_lines, event_lines, name
+    from dicom_node.ops.remedies import remedy
+    from dicom_node.ops.wording import line, moment
+
+    job = story.job
+    yield f"job {job.id}: {job.state} since {moment(job.updated_at)}"
+    if job.reason:
+        yield f"  reason: {line(job.reason)}"
+    if story.failure:
+        yield f"  to do: {remedy(story.failure)}"
+    yield f"  received {moment(job.received_at)} from {name(job.calling_aet)}"
+    yield f"  instance {name(job.sop_instance_uid)}"
+    yield f"  study    {name(job.study_instance_uid)}"
+    yield "timeline (UTC)"
+    yield from event_lines(story.events, story.deliveries, whole=whole)
+    yield "deliveries"
+    yield from delivery_lines(story.deliveries, story.events)
+    if not story.deliveries:
+        yield "  none"
+
+
+def _document(story: _Story) -> dict[str, Any]:
+    from dicom_node.cli.terminal.following import delivery_document, event_document, last_times
+    from dicom_node.ops.remedies import remedy
+
+    job, at = story.job, last_times(story.events)
+    return {
+        "id": job.id,
+        "state": job.state,
+        "since": job.updated_at,
+        "reason": job.reason,
+        "remedy": remedy(story.failure) if story.failure else None,
+        "received_at": job.received_at,
+        "calling_aet": job.calling_aet,
+        "sop_instance_uid": job.sop_instance_uid,
+        "study_instance_uid": job.study_instance_uid,
+        "attempts": job.attempts,
+        "events": [event_document(event) for event in story.events],
+        "deliveries": [delivery_document(one, at.get(one.id)) for one in story.deliveries],
+    }

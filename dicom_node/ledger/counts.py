@@ -1,0 +1,122 @@
+"""How much waits and how much has failed: for a monitor, and by day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, FromClause, Select, case, func, select
+
+from dicom_node.ledger.database import Part
+from dicom_node.ledger.former import JOB, in_state
+from dicom_node.ledger.moves import Condition
+from dicom_node.ledger.schema import deliveries, jobs
+from dicom_node.ledger.states import DeliveryState, JobState
+
+#: Of jobs: no worker has finished it.
+_UNFINISHED = (JobState.RECEIVED, JobState.ANALYZING)
+#: Of deliveries: it is to get there.
+_UNDELIVERED = (DeliveryState.WAITING, DeliveryState.DAMAGED)
+#: Of deliveries: it ended without getting there, and nobody wanted that.
+_LOST = (DeliveryState.REFUSED, DeliveryState.DEAD)
+
+_STATE = JOB[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is on its way, of one kind."""
+
+    count: int
+    oldest_s: float  #: since its image came; 0: none waits
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What has not come out of the node, and what will not by itself."""
+
+    jobs: Waiting  #: instances that no worker has finished
+    deliveries: Waiting  #: outputs that are not at their destination
+    failed: int  #: instances that FAILED
+    refused: int  #: instances that did not, of which a result was refused or lost
+
+    @property
+    def oldest_s(self) -> float:
+        return max(self.jobs.oldest_s, self.deliveries.oldest_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What came on one day, as it stands now."""
+
+    begins: datetime
+    received: int  #: instances
+    skipped: int  #: of them
+    failed: int  #: of them
+    refused: int  #: of them: those of which a result was refused or lost
+
+
+class Counts(Part):
+    """The part of the ledger behind `status --check` and the days in `status`."""
+
+    def backlog(self, since: datetime) -> Backlog:
+        """What waits now, and what ended badly at or after `since` and is not repaired."""
+        now = self._database.now()
+        unfinished = _of(jobs).where(jobs.c.state.in_(_UNFINISHED))
+        undelivered = _of(deliveries.join(jobs)).where(deliveries.c.state.in_(_UNDELIVERED))
+        failed = in_state(JobState.FAILED)
+        lost = select(deliveries.c.job_id).where(
+            deliveries.c.state.in_(_LOST), deliveries.c.updated_at >= since
+        )
+        with self._database.read() as connection:
+            return Backlog(
+                _waiting(connection, unfinished, now),
+                _waiting(connection, undelivered, now),
+                _count(connection, failed, jobs.c.updated_at >= since),
+                _count(connection, ~failed, jobs.c.id.in_(lost)),
+            )
+
+    def days(self, begin: Sequence[datetime]) -> list[Day]:
+        """A row for each of the moments in `begin`, in rising order: what came from it to the next.
+
+        When a day begins is the caller's matter: a person's begins at local midnight.
+        """
+        lost = select(deliveries.c.job_id).where(deliveries.c.state.in_(_LOST))
+        number = case(
+            *((jobs.c.received_at >= at, index) for index, at in reversed(list(enumerate(begin))))
+        ).label("number")
+        query = (
+            select(number, _STATE, jobs.c.id.in_(lost).label("lost"), func.count())
+            .where(jobs.c.received_at >= begin[0])
+            .group_by(number, _STATE, "lost")
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [_day(at, [row for row in rows if row.number == i]) for i, at in enumerate(begin)]
+
+
+def _day(begins: datetime, rows: Sequence[Any]) -> Day:
+    def count(*states: JobState) -> int:
+        return sum(number for _, state, _, number in rows if state in states)
+
+    return Day(
+        begins=begins,
+        received=count(*JobState),
+        skipped=count(JobState.SKIPPED),
+        failed=count(JobState.FAILED),
+        refused=sum(number for _, _, was_lost, number in rows if was_lost),
+    )
+
+
+def _of(rows: FromClause) -> "Select[Any, Any]":
+    return select(func.count(), func.min(jobs.c.received_at)).select_from(rows)
+
+
+def _waiting(connection: Connection, query: "Select[Any, Any]", now: datetime) -> Waiting:
+    count, oldest = connection.execute(query).one()
+    return Waiting(count, max(0.0, (now - oldest).total_seconds()) if count else 0.0)
+
+
+def _count(connection: Connection, *conditions: Condition) -> int:
+    query = select(func.count()).select_from(jobs).where(*conditions)
+    return connection.execute(query).scalar_one()

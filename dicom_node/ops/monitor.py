@@ -1,0 +1,100 @@
+"""`cxr-node status --check`: the node in one line and an exit code, as Nagios asks its plugins.
+
+Two things are worth being told. Nothing comes out any more: CRITICAL, somebody must look now. One
+image ended without a result and the others come out: WARNING, it can wait until the morning.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+
+from dicom_node.config import Config
+from dicom_node.errors import LedgerUnavailable, NodeError
+from dicom_node.ledger import Backlog
+from dicom_node.ops.processes import dead_parts
+from dicom_node.ops.status import open_existing
+from dicom_node.ops.wording import age, line
+
+
+class Verdict(IntEnum):
+    """The exit code, as the Monitoring Plugins' guidelines number them."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    #: It cannot be said: not a matter of the node, but of how it was asked.
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is still well."""
+
+    max_wait_s: float  #: an image, or a result on its way, may have been waiting this long
+    max_failed: int  #: images that may have ended badly
+    since: datetime  #: only those that did since
+
+    @property
+    def window(self) -> str:
+        """`24 h`, for the line."""
+        hours = (datetime.now(UTC) - self.since).total_seconds() / 3600
+        return f"{hours:.0f} h" if hours >= 1 else f"{hours * 60:.0f} min"
+
+
+def check_node(config: Config, limits: Limits) -> int:
+    """Print the line; the exit code. A ledger that does not answer is CRITICAL: every C-STORE is
+    answered 0xA700 meanwhile.
+    """
+    try:
+        with closing(open_existing(config)) as ledger:
+            backlog = ledger.counts.backlog(limits.since)
+            dead = dead_parts(ledger.workers.all())
+    except LedgerUnavailable as exc:
+        return _say(Verdict.CRITICAL, [str(exc)])
+    except NodeError as exc:
+        return say_unknown(exc)
+    verdict = verdict_on(backlog, dead, limits)
+    return _say(verdict, _in_words(backlog, dead, limits), _measured(backlog, limits))
+
+
+def say_unknown(error: NodeError) -> int:
+    return _say(Verdict.UNKNOWN, [str(error)])
+
+
+def verdict_on(backlog: Backlog, dead: Collection[str], limits: Limits) -> Verdict:
+    """`dead`: parts of which none is alive on any host."""
+    if dead or backlog.oldest_s > limits.max_wait_s:
+        return Verdict.CRITICAL
+    bad = backlog.failed + backlog.refused
+    return Verdict.WARNING if bad > limits.max_failed else Verdict.OK
+
+
+def _in_words(backlog: Backlog, dead: Collection[str], limits: Limits) -> Iterator[str]:
+    if dead:
+        yield f"nothing alive that does {', '.join(dead)}"
+    waits = backlog.jobs.count + backlog.deliveries.count
+    yield f"{waits} waiting"
+    if waits:
+        yield f"oldest {age(backlog.oldest_s)}"
+    yield f"{backlog.failed} failed in {limits.window}"
+    if backlog.refused:
+        yield f"{backlog.refused} with a result refused"
+
+
+def _measured(backlog: Backlog, limits: Limits) -> str:
+    """Performance data: label=value[unit];warning;critical."""
+    waits = backlog.jobs.count + backlog.deliveries.count
+    return (
+        f" | waiting={waits} jobs={backlog.jobs.count} deliveries={backlog.deliveries.count}"
+        f" oldest={backlog.oldest_s:.0f}s;;{limits.max_wait_s:g}"
+        f" failed={backlog.failed};{limits.max_failed} refused={backlog.refused}"
+    )
+
+
+def _say(verdict: Verdict, said: "Iterator[str] | list[str]", measured: str = "") -> int:
+    # A bar would begin the performance data.
+    words = line(", ".join(said)).replace("|", "/")
+    print(f"{verdict.name} - {words}{measured}")
+    return verdict

@@ -1,0 +1,182 @@
+"""`cxr-node jobs` and `find` as an operator uses them, on ledgers made by the ledger itself."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from dicom_node.__main__ import main
+from dicom_node.config import parse
+from dicom_node.ledger import FindingsRecord, Ledger, Origin, Route, StoredInstance
+from dicom_node.patients import Patients
+from dicom_node.spool import Spool
+from tests.dicom_node.ledger.records import PIPELINE, Clock, instance, output
+
+PATIENT = "PID-4711-Mustermann"
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\nFAILED\u202e" + 70_000 * "z"
+
+
+@dataclass
+class Desk:
+    """A ledger, and a person with a terminal."""
+
+    state: Path
+    capsys: pytest.CaptureFixture[str]
+    ledger: Ledger
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        assert main([words[0], "--state-dir", str(self.state), *words[1:]]) == code
+        said = self.capsys.readouterr()
+        assert PATIENT not in said.out + said.err
+        return said.out
+
+    def receive(self, number: int, **changes: object) -> int:
+        stored: StoredInstance = instance(number, **changes)  # type: ignore[arg-type]
+        return self.ledger.jobs.accept(stored, PIPELINE).job_id
+
+    def build(self, number: int, accession: str = "", patient: str = "") -> int:
+        """One whose SEG the destination has, and whose SR it refused."""
+        hashed = Patients.of(Spool(self.state / "spool")).hash(patient)
+        job_id = self.receive(number, origin=Origin(accession, hashed))
+        assert self.ledger.jobs.claim(job_id, PIPELINE, "w1", 60.0)
+        self.ledger.handover.built(
+            job_id, "w1", [output("SEG", number), output("SR", number)],
+            [Route("PACS", ("SEG", "SR"))],
+            FindingsRecord("positive", "infection in both lungs", 12.5, 3.0, 7.75),
+        )  # fmt: skip
+        seg, sr = self.ledger.deliveries.claim("PACS", "s1", 60.0, 10)
+        self.ledger.deliveries.delivered(seg.id, "s1", 0x0000)
+        self.ledger.deliveries.refused(sr.id, "s1", 0x0124, "PACS: SR: not authorised")
+        return job_id
+
+
+@pytest.fixture
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    with closing(Ledger.open(parse({"node": {"state": tmp_path}}).ledger_url, Clock())) as ledger:
+        yield Desk(tmp_path, capsys, ledger)
+
+
+def listed(said: str) -> list[int]:
+    return [int(line.split()[0]) for line in said.splitlines()]
+
+
+def test_an_image_is_followed_from_its_receipt_to_each_destination(desk: Desk) -> None:
+    desk.build(1, "A-1001", PATIENT)
+    said = desk("find", "A-1001").splitlines()
+    assert said == [
+        "job 1: BUILT, a result was refused or lost",
+        "  accession A-1001",
+        "  study     1.2.9",
+        "  instance  1.2.3.1",
+        "  received  2026-03-01 12:00:00 from PACS",
+        "  analysed  2026-03-01 12:00:00 positive (left 12.5 %, right 3.0 %, both 7.8 %)",
+        "  SEG to PACS: DELIVERED 2026-03-01 12:00:00, 1 attempt, answered 0x0000 Success",
+        "  SR to PACS: REFUSED 2026-03-01 12:00:00, 1 attempt, answered 0x0124 Refused:"
+        " Not Authorised: SR: not authorised",
+        "    to do: ask why the destination refuses it, or give it another preset under"
+        " [[destination]]; then cxr-node requeue --job 1 --state REFUSED",
+        "  more: cxr-node job 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["A-1001", PATIENT, "1.2.3.1", " 1.2.3.1 ", "2.25.1.SR"], ids=str.strip
+)
+def test_it_is_found_by_number_patient_and_uid(desk: Desk, text: str) -> None:
+    desk.build(1, "A-1001", PATIENT)
+    desk.build(2, "A-1002", "another")
+    (found,) = json.loads(desk("find", text, "--json"))
+    assert (found["id"], found["accession_number"]) == (1, "A-1001")
+    assert found["findings"]["decision"] == "positive"
+    assert [one["state"] for one in found["deliveries"]] == ["DELIVERED", "REFUSED"]
+    assert found["deliveries"][1]["status_in_words"] == "0x0124 Refused: Not Authorised"
+
+
+def test_a_study_or_series_has_several_and_the_newest_comes_first(desk: Desk) -> None:
+    desk.build(1)
+    desk.build(2)
+    for uid in ("1.2.9", "1.2.9.1", "2.25.5"):
+        assert [one["id"] for one in json.loads(desk("find", uid, "--json"))] == [2, 1]
+
+
+@pytest.mark.parametrize("text", ["A-1", "%", "1.2.3", "no-such-patient"])
+def test_nothing_is_found_by_what_is_not_there_or_only_a_part(desk: Desk, text: str) -> None:
+    desk.build(1, "A-1001", PATIENT)
+    desk.receive(2)
+    assert desk("find", text, code=1) == "nothing was found\n"
+    assert json.loads(desk("find", text, "--json", code=1)) == []
+
+
+def test_to_look_for_nothing_is_a_wrong_use(desk: Desk) -> None:
+    desk.receive(1)
+    assert desk("find", " ", code=2) == ""
+
+
+def test_a_patient_of_another_issuer_is_another(desk: Desk) -> None:
+    hashed = Patients.of(Spool(desk.state / "spool")).hash(PATIENT, "HOSPITAL")
+    desk.receive(1, origin=Origin(patient_hash=hashed))
+    desk("find", PATIENT, code=1)
+    assert "job 1: RECEIVED" in desk("find", PATIENT, "--issuer", "HOSPITAL")
+
+
+def test_what_is_looked_for_can_come_from_standard_input(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.build(1, "A-1001", PATIENT)
+    monkeypatch.setattr("sys.stdin", StringIO(f"{PATIENT}\n"))
+    assert desk("find", "-").startswith("job 1: BUILT, ")
+
+
+def test_what_waits_failed_or_was_skipped_says_so(desk: Desk) -> None:
+    desk.receive(1)
+    assert "  no result is meant for a destination" in desk("find", "1.2.3.1").splitlines()
+    assert desk.ledger.jobs.claim(1, PIPELINE, "w1", 60.0)
+    desk.ledger.handover.skipped(1, "w1", "a lateral view")
+    said = desk("find", "1.2.3.1").splitlines()
+    assert (said[0], "  reason    a lateral view" in said) == ("job 1: SKIPPED", True)
+
+
+def test_jobs_are_listed_the_newest_first_and_by_what_is_asked(desk: Desk) -> None:
+    desk.build(1, "A-1001")
+    desk.receive(2)
+    desk.ledger.jobs.claim(2, PIPELINE, "w1", 60.0)
+    desk.ledger.handover.failed(2, "w1", "undecodable")
+    desk.receive(3, study_instance_uid="1.2.8", origin=Origin("A-1003"))
+    assert listed(desk("jobs")) == [3, 2, 1]
+    assert listed(desk("jobs", "--limit", "2")) == [3, 2]
+    assert listed(desk("jobs", "--state", "failed", "--state", "RECEIVED")) == [3, 2]
+    assert listed(desk("jobs", "--state", "REFUSED")) == [1]
+    assert listed(desk("jobs", "--accession", "A-1001", "--accession", "A-1003")) == [3, 1]
+    assert listed(desk("jobs", "--study", "1.2.8")) == [3]
+    assert listed(desk("jobs", "--study", "1.2.8", "--since", "2026-03-01")) == [3]
+    assert desk("jobs", "--since", "2999-01-01", code=1) == "none\n"
+    assert desk("jobs", "--accession", "A-1001") == (
+        "1  2026-03-01 12:00:00  BUILT  A-1001  1.2.3.1  positive  1 DELIVERED, 1 REFUSED\n"
+    )
+    assert [one["id"] for one in json.loads(desk("jobs", "--json", "--limit", "1"))] == [3]
+    assert main(["jobs", "--state", "LOST", "--state-dir", str(desk.state)]) == 2
+
+
+def test_what_was_refused_can_be_sent_again_by_its_accession_number(desk: Desk) -> None:
+    desk.build(1, "A-1001")
+    desk.build(2, "A-1002")
+    assert "would requeue 1 jobs" in desk("requeue", "--accession", "A-1001", "--dry-run")
+    assert "requeued 0 jobs and 1 deliveries" in desk("requeue", "--accession", "A-1001")
+    assert listed(desk("jobs", "--state", "REFUSED")) == [2]
+    assert listed(desk("jobs", "--state", "WAITING")) == [1]
+
+
+def test_hostile_text_is_harmless_and_short(desk: Desk) -> None:
+    odd = {"study_instance_uid": HOSTILE, "calling_aet": HOSTILE, "series_instance_uid": HOSTILE}
+    desk.receive(1, **odd, origin=Origin(HOSTILE))
+    desk.ledger.jobs.claim(1, PIPELINE, "w1", 60.0)
+    desk.ledger.handover.failed(1, "w1", HOSTILE)
+    for words in (("jobs",), ("find", "1.2.3.1"), ("job", "1"), ("status",),
+                  ("requeue", "--job", "1", "--dry-run")):  # fmt: skip
+        said = desk(*words)
+        assert not set(said) & {"\x1b", "\x07", "\r", "\u202e"}
+        assert max(map(len, said.splitlines())) < 500
