@@ -1,4 +1,4 @@
-"""A patient as the ledger knows one: a keyed hash of Patient ID and Issuer of Patient ID.
+"""A patient as the ledger knows one: keyed hashes of Patient ID, with its Issuer and without.
 
 With it all images of a patient are found by whoever knows the ID, and the ID by nobody who has the
 ledger. A plain hash would not do: Patient IDs are few enough to try them all. The key lies in the

@@ -23,9 +23,9 @@ Find what was received under an accession number, a Patient ID or any UID (study
 of an image or of a result), and where its results are: received, analysed with its decision, each
 result at each destination with state, time and reason. Exit code 0, or 1 where there is nothing.
 
-The ledger holds no Patient ID but a keyed hash of it with its issuer: TEXT is hashed with this
-node's key and compared, and neither printed nor logged. `-` reads TEXT from standard input, so that
-it is in no shell's history.
+The ledger holds no Patient ID but keyed hashes of it, with its issuer and without: TEXT is hashed
+with this node's key and compared, and neither printed nor logged. `-` reads TEXT from standard
+input, so that it is in no shell's history.
 """
 
 
@@ -39,8 +39,9 @@ def add(commands: Commands) -> None:
     add_node(parser)
     parser.add_argument("text", metavar="TEXT", help="accession number, Patient ID or UID; or -")
     parser.add_argument(
-        "--issuer", default="", metavar="TEXT", help="Issuer of Patient ID, where images have one"
-    )
+        "--issuer", default="", metavar="TEXT",
+        help="Issuer of Patient ID, where several give out the same",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(command=run)
 

@@ -94,6 +94,7 @@ def _origin(header: Dataset, patients: Patients) -> Origin:
     return Origin(
         accession_number=said["AccessionNumber"][:MOST_CHARACTERS],
         patient_hash=patients.hash(said["PatientID"], said["IssuerOfPatientID"]),
+        patient_id_hash=patients.hash(said["PatientID"]),
         acquired_at=_acquired_at(header),
         manufacturer=said["Manufacturer"][:MOST_CHARACTERS],
         model_name=said["ManufacturerModelName"][:MOST_CHARACTERS],

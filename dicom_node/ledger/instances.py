@@ -29,6 +29,7 @@ class Origin:
 
     accession_number: str = ""
     patient_hash: str = ""  #: of Patient ID and its issuer, with the installation's key
+    patient_id_hash: str = ""  #: of Patient ID alone: who searches seldom knows the issuer
     acquired_at: str = ""  #: ISO 8601; the modality's local time where it has no offset
     manufacturer: str = ""
     model_name: str = ""

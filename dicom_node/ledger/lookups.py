@@ -73,7 +73,8 @@ class Lookups(Part):
 
     def meant_by(self, text: str, patient_hash: str) -> list[int]:
         """The jobs of an accession number, a patient, or a UID: of a study, series or instance, be
-        it received or one of the results; `patient_hash` is that of the patient of this name.
+        it received or one of the results; `patient_hash` is of this Patient ID, with its issuer or
+        without.
         """
         of_instance = or_(
             instances.c.accession_number == text,
@@ -81,6 +82,7 @@ class Lookups(Part):
             instances.c.series_instance_uid == text,
             # A hash is never empty, what was not read is.
             (instances.c.patient_hash == patient_hash) & (instances.c.patient_hash != ""),
+            (instances.c.patient_id_hash == patient_hash) & (instances.c.patient_id_hash != ""),
         )
         of_job = or_(
             jobs.c.sop_instance_uid == text,

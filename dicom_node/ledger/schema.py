@@ -87,6 +87,7 @@ instances = Table(
     # "" where the header does not say, or was not read yet.
     Column("accession_number", AnyText, nullable=False, server_default=""),
     Column("patient_hash", AnyText, nullable=False, server_default=""),
+    Column("patient_id_hash", AnyText, nullable=False, server_default=""),
     Column("acquired_at", AnyText, nullable=False, server_default=""),
     Column("manufacturer", AnyText, nullable=False, server_default=""),
     Column("model_name", AnyText, nullable=False, server_default=""),
@@ -94,6 +95,7 @@ instances = Table(
     UniqueConstraint("sop_instance_uid", "sha256", name="uq_instances_instance_sha256"),
     Index("ix_instances_accession_number", "accession_number"),
     Index("ix_instances_patient_hash", "patient_hash"),
+    Index("ix_instances_patient_id_hash", "patient_id_hash"),
     Index("ix_instances_study_instance_uid", "study_instance_uid"),
     sqlite_autoincrement=True,
 )

@@ -116,11 +116,18 @@ def test_to_look_for_nothing_is_a_wrong_use(desk: Desk) -> None:
     assert desk("find", " ", code=2) == ""
 
 
-def test_a_patient_of_another_issuer_is_another(desk: Desk) -> None:
-    hashed = Patients.of(Spool(desk.state / "spool")).hash(PATIENT, "HOSPITAL")
-    desk.receive(1, origin=Origin(patient_hash=hashed))
-    desk("find", PATIENT, code=1)
-    assert "job 1: RECEIVED" in desk("find", PATIENT, "--issuer", "HOSPITAL")
+def test_a_patient_is_found_without_knowing_who_gave_out_the_id(desk: Desk) -> None:
+    patients = Patients.of(Spool(desk.state / "spool"))
+    for number, issuer in enumerate(("HOSPITAL", "ELSEWHERE"), 1):
+        hashes = patients.hash(PATIENT, issuer), patients.hash(PATIENT)
+        desk.receive(number, origin=Origin(patient_hash=hashes[0], patient_id_hash=hashes[1]))
+    both = desk("find", PATIENT)
+    assert "job 1: RECEIVED" in both
+    assert "job 2: RECEIVED" in both
+    only = desk("find", PATIENT, "--issuer", "HOSPITAL")
+    assert "job 1: RECEIVED" in only
+    assert "job 2" not in only
+    desk("find", PATIENT, "--issuer", "NOBODY", code=1)
 
 
 def test_what_is_looked_for_can_come_from_standard_input(

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("accession_number", text, nullable=False, server_default=""),
         sa.Column("patient_hash", text, nullable=False, server_default=""),
+        sa.Column("patient_id_hash", text, nullable=False, server_default=""),
         sa.Column("acquired_at", text, nullable=False, server_default=""),
         sa.Column("manufacturer", text, nullable=False, server_default=""),
         sa.Column("model_name", text, nullable=False, server_default=""),
@@ -52,7 +53,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("sop_instance_uid", "sha256", name="uq_instances_instance_sha256"),
         sqlite_autoincrement=True,
     )
-    for column in ("accession_number", "patient_hash", "study_instance_uid"):
+    for column in ("accession_number", "patient_hash", "patient_id_hash", "study_instance_uid"):
         op.create_index(f"ix_instances_{column}", "instances", [column])
     op.create_table(
         "findings",

@@ -68,6 +68,7 @@ def test_what_a_header_says_is_kept() -> None:
     assert read.origin == Origin(
         accession_number="A-17",
         patient_hash=PATIENTS.hash("4711", "HOSPITAL"),
+        patient_id_hash=PATIENTS.hash("4711"),
         acquired_at="2026-11-27T08:15:02",
         manufacturer="ACME",
         model_name="Shiny",
