@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from dicom_node.cli.node.parts import pipeline_of
 from dicom_node.config import (
-    DESTINATION_KINDS,
+    DESTINATION_SETTINGS,
     AnyDestination,
     Caller,
     Config,
@@ -283,15 +283,15 @@ class Shelf(AnyDestination):
 
 def test_another_kind_of_destination_brings_its_own_keys(tmp_path: Path) -> None:
     text = '[node]\nstate = "s"\n[[destination]]\nkind = "shelf"\nname = "S"\nboard = 3\n'
-    kinds = {**DESTINATION_KINDS, "shelf": Shelf}
-    config = load(write(tmp_path, text + 'preset = "slicer"\n'), {}, destination_kinds=kinds)
+    kinds = {**DESTINATION_SETTINGS, "shelf": Shelf}
+    config = load(write(tmp_path, text + 'preset = "slicer"\n'), {}, destination_settings=kinds)
     (shelf,) = config.destinations
     assert (shelf, shelf.profile) == (
         Shelf(kind="shelf", name="S", board=3, preset="slicer"),
         PRESETS["slicer"],
     )
     with pytest.raises(ConfigError, match=r"number 1 bord is not a known key: did you mean board"):
-        load(write(tmp_path, text.replace("board", "bord")), {}, destination_kinds=kinds)
+        load(write(tmp_path, text.replace("board", "bord")), {}, destination_settings=kinds)
     with pytest.raises(ConfigError, match="kind 'shelf' is not known: it is one of dicom"):
         load(write(tmp_path, text), {})
 
