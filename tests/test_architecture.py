@@ -126,12 +126,33 @@ def test_a_library_has_one_door(library: str) -> None:
     assert wrong == []
 
 
+def test_no_test_imports_from_another() -> None:
+    """What tests share lies beside them, in a module named for it, or in a conftest."""
+    wrong = [
+        (relative(path), module)
+        for path in sources("tests")
+        if path.stem.startswith("test_")
+        for module in imports(path)
+        if belongs(module, "tests") and ".test_" in module
+    ]
+    assert wrong == []
+
+
 def test_modules_keep_to_a_readable_length() -> None:
     long = {
         relative(path): lines
         for package in PACKAGES
         for path in sources(package)
         if (lines := len(path.read_text("utf-8").splitlines())) > 400
+    }
+    assert long == {}
+
+
+def test_tests_keep_to_a_readable_length() -> None:
+    long = {
+        relative(path): lines
+        for path in sources("tests")
+        if (lines := len(path.read_text("utf-8").splitlines())) > 350
     }
     assert long == {}
 
