@@ -139,8 +139,7 @@ def test_modules_keep_to_a_readable_length() -> None:
 #: Loose modules a folder may hold before a newcomer has to guess.
 MOST_MODULES = 16
 #: In cli/ nobody guesses: every module is the command of its name (tests/dicom_node/test_cli.py).
-#: The ledger is being sorted: it leaves this list when it has its rooms.
-FULL = {"dicom_node/cli", "dicom_node/ledger"}
+FULL = {"dicom_node/cli"}
 
 
 def test_no_folder_is_so_full_that_a_newcomer_has_to_guess() -> None:
@@ -213,13 +212,6 @@ def reached_from(start: str, picture: dict[str, set[str]]) -> set[str]:
     return reached
 
 
-#: Imports that run back still: none may be added.
-KNOWN_BACK = {
-    # What a destination is sent, its profile, lies with the delivery that reads it.
-    "dicom_node": {("config", "delivery"), ("delivery", "config")},
-}
-
-
 def test_an_arrow_that_runs_back_is_seen() -> None:
     picture = {"analyze": {"gray"}, "gray": {"header", "lungs"}, "lungs": {"gray"}, "header": set()}
     assert arrows_back(picture) == {("gray", "lungs"), ("lungs", "gray")}
@@ -229,4 +221,4 @@ def test_an_arrow_that_runs_back_is_seen() -> None:
 def test_no_import_between_rooms_runs_back(package: str) -> None:
     picture = rooms(package)
     assert len(picture) > 3
-    assert arrows_back(picture) <= KNOWN_BACK.get(package, set())
+    assert arrows_back(picture) == set()

@@ -15,12 +15,12 @@ from sqlalchemy import update
 
 from dicom_node.cli.node.networks import load_networks
 from dicom_node.config import Reports
-from dicom_node.delivery.profiles import STANDARD, Profile
+from dicom_node.config.profiles import STANDARD, Profile
 from dicom_node.demo.phantom import Kind
 from dicom_node.demo.results import Percentages, count_segmentation
 from dicom_node.intake.rejection import TITLES, read_rejection
 from dicom_node.ledger import REJECTION_NOTE, JobState, LeaseLost, Progress, Route, Selection
-from dicom_node.ledger.schema import jobs
+from dicom_node.ledger.tables.schema import jobs
 from dicom_node.worker import process, spool_output
 from inference.engines import Engine, ProbabilityMaps
 from sr_writer.equipment import Equipment

@@ -16,7 +16,7 @@ from pydicom import Dataset, dcmread
 
 from dicom_node.cli.node.networks import load_networks
 from dicom_node.config import Destination, Reports
-from dicom_node.delivery.profiles import PRESETS, STANDARD, Profile
+from dicom_node.config.profiles import PRESETS, STANDARD, Profile
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import UNKNOWN_TRIES
