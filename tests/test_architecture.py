@@ -126,6 +126,16 @@ def test_a_library_has_one_door(library: str) -> None:
     assert wrong == []
 
 
+def test_application_entities_are_built_in_one_place() -> None:
+    builders = [
+        relative(path)
+        for path in sources("dicom_node")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "AE"
+    ]
+    assert set(builders) == {"dicom_node/dimse.py"}
+
+
 def test_modules_keep_to_a_readable_length() -> None:
     long = {
         relative(path): lines
