@@ -74,7 +74,7 @@ def requestor(
     connect_timeout_s: float,
     silence_timeout_s: float | None = None,
 ) -> AE:
-    """An Application Entity that proposes each SOP Class and transfer syntax in a context of its own.
+    """An Application Entity that proposes each pair of SOP Class and transfer syntax by itself.
 
     Of several transfer syntaxes in one context the acceptor would choose one itself, and perhaps
     not the one that a file is in. `silence_timeout_s`: how long an answer may take to come, and an
