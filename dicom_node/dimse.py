@@ -1,4 +1,5 @@
-"""The node's Application Entity as an acceptor, and what it forgives whoever connects (PS3.8).
+"""The only builder of Application Entities: as acceptor, as requestor, and what is forgiven whoever
+connects (PS3.8).
 
 pynetdicom lets a connection that asks for nothing wait for its whole time, one that stops within a
 PDU for ever, and ends an association for a title padded with NUL.
@@ -8,11 +9,11 @@ import logging
 import socket
 import struct
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import UID
-from pynetdicom import AE, evt
+from pynetdicom import AE, _config, evt
 from pynetdicom._handlers import (
     standard_dimse_recv_handler,
     standard_dimse_sent_handler,
@@ -65,6 +66,45 @@ def acceptor(aet: str, association_timeout_s: float, network_timeout_s: float) -
     ae.maximum_associations = sys.maxsize
     ae.add_supported_context(Verification)
     return ae
+
+
+def requestor(
+    aet: str,
+    contexts: Iterable[tuple[str, str]],
+    connect_timeout_s: float,
+    silence_timeout_s: float | None = None,
+) -> AE:
+    """An Application Entity that proposes each pair of SOP Class and transfer syntax by itself.
+
+    Of several transfer syntaxes in one context the acceptor would choose one itself, and perhaps
+    not the one that a file is in. `silence_timeout_s`: how long an answer may take to come, and an
+    association to be idle; None: the caller sees to it.
+    """
+    # pynetdicom's switch to send a file's bytes as they are: what was verified is what leaves.
+    _config.STORE_SEND_CHUNKED_DATASET = True
+    ae = AE(ae_title=aet)
+    ae.connection_timeout = ae.acse_timeout = connect_timeout_s
+    ae.network_timeout = silence_timeout_s
+    if silence_timeout_s is not None:
+        ae.dimse_timeout = silence_timeout_s
+    for sop_class_uid, syntax in contexts:
+        ae.add_requested_context(sop_class_uid, syntax)
+    return ae
+
+
+def associate(
+    ae: AE, host: str, port: int, called_aet: str, handlers: Sequence[Handler] = ()
+) -> Association:
+    """Ask for an association, established or not; raises socket.gaierror for an unknown host."""
+    handlers = [(evt.EVT_CONN_OPEN, _send_at_once), *handlers]
+    return ae.associate(
+        host, port, ae_title=called_aet, max_pdu=MAX_PDU_SIZE, evt_handlers=handlers
+    )
+
+
+def _send_at_once(event: Event) -> None:
+    """Without Nagle's algorithm: a small data set would wait 40 ms for a delayed ACK."""
+    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def serve(

@@ -15,7 +15,7 @@ from collections.abc import Collection
 
 from dicom_node.errors import NodeError
 from dicom_node.ledger import Ledger, Process
-from dicom_node.ledger.workers import BEAT_S, LEASE_S
+from dicom_node.ledger.work.workers import BEAT_S, LEASE_S
 
 logger = logging.getLogger(__name__)
 

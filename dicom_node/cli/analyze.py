@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from dicom_node.cli.terminal.options import Commands, add_models
-from dicom_node.delivery.profiles import STANDARD, unknown_outputs
+from dicom_node.config.profiles import STANDARD, unknown_outputs
 from sr_writer.equipment import Equipment
 from sr_writer.kinds import KINDS
 

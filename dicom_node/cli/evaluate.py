@@ -37,6 +37,11 @@ def add(commands: Commands) -> None:
         " class folders or as DICOM files; may be repeated",
     )  # fmt: skip
     evaluate.add_argument(
+        "--looks", action="store_true",
+        help="also of the strangers' chests without infection in the look that infected ones come"
+        " in: cropped to the lungs, soft and bright, with an infected one's spectrum",
+    )  # fmt: skip
+    evaluate.add_argument(
         "--drawn", type=int, default=0, metavar="N",
         help="likewise of drawn chests, N healthy and N with opacities",
     )  # fmt: skip

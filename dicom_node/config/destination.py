@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Final, Literal, Self
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
 from dicom_node.config.faults import faults_in
+from dicom_node.config.profiles import Profile, profile_faults, read_profile
 from dicom_node.config.values import AeTitle, Host, ListOf, Port, Section, refused
-from dicom_node.delivery.profiles import Profile, profile_faults, read_profile
 from dicom_node.errors import UsageError
 from sr_writer.kinds import KINDS, Kind
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pynetdicom import AE, _config, evt
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.pdu import A_ABORT_RQ
 
+from dicom_node import dimse
 from dicom_node.config import Destination
-from dicom_node.dimse import MAX_PDU_SIZE
 from dicom_node.errors import DestinationUnavailable
 
 #: Seconds that a destination gets to take a connection, to answer a request for an association,
@@ -105,23 +105,13 @@ def associate(
 ) -> Iterator[StoreAssociation]:
     """Associate with `to`, proposing each (SOP Class, transfer syntax) in a context of its own.
 
-    Of several transfer syntaxes in one context the destination would choose one itself, and perhaps
-    not the one the file is in. Raises DestinationUnavailable with the reason.
+    Raises DestinationUnavailable with the reason.
     """
-    # pynetdicom's switch to send a file's bytes as they are: what was verified is what leaves.
-    _config.STORE_SEND_CHUNKED_DATASET = True
-    ae = AE(ae_title=aet)
-    ae.connection_timeout = ae.acse_timeout = timeout_s
-    # Of an idle association; ours are not.
-    ae.network_timeout = None
-    for sop_class_uid, syntax in contexts:
-        ae.add_requested_context(sop_class_uid, syntax)
+    ae = dimse.requestor(aet, contexts, timeout_s)
     witness = _Witness(timeout_s)
     started = time.monotonic()
     try:
-        association = ae.associate(
-            to.host, to.port, ae_title=to.aet, max_pdu=MAX_PDU_SIZE, evt_handlers=witness.handlers
-        )
+        association = dimse.associate(ae, to.host, to.port, to.aet, witness.handlers)
     except socket.gaierror as exc:
         raise DestinationUnavailable(f"{to.name}: host {to.host} is unknown ({exc})") from exc
     # pynetdicom itself aborts an association in which nothing at all was accepted.
@@ -147,8 +137,6 @@ class _Witness:
     def _on_open(self, event: Event) -> None:
         self.is_connected = True
         sock = event.assoc.dul.socket.socket
-        # Without Nagle's algorithm: a small data set would wait 40 ms for a delayed ACK.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # A destination that hangs takes no more bytes once its buffers are full. pynetdicom would
         # wait for it without end, and for its own waiting thread when it gives up.
         timeval = struct.pack("@ll", int(self._timeout_s), int(self._timeout_s % 1 * 1e6))

@@ -19,7 +19,7 @@ from dicom_node.delivery.sending import Batch, Sending
 from dicom_node.errors import LedgerUnavailable
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.ledger import Delivery, DeliveryState, LeaseLost, Ledger
-from dicom_node.ledger.workers import LEASE_S
+from dicom_node.ledger.work.workers import LEASE_S
 
 logger = logging.getLogger(__name__)
 

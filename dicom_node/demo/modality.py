@@ -4,7 +4,6 @@ Files go out byte for byte in their own transfer syntax, damaged ones too, so th
 a real sender would give it. The moment the last byte of each left is what latency counts from.
 """
 
-import socket
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ from pathlib import Path
 from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pynetdicom import AE, _config, evt
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.sop_class import Verification
 
-from dicom_node.dimse import MAX_PDU_SIZE
+from dicom_node.dimse import associate, requestor
 from dicom_node.errors import SUCCESS, DestinationUnavailable, NotDicom
 
 CONNECT_TIMEOUT_S = 10.0
@@ -95,32 +94,14 @@ def _associate(
 ) -> Association:
     if len(contexts) > MAX_CONTEXTS:
         raise ValueError(f"{len(contexts)} kinds of instance; an association takes {MAX_CONTEXTS}")
-    ae = AE(ae_title=calling_aet)
-    ae.connection_timeout = ae.acse_timeout = CONNECT_TIMEOUT_S
-    ae.dimse_timeout = ae.network_timeout = RESPONSE_TIMEOUT_S
-    for sop_class, transfer_syntax in contexts:
-        ae.add_requested_context(sop_class, transfer_syntax)
-    association = ae.associate(
-        host,
-        port,
-        ae_title=called_aet,
-        max_pdu=MAX_PDU_SIZE,
-        evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once), (evt.EVT_DATA_SENT, clock.on_sent)],
-    )
+    ae = requestor(calling_aet, contexts, CONNECT_TIMEOUT_S, RESPONSE_TIMEOUT_S)
+    association = associate(ae, host, port, called_aet, [(evt.EVT_DATA_SENT, clock.on_sent)])
     if not association.is_established:
         raise DestinationUnavailable(f"no association with {called_aet}@{host}:{port}")
     return association
 
 
-def _send_at_once(event: Event) -> None:
-    """Without Nagle's algorithm, as modalities do: see delivery/association.py."""
-    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
 def _store(association: Association, clock: _Clock, instance: Path | Dataset, uid: str) -> Sent:
-    # The switch that makes pynetdicom send a file's bytes instead of parsing and writing them
-    # anew; it bears on paths alone, and nothing else here sends paths.
-    _config.STORE_SEND_CHUNKED_DATASET = True
     try:
         answer = association.send_c_store(instance)
     except (ValueError, RuntimeError):

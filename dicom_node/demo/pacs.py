@@ -33,12 +33,11 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
-from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
+from pynetdicom import ALL_TRANSFER_SYNTAXES, evt
 from pynetdicom.events import Event
-from pynetdicom.sop_class import Verification
 from pynetdicom.transport import ThreadedAssociationServer
 
-from dicom_node.dimse import MAX_PDU_SIZE
+from dicom_node.dimse import acceptor
 from dicom_node.errors import CANNOT_UNDERSTAND, SUCCESS
 
 #: What radiography sends and what is made of it. Not all of storage: pynetdicom copies every
@@ -58,6 +57,8 @@ SOP_CLASSES: tuple[UID, ...] = (
     EncapsulatedPDFStorage,
 )
 #: Associations at a time: many nodes, or many threads of a load test.
+_ASSOCIATION_TIMEOUT_S = 30.0
+_NETWORK_TIMEOUT_S = 60.0
 _MAX_ASSOCIATIONS = 100
 
 
@@ -130,10 +131,8 @@ class Pacs:
 
     def start(self) -> None:
         """Listen; raises OSError when the address is taken."""
-        ae = AE(ae_title=self.aet)
-        ae.maximum_pdu_size = MAX_PDU_SIZE
+        ae = acceptor(self.aet, _ASSOCIATION_TIMEOUT_S, _NETWORK_TIMEOUT_S)
         ae.maximum_associations = _MAX_ASSOCIATIONS
-        ae.add_supported_context(Verification)
         for sop_class in self.sop_classes:
             ae.add_supported_context(sop_class, list(self.transfer_syntaxes))
         self._server = ae.start_server(

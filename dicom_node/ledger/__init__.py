@@ -2,37 +2,24 @@
 
 SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL (several). Every
 method is one transaction. A Ledger's members are its rooms, so that each part of the node says what
-it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `states` (what may happen),
-`records` (what goes in and out), `schema` (the tables), the rooms (`instances`, `jobs`,
-`handover`, `findings`, `issues`, `rejecting`, `deliveries`, `repairs`, `requeue`, `destinations`,
-`breakers`, `workers`, `reports`, `counts`, `lookups`), `progress` (is all delivered?), `reopening`,
-`ending`, `moves`, `former` and `database` (how).
+it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `tables` (what is kept, what
+goes in and out, and how it changes), `work` (what arrived, the jobs, what was found, who works),
+`sending` (deliveries and destinations), `reading` (what people and metrics ask).
 """
 
 from datetime import datetime
 from typing import Self
 
-from dicom_node.ledger.breakers import Breakers
-from dicom_node.ledger.counts import Backlog, Counts, Day
-from dicom_node.ledger.database import Clock, Database, schema_version
-from dicom_node.ledger.deliveries import Deliveries
-from dicom_node.ledger.destinations import Destinations
-from dicom_node.ledger.findings import Findings, FindingsRecord
-from dicom_node.ledger.handover import HandOver
-from dicom_node.ledger.instances import (
-    Instance,
-    InstanceKind,
-    Instances,
-    Origin,
-    Search,
-    StoredInstance,
-)
-from dicom_node.ledger.issues import REJECTION_NOTE, Issues
-from dicom_node.ledger.jobs import Jobs
-from dicom_node.ledger.lookups import STATES as JOB_STATES
-from dicom_node.ledger.lookups import Filter, JobLine, Lookups
-from dicom_node.ledger.progress import Progress
-from dicom_node.ledger.records import (
+from dicom_node.ledger.reading.counts import Backlog, Counts, Day
+from dicom_node.ledger.reading.lookups import STATES as JOB_STATES
+from dicom_node.ledger.reading.lookups import Filter, JobLine, Lookups
+from dicom_node.ledger.reading.reports import Reports
+from dicom_node.ledger.sending.breakers import Breakers
+from dicom_node.ledger.sending.deliveries import Deliveries
+from dicom_node.ledger.sending.destinations import Destinations
+from dicom_node.ledger.tables.database import Clock, Database, schema_version
+from dicom_node.ledger.tables.progress import Progress
+from dicom_node.ledger.tables.records import (
     Acceptance,
     Arrived,
     BuiltOutput,
@@ -55,19 +42,30 @@ from dicom_node.ledger.records import (
     Summary,
     WorkerRecord,
 )
-from dicom_node.ledger.rejecting import Rejecting
-from dicom_node.ledger.repairs import Repairs
-from dicom_node.ledger.reports import Reports
-from dicom_node.ledger.requeue import REFUSED, Candidate, Requeue, Selection
-from dicom_node.ledger.schema import HEAD
-from dicom_node.ledger.states import (
+from dicom_node.ledger.tables.schema import HEAD
+from dicom_node.ledger.tables.states import (
     DeliveryState,
     DestinationEvent,
     Event,
     IllegalTransition,
     JobState,
 )
-from dicom_node.ledger.workers import Workers
+from dicom_node.ledger.work.findings import Findings, FindingsRecord
+from dicom_node.ledger.work.handover import HandOver
+from dicom_node.ledger.work.instances import (
+    Instance,
+    InstanceKind,
+    Instances,
+    Origin,
+    Search,
+    StoredInstance,
+)
+from dicom_node.ledger.work.issues import REJECTION_NOTE, Issues
+from dicom_node.ledger.work.jobs import Jobs
+from dicom_node.ledger.work.rejecting import Rejecting
+from dicom_node.ledger.work.repairs import Repairs
+from dicom_node.ledger.work.requeue import REFUSED, Candidate, Requeue, Selection
+from dicom_node.ledger.work.workers import Workers
 
 __all__ = [
     "HEAD",

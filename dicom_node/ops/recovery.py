@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dicom_node.errors import BrokerUnavailable, NodeError
 from dicom_node.ledger import JobState, Ledger
-from dicom_node.ledger.workers import LEASE_S
+from dicom_node.ledger.work.workers import LEASE_S
 from dicom_node.ops.liveness import dead_owners, forget_owners
 from dicom_node.queueing import Kind, Queues
 from dicom_node.spool import Spool

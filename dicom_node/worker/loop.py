@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from dicom_node.backoff import backoff_s
 from dicom_node.config import AnyDestination, Reports
-from dicom_node.delivery.profiles import steps
+from dicom_node.config.profiles import steps
 from dicom_node.errors import (
     UNKNOWN_TRIES,
     BrokerUnavailable,
@@ -28,7 +28,7 @@ from dicom_node.errors import (
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.intake.rejection import EXPIRED, KEY_OBJECT_SELECTION, Rejection, read_rejection
 from dicom_node.ledger import FindingsRecord, Job, LeaseLost, Ledger, Route
-from dicom_node.ledger.workers import LEASE_S
+from dicom_node.ledger.work.workers import LEASE_S
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker.notices import Notices

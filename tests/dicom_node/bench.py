@@ -8,7 +8,7 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 
 from dicom_node.config import Destination, Reports
-from dicom_node.delivery.profiles import Profile
+from dicom_node.config.profiles import Profile
 from dicom_node.ledger import Job, Ledger, StoredInstance
 from dicom_node.queueing import Queues, Received
 from dicom_node.spool import Spool

@@ -17,7 +17,7 @@ from dicom_node.config import (
     load,
     parse,
 )
-from dicom_node.delivery.profiles import PRESETS, STANDARD, Profile
+from dicom_node.config.profiles import PRESETS, STANDARD, Profile
 from dicom_node.errors import ConfigError
 from tests.dicom_node.configurations import of_node, to, write
 

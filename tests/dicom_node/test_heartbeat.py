@@ -15,7 +15,7 @@ import pytest
 
 from dicom_node.heartbeat import EXIT_HANGING, Heartbeat
 from dicom_node.ledger import JobState, Ledger, StoredInstance
-from dicom_node.ledger.workers import BEAT_S, LEASE_S
+from dicom_node.ledger.work.workers import BEAT_S, LEASE_S
 from dicom_node.ops.liveness import Owner
 from dicom_node.ops.recovery import Recovery
 from dicom_node.queueing import Queues

@@ -11,11 +11,11 @@ from pydicom.uid import RLELossless, generate_uid
 from sqlalchemy import update
 
 from dicom_node.config import Reports
-from dicom_node.delivery.profiles import STANDARD, Profile
+from dicom_node.config.profiles import STANDARD, Profile
 from dicom_node.demo.results import Percentages, count_segmentation
 from dicom_node.intake.rejection import read_rejection
 from dicom_node.ledger import REJECTION_NOTE, JobState, LeaseLost, Progress, Route
-from dicom_node.ledger.schema import jobs
+from dicom_node.ledger.tables.schema import jobs
 from dicom_node.worker import process, spool_output
 from inference.engines import Engine, ProbabilityMaps
 from sr_writer.equipment import Equipment

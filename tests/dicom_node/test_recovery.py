@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 
 from dicom_node.errors import UNKNOWN_TRIES
 from dicom_node.ledger import BuiltOutput, JobState, Ledger, Route, StoredInstance
-from dicom_node.ledger.workers import LEASE_S
+from dicom_node.ledger.work.workers import LEASE_S
 from dicom_node.ops.liveness import Owner, dead_owners
 from dicom_node.ops.recovery import LONGEST_GAP, LOST_AFTER, Recovery
 from dicom_node.queueing import Kind, Queues

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.delivery.profiles import STANDARD
+from dicom_node.config.profiles import STANDARD
 from dicom_node.intake.rejection import TITLES
 from dicom_node.ledger import REJECTION_NOTE, JobState, Progress, Selection
 from tests.conformance.validators import dciodvfy

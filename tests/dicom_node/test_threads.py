@@ -9,8 +9,8 @@ from dicom_node.cli.node.parts import _recovered
 from dicom_node.config import parse
 from dicom_node.errors import ThreadEnded
 from dicom_node.ledger import Ledger
-from dicom_node.ledger.database import Database
-from dicom_node.ledger.jobs import Jobs
+from dicom_node.ledger.tables.database import Database
+from dicom_node.ledger.work.jobs import Jobs
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from dicom_node.threads import Loop, beside

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dicom_node.config import Reports
-from dicom_node.delivery.profiles import PRESETS, STANDARD, Profile
+from dicom_node.config.profiles import PRESETS, STANDARD, Profile
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import UNKNOWN_TRIES

@@ -23,9 +23,9 @@ from pydicom.uid import (
 
 from dicom_node.cli.node.networks import load_networks
 from dicom_node.config import Destination, Reports
+from dicom_node.config.profiles import read_profile
 from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
-from dicom_node.delivery.profiles import read_profile
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.demo.phantom import Kind as Phantom

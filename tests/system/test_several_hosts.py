@@ -17,7 +17,7 @@ from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
 from dicom_node.ledger import JobState, Ledger
-from dicom_node.ledger.workers import LEASE_S
+from dicom_node.ledger.work.workers import LEASE_S
 from tests.system.waiting import has_ended, wait_until
 
 Start = Callable[..., "subprocess.Popen[str]"]

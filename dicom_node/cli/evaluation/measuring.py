@@ -18,6 +18,7 @@ from inference.decode import UndecodableImage
 from inference.engines import Engine
 from inference.evaluation.distortions import DISTORTIONS, distorted
 from inference.evaluation.evaluate import Cascade, Result, evaluate
+from inference.evaluation.looks import looks_of
 from inference.evaluation.pictures import draw_all
 from inference.evaluation.strangers import read_strangers, rows_of, strangers_table
 from inference.evaluation.summary import summarise
@@ -28,7 +29,7 @@ def evaluate_networks(arguments: argparse.Namespace) -> int:
     """Print the tables; write the JSON and the pictures asked for."""
     try:
         cases = spread(read_cases(arguments.data / arguments.split), arguments.limit)
-        strangers = _strangers(arguments)
+        strangers = _strangers(arguments, cases)
     except DatasetError as exc:
         raise UsageError(str(exc)) from exc
     engine: Engine = load_networks(arguments.lung, arguments.infection, arguments.device)
@@ -73,12 +74,17 @@ def _measure(
     return 0
 
 
-def _strangers(arguments: argparse.Namespace) -> dict[str, list[Case]]:
+def _strangers(arguments: argparse.Namespace, cases: list[Case]) -> dict[str, list[Case]]:
     """Radiographs from elsewhere, and drawn ones, by what their set is called."""
     sets = {
         folder.resolve().name: spread(read_strangers(folder), arguments.limit)
         for folder in arguments.strangers
     }
+    if arguments.looks:
+        infected = [case for case in cases if case.is_covid]
+        for name, of_set in list(sets.items()):
+            changed = looks_of(of_set, infected)
+            sets |= {f"{name}, {look}": those for look, those in changed.items() if those}
     if arguments.drawn:
         sets["drawn"] = [*drawn_cases(arguments.drawn)]
     return sets

@@ -8,7 +8,7 @@ Due once no host runs the version of 0003 any more, in a migration that contract
 
 - `compatibility` names that migration;
 - `jobs.state`: DELIVERED becomes BUILT, and so does FAILED where the last event that failed the job
-  is "not all delivered"; then `ledger/former.py` goes, which reads them so until then;
+  is "not all delivered"; then `ledger/tables/former.py` goes, which reads them so until then;
 - `instances`: `_fill_instances` once more, for what the version before accepted meanwhile; then
   `jobs` and `sources` may lose what an instance holds (all but SOP Instance UID and SHA-256).
 """

@@ -22,9 +22,9 @@ from pydicom.uid import (
 )
 
 from dicom_node.config import Destination
+from dicom_node.config.profiles import STANDARD, Profile
 from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
-from dicom_node.delivery.profiles import STANDARD, Profile
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import BuiltOutput, DeliveryState, Ledger, Route, StoredInstance

@@ -18,9 +18,9 @@ from dicom_node.delivery.sender import Sender
 from dicom_node.demo.pacs import Pacs
 from dicom_node.errors import LedgerUnavailable, ThreadEnded
 from dicom_node.ledger import Delivery, DeliveryState, JobState, Ledger, Progress
-from dicom_node.ledger.database import Database
-from dicom_node.ledger.deliveries import Deliveries
-from dicom_node.ledger.workers import LEASE_S
+from dicom_node.ledger.sending.deliveries import Deliveries
+from dicom_node.ledger.tables.database import Database
+from dicom_node.ledger.work.workers import LEASE_S
 from dicom_node.queueing import Queues
 from tests.dicom_node.delivery.bench import CLASSES, Bench, arrived, at, wait_until
 from tests.dicom_node.delivery.damage import flip_a_bit, make_a_folder, remove, truncate

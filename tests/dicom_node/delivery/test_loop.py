@@ -16,7 +16,7 @@ from pydicom.uid import (
 from pynetdicom import AE, evt
 
 from dicom_node.config import Destination
-from dicom_node.delivery.profiles import STANDARD, Profile
+from dicom_node.config.profiles import STANDARD, Profile
 from dicom_node.delivery.sender import Sender
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import DeliveryState, Progress

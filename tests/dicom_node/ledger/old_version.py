@@ -8,7 +8,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, MetaData, create_engine, insert, select, update
 
 from dicom_node.ledger import BuiltOutput, StoredInstance
-from dicom_node.ledger.migrate import MIGRATIONS
+from dicom_node.ledger.tables.migrate import MIGRATIONS
 
 #: Its schema.
 VERSION = "0003"

@@ -26,10 +26,10 @@ from dicom_node.ledger import (
     Ledger,
     Progress,
 )
-from dicom_node.ledger.database import Database
-from dicom_node.ledger.migrate import MIGRATIONS
-from dicom_node.ledger.schema import HEAD, jobs, metadata
-from dicom_node.ledger.states import (
+from dicom_node.ledger.tables.database import Database
+from dicom_node.ledger.tables.migrate import MIGRATIONS
+from dicom_node.ledger.tables.schema import HEAD, jobs, metadata
+from dicom_node.ledger.tables.states import (
     DELIVERY_TRANSITIONS,
     JOB_TRANSITIONS,
     delivery_after,

@@ -1,7 +1,7 @@
 """Destinations that have gone or moved: what has not left is withdrawn, or goes elsewhere."""
 
 from dicom_node.ledger import DeliveryState, JobState, Ledger, Progress, Route
-from dicom_node.ledger.destinations import BATCH
+from dicom_node.ledger.sending.destinations import BATCH
 from tests.dicom_node.ledger.records import (
     LEASE_S,
     Clock,

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from dicom_node.ledger import JobState, LeaseLost, Ledger
-from dicom_node.ledger.workers import LEASE_S, REMEMBERED_FOR
+from dicom_node.ledger.work.workers import LEASE_S, REMEMBERED_FOR
 from tests.dicom_node.hearts import process
 from tests.dicom_node.ledger.records import PIPELINE, Clock, built, claimed, happened, state
 

@@ -6,9 +6,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, update
 
-from dicom_node.ledger.former import in_state
-from dicom_node.ledger.schema import deliveries, events, jobs
-from dicom_node.ledger.states import DeliveryState, Event, JobState, delivery_after, job_after
+from dicom_node.ledger.tables.former import in_state
+from dicom_node.ledger.tables.schema import deliveries, events, jobs
+from dicom_node.ledger.tables.states import (
+    DeliveryState,
+    Event,
+    JobState,
+    delivery_after,
+    job_after,
+)
 
 Condition = ColumnElement[bool]
 

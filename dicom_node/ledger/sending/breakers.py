@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from dicom_node.ledger.database import Part, insert_once
-from dicom_node.ledger.moves import Condition
-from dicom_node.ledger.records import DestinationEntry, Standing
-from dicom_node.ledger.schema import destination_events, destinations
-from dicom_node.ledger.states import DestinationEvent
+from dicom_node.ledger.tables.database import Part, insert_once
+from dicom_node.ledger.tables.moves import Condition
+from dicom_node.ledger.tables.records import DestinationEntry, Standing
+from dicom_node.ledger.tables.schema import destination_events, destinations
+from dicom_node.ledger.tables.states import DestinationEvent
 
 _NOT_PAUSED: dict[str, Any] = {
     "paused_at": None,

@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from dicom_node.ledger.breakers import is_closed, standing_of
-from dicom_node.ledger.database import Part
-from dicom_node.ledger.ending import FREE
-from dicom_node.ledger.moves import Condition, move_deliveries
-from dicom_node.ledger.progress import Progress, progress_of
-from dicom_node.ledger.records import Delivery, LeaseLost
-from dicom_node.ledger.schema import deliveries, events, jobs, outputs
-from dicom_node.ledger.states import DeliveryState, Event, JobState
+from dicom_node.ledger.sending.breakers import is_closed, standing_of
+from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.ending import FREE
+from dicom_node.ledger.tables.moves import Condition, move_deliveries
+from dicom_node.ledger.tables.progress import Progress, progress_of
+from dicom_node.ledger.tables.records import Delivery, LeaseLost
+from dicom_node.ledger.tables.schema import deliveries, events, jobs, outputs
+from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
 
 _DELIVERIES = select(
     *(column for column in deliveries.c if column.name not in ("lease_until", "updated_at")),

@@ -5,10 +5,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Table, delete, select, update
 
-from dicom_node.ledger.database import CONNECT_TIMEOUT_S, SILENCE_TIMEOUT_S, Part, insert_once
-from dicom_node.ledger.records import Process, WorkerRecord
-from dicom_node.ledger.schema import deliveries, jobs, workers
-from dicom_node.ledger.states import DeliveryState, JobState
+from dicom_node.ledger.tables.database import (
+    CONNECT_TIMEOUT_S,
+    SILENCE_TIMEOUT_S,
+    Part,
+    insert_once,
+)
+from dicom_node.ledger.tables.records import Process, WorkerRecord
+from dicom_node.ledger.tables.schema import deliveries, jobs, workers
+from dicom_node.ledger.tables.states import DeliveryState, JobState
 
 #: Seconds between two beats. Each is one small transaction: the three processes of one host sync
 #: SQLite's disk one and a half times a second.

@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from dicom_node.ledger.database import Part, insert_once
-from dicom_node.ledger.ending import end, lose_damaged, report
-from dicom_node.ledger.findings import FindingsRecord, keep_findings
-from dicom_node.ledger.moves import Condition, move_deliveries
-from dicom_node.ledger.records import BuiltOutput, Route
-from dicom_node.ledger.schema import deliveries, outputs
-from dicom_node.ledger.states import DeliveryState, Event
+from dicom_node.ledger.tables.database import Part, insert_once
+from dicom_node.ledger.tables.ending import end, lose_damaged, report
+from dicom_node.ledger.tables.moves import Condition, move_deliveries
+from dicom_node.ledger.tables.records import BuiltOutput, Route
+from dicom_node.ledger.tables.schema import deliveries, outputs
+from dicom_node.ledger.tables.states import DeliveryState, Event
+from dicom_node.ledger.work.findings import FindingsRecord, keep_findings
 
 #: Outputs recorded, and the way each is to go.
 Built = Sequence[BuiltOutput]

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dicom_node.errors import NodeError
-from dicom_node.ledger.progress import Progress
-from dicom_node.ledger.states import DeliveryState, JobState
+from dicom_node.ledger.tables.progress import Progress
+from dicom_node.ledger.tables.states import DeliveryState, JobState
 
 
 class LeaseLost(NodeError):

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from dicom_node.ledger.former import in_state
-from dicom_node.ledger.schema import deliveries, jobs
-from dicom_node.ledger.states import DeliveryState, JobState
+from dicom_node.ledger.tables.former import in_state
+from dicom_node.ledger.tables.schema import deliveries, jobs
+from dicom_node.ledger.tables.states import DeliveryState, JobState
 
 
 class Progress(StrEnum):

@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, func, or_, select
 
-from dicom_node.ledger.breakers import forget_standing, standings
-from dicom_node.ledger.database import Part
-from dicom_node.ledger.ending import FREE
-from dicom_node.ledger.moves import Condition, move_deliveries
-from dicom_node.ledger.records import DestinationRecord, Standing
-from dicom_node.ledger.schema import deliveries, jobs
-from dicom_node.ledger.states import DeliveryState, Event
+from dicom_node.ledger.sending.breakers import forget_standing, standings
+from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.ending import FREE
+from dicom_node.ledger.tables.moves import Condition, move_deliveries
+from dicom_node.ledger.tables.records import DestinationRecord, Standing
+from dicom_node.ledger.tables.schema import deliveries, jobs
+from dicom_node.ledger.tables.states import DeliveryState, Event
 
 #: What has not left: forgotten or moved with a destination's name.
 UNSENT = (DeliveryState.WAITING, DeliveryState.RESERVE, DeliveryState.DAMAGED)

@@ -8,16 +8,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from dicom_node.errors import UNKNOWN_TRIES
-from dicom_node.ledger.database import Part, insert_once
-from dicom_node.ledger.ending import FREE, end, lose_damaged
-from dicom_node.ledger.former import JOB
-from dicom_node.ledger.instances import StoredInstance, note_arrival
-from dicom_node.ledger.moves import Condition, move_jobs, record
-from dicom_node.ledger.records import Acceptance, Job
-from dicom_node.ledger.rejecting import skip_if_rejected
-from dicom_node.ledger.reopening import INSTANCE, accept_again
-from dicom_node.ledger.schema import jobs
-from dicom_node.ledger.states import Event, JobState
+from dicom_node.ledger.tables.database import Part, insert_once
+from dicom_node.ledger.tables.ending import FREE, end, lose_damaged
+from dicom_node.ledger.tables.former import JOB
+from dicom_node.ledger.tables.moves import Condition, move_jobs, record
+from dicom_node.ledger.tables.records import Acceptance, Job
+from dicom_node.ledger.tables.schema import jobs
+from dicom_node.ledger.tables.states import Event, JobState
+from dicom_node.ledger.work.instances import StoredInstance, note_arrival
+from dicom_node.ledger.work.rejecting import skip_if_rejected
+from dicom_node.ledger.work.reopening import INSTANCE, accept_again
 
 _FIELDS = [field.name for field in fields(Job)]
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
-from dicom_node.ledger.ending import FREE
-from dicom_node.ledger.former import JOB
-from dicom_node.ledger.instances import StoredInstance
-from dicom_node.ledger.moves import move_jobs, record
-from dicom_node.ledger.records import Acceptance
-from dicom_node.ledger.schema import events, jobs, outputs, rejections, sources
-from dicom_node.ledger.states import Event, JobState
+from dicom_node.ledger.tables.ending import FREE
+from dicom_node.ledger.tables.former import JOB
+from dicom_node.ledger.tables.moves import move_jobs, record
+from dicom_node.ledger.tables.records import Acceptance
+from dicom_node.ledger.tables.schema import events, jobs, outputs, rejections, sources
+from dicom_node.ledger.tables.states import Event, JobState
+from dicom_node.ledger.work.instances import StoredInstance
 
 #: What a job keeps of the instance that it is about.
 INSTANCE = ("sop_class_uid", "study_instance_uid", "series_instance_uid", "transfer_syntax_uid",

@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from dicom_node.errors import UNKNOWN_TRIES
-from dicom_node.ledger.database import Part
-from dicom_node.ledger.deliveries import lock_job, report_delivery, times
-from dicom_node.ledger.moves import move_deliveries, move_jobs
-from dicom_node.ledger.schema import deliveries, jobs
-from dicom_node.ledger.states import DeliveryState, Event, JobState
+from dicom_node.ledger.sending.deliveries import lock_job, report_delivery, times
+from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.moves import move_deliveries, move_jobs
+from dicom_node.ledger.tables.schema import deliveries, jobs
+from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
 
 #: Where a job has ended its work, and from where it is opened again.
 _DONE = (JobState.BUILT, JobState.SKIPPED, JobState.FAILED)

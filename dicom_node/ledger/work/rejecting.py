@@ -6,17 +6,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from dicom_node.ledger.database import Part, insert_once
-from dicom_node.ledger.ending import FREE, report
-from dicom_node.ledger.former import JOB
-from dicom_node.ledger.instances import StoredInstance
-from dicom_node.ledger.issues import stop
-from dicom_node.ledger.moves import move_jobs
-from dicom_node.ledger.progress import Progress, progress_of
-from dicom_node.ledger.records import Job
-from dicom_node.ledger.reopening import EXPIRED, was_rejected
-from dicom_node.ledger.schema import deliveries, jobs, rejections
-from dicom_node.ledger.states import Event, JobState
+from dicom_node.ledger.tables.database import Part, insert_once
+from dicom_node.ledger.tables.ending import FREE, report
+from dicom_node.ledger.tables.former import JOB
+from dicom_node.ledger.tables.moves import move_jobs
+from dicom_node.ledger.tables.progress import Progress, progress_of
+from dicom_node.ledger.tables.records import Job
+from dicom_node.ledger.tables.schema import deliveries, jobs, rejections
+from dicom_node.ledger.tables.states import Event, JobState
+from dicom_node.ledger.work.instances import StoredInstance
+from dicom_node.ledger.work.issues import stop
+from dicom_node.ledger.work.reopening import EXPIRED, was_rejected
 
 
 class Rejecting(Part):

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from dicom_node.ledger.database import Part
-from dicom_node.ledger.schema import findings, jobs
+from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.schema import findings, jobs
 
 
 @dataclass(frozen=True, slots=True)

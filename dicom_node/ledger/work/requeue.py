@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, false, func, or_, select
 
-from dicom_node.ledger.database import Part
-from dicom_node.ledger.former import JOB, in_state
-from dicom_node.ledger.lookups import of_accession_numbers
-from dicom_node.ledger.moves import Condition, move_jobs
-from dicom_node.ledger.reopening import ANEW, issue_to_repeat, was_rejected
-from dicom_node.ledger.schema import deliveries, jobs
-from dicom_node.ledger.states import DeliveryState, Event, JobState
+from dicom_node.ledger.reading.lookups import of_accession_numbers
+from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.former import JOB, in_state
+from dicom_node.ledger.tables.moves import Condition, move_jobs
+from dicom_node.ledger.tables.schema import deliveries, jobs
+from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
+from dicom_node.ledger.work.reopening import ANEW, issue_to_repeat, was_rejected
 
 #: Asked for among the states of jobs: those with deliveries that were refused for good, or lost.
 REFUSED = "REFUSED"

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, FromClause, Select, case, func, select
 
-from dicom_node.ledger.database import Part
-from dicom_node.ledger.former import JOB, in_state
-from dicom_node.ledger.moves import Condition
-from dicom_node.ledger.schema import deliveries, jobs
-from dicom_node.ledger.states import DeliveryState, JobState
+from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.former import JOB, in_state
+from dicom_node.ledger.tables.moves import Condition
+from dicom_node.ledger.tables.schema import deliveries, jobs
+from dicom_node.ledger.tables.states import DeliveryState, JobState
 
 #: Of jobs: no worker has finished it.
 _UNFINISHED = (JobState.RECEIVED, JobState.ANALYZING)

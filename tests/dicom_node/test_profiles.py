@@ -5,7 +5,7 @@ import pickle
 import pytest
 from pydicom.uid import UID
 
-from dicom_node.delivery.profiles import (
+from dicom_node.config.profiles import (
     PRESETS,
     STANDARD,
     TRANSFER_SYNTAXES,

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from dicom_node.ledger.database import Part
-from dicom_node.ledger.former import count_states, in_state
-from dicom_node.ledger.progress import count_progress
-from dicom_node.ledger.records import (
+from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.former import count_states, in_state
+from dicom_node.ledger.tables.progress import count_progress
+from dicom_node.ledger.tables.records import (
     Change,
     Entry,
     Failure,
@@ -18,8 +18,8 @@ from dicom_node.ledger.records import (
     Substitution,
     Summary,
 )
-from dicom_node.ledger.schema import deliveries, events, jobs
-from dicom_node.ledger.states import DeliveryState, Event, JobState
+from dicom_node.ledger.tables.schema import deliveries, events, jobs
+from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
 
 #: How many failures a summary names.
 LAST_FAILURES = 10

@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, or_, select, union
 
-from dicom_node.ledger.database import Part
-from dicom_node.ledger.former import JOB, in_state
-from dicom_node.ledger.moves import Condition
-from dicom_node.ledger.progress import Progress, progress
-from dicom_node.ledger.schema import deliveries, findings, instances, jobs, outputs
-from dicom_node.ledger.states import DeliveryState, JobState
+from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.former import JOB, in_state
+from dicom_node.ledger.tables.moves import Condition
+from dicom_node.ledger.tables.progress import Progress, progress
+from dicom_node.ledger.tables.schema import deliveries, findings, instances, jobs, outputs
+from dicom_node.ledger.tables.states import DeliveryState, JobState
 
 #: Asked for among the states of jobs, by the deliveries: a result is on its way; one was refused
 #: or lost.

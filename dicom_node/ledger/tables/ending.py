@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from dicom_node.ledger.moves import move_deliveries, move_jobs
-from dicom_node.ledger.records import LeaseLost
-from dicom_node.ledger.schema import deliveries, jobs
-from dicom_node.ledger.states import DeliveryState, Event, JobState
+from dicom_node.ledger.tables.moves import move_deliveries, move_jobs
+from dicom_node.ledger.tables.records import LeaseLost
+from dicom_node.ledger.tables.schema import deliveries, jobs
+from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
 
 #: Nobody holds it.
 FREE: dict[str, Any] = {"owner": None, "lease_until": None}

@@ -7,8 +7,8 @@ BUILT into those rows; see the migration 0004.
 
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
-from dicom_node.ledger.schema import events, jobs
-from dicom_node.ledger.states import Event, JobState
+from dicom_node.ledger.tables.schema import events, jobs
+from dicom_node.ledger.tables.states import Event, JobState
 
 _DELIVERED = "DELIVERED"
 _NOT_ALL_DELIVERED = "not all delivered"

@@ -8,9 +8,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, select, text
 
 from dicom_node.errors import UsageError
-from dicom_node.ledger.schema import HEAD, compatibility
+from dicom_node.ledger.tables.schema import HEAD, compatibility
 
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 #: Any number that other programs on the same PostgreSQL are unlikely to lock: "CXR" and 1.
 _ADVISORY_LOCK = 0x43585201

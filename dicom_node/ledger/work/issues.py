@@ -6,13 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, case, delete, insert, select, update
 
-from dicom_node.ledger.database import Part
-from dicom_node.ledger.ending import FREE, report
-from dicom_node.ledger.moves import Condition, move_deliveries, move_jobs
-from dicom_node.ledger.records import Arrived, Earlier, Job, LeaseLost, Source
-from dicom_node.ledger.reopening import INSTANCE
-from dicom_node.ledger.schema import deliveries, jobs, outputs, sources
-from dicom_node.ledger.states import DeliveryState, Event, JobState
+from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.ending import FREE, report
+from dicom_node.ledger.tables.moves import Condition, move_deliveries, move_jobs
+from dicom_node.ledger.tables.records import Arrived, Earlier, Job, LeaseLost, Source
+from dicom_node.ledger.tables.schema import deliveries, jobs, outputs, sources
+from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
+from dicom_node.ledger.work.reopening import INSTANCE
 
 #: The role of a rejection note of ours: it takes results back and is none.
 REJECTION_NOTE = "rejection note"

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_node.errors import LedgerUnavailable, UsageError
-from dicom_node.ledger.migrate import migrate, version_of
+from dicom_node.ledger.tables.migrate import migrate, version_of
 
 #: Seconds a statement waits for another process's write before the ledger counts as unavailable.
 BUSY_TIMEOUT_S = 10

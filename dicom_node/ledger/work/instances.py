@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from dicom_node.ledger.database import Part, insert_once
-from dicom_node.ledger.schema import instances
+from dicom_node.ledger.tables.database import Part, insert_once
+from dicom_node.ledger.tables.schema import instances
 
 
 class InstanceKind(StrEnum):

@@ -1,0 +1,1 @@
+"""Deliveries, and the destinations that they go to."""

@@ -1,0 +1,1 @@
+"""What is kept, in which states it may be, what goes in and out, and the one way to change it."""
