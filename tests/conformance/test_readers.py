@@ -17,13 +17,12 @@ from inference.findings import Decision, Findings
 from sr_writer.identity import tracking_id
 from sr_writer.kinds import SR, SR2D, Kind
 from sr_writer.wording import headline, percent
-from tests.conformance.cases import chest_headers, findings_for, notice, saved
+from tests.conformance.cases import DECISIONS, chest_headers, findings_for, notice, saved
 from tests.conformance.validators import dciodvfy, dsrdump, program, run
 from tests.conftest import missing
 from tests.sr_writer.examples import findings, header, write
 
 VIEWERS = Path(__file__).parent / "viewers"
-DECISIONS = (Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED)
 REPORTS = ("SR", "SR2D")
 
 

@@ -1,8 +1,4 @@
-"""Every transfer syntax that is promised is read, from pixels encoded here.
-
-No decoder here writes High-Throughput JPEG 2000, so one codestream is kept in this file: 24 x
-32, 12 bit, reversible, written by OpenJPH 0.26.3.
-"""
+"""Every transfer syntax that is promised is read, from pixels encoded here."""
 
 import subprocess
 import sys
