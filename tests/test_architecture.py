@@ -32,7 +32,8 @@ LEAVES = ("inference.header", "sr_writer.kinds", "sr_writer.equipment")
 
 
 def sources(package: str) -> list[Path]:
-    return sorted((ROOT / package).rglob("*.py"))
+    files = (ROOT / package).rglob("*.py")
+    return sorted(path for path in files if "node_modules" not in path.parts)
 
 
 def imports(path: Path) -> set[str]:
@@ -126,6 +127,17 @@ def test_a_library_has_one_door(library: str) -> None:
     assert wrong == []
 
 
+def test_no_test_imports_from_another() -> None:
+    """What tests share lies beside them, in a module named for it, or in a conftest."""
+    wrong = [
+        (relative(path), relative(other))
+        for path in sources("tests")
+        for other in imported(path, "tests")
+        if other.stem.startswith("test_")
+    ]
+    assert wrong == []
+
+
 def test_application_entities_are_built_in_one_place() -> None:
     builders = [
         relative(path)
@@ -139,7 +151,7 @@ def test_application_entities_are_built_in_one_place() -> None:
 def test_modules_keep_to_a_readable_length() -> None:
     long = {
         relative(path): lines
-        for package in PACKAGES
+        for package in (*PACKAGES, "tests")
         for path in sources(package)
         if (lines := len(path.read_text("utf-8").splitlines())) > 400
     }

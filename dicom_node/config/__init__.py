@@ -3,7 +3,7 @@
 `deploy/node.toml` comments every key. Nothing starts until every fault has been named.
 """
 
-from dicom_node.config.destination import DESTINATION_KINDS, AnyDestination, Destination
+from dicom_node.config.destination import DESTINATION_SETTINGS, AnyDestination, Destination
 from dicom_node.config.reading import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE, load, parse
 from dicom_node.config.sections import (
     ANY_TITLE,
@@ -24,7 +24,7 @@ from dicom_node.config.values import ServiceUrl
 __all__ = [
     "ANY_TITLE",
     "BROKER_URL_VARIABLE",
-    "DESTINATION_KINDS",
+    "DESTINATION_SETTINGS",
     "EMBEDDED_BROKER",
     "LEDGER_URL_VARIABLE",
     "AnyDestination",

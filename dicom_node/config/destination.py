@@ -105,6 +105,6 @@ class Destination(AnyDestination):
 
 
 #: The model of each kind of destination, by the value of its key `kind`.
-DESTINATION_KINDS: Mapping[str, type[AnyDestination]] = MappingProxyType(
+DESTINATION_SETTINGS: Mapping[str, type[AnyDestination]] = MappingProxyType(
     {DEFAULT_KIND: Destination}
 )

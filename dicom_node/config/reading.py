@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dicom_node.config.destination import DEFAULT_KIND, DESTINATION_KINDS, AnyDestination
+from dicom_node.config.destination import DEFAULT_KIND, DESTINATION_SETTINGS, AnyDestination
 from dicom_node.config.faults import faults_in, faults_of, where_is, written_as_list
 from dicom_node.config.sections import Config
 from dicom_node.config.values import FOLDER, port_fault
@@ -28,7 +28,7 @@ def load(
     environ: Mapping[str, str] = os.environ,
     options: Mapping[str, Any] = _NOTHING,
     destinations: tuple[AnyDestination, ...] = (),
-    destination_kinds: Mapping[str, type[AnyDestination]] = DESTINATION_KINDS,
+    destination_settings: Mapping[str, type[AnyDestination]] = DESTINATION_SETTINGS,
 ) -> Config:
     """The configuration in `path`; raises ConfigError with every fault found.
 
@@ -47,7 +47,7 @@ def load(
         document["node"] = node | dict(options)
     folder = path.resolve().parent
     try:
-        config = parse(document, folder, environ, destinations, destination_kinds)
+        config = parse(document, folder, environ, destinations, destination_settings)
     except ConfigError as exc:
         faults += exc.faults
     if faults:
@@ -60,7 +60,7 @@ def parse(
     folder: Path | None = None,
     environ: Mapping[str, str] = _NOTHING,
     destinations: tuple[AnyDestination, ...] = (),
-    destination_kinds: Mapping[str, type[AnyDestination]] = DESTINATION_KINDS,
+    destination_settings: Mapping[str, type[AnyDestination]] = DESTINATION_SETTINGS,
 ) -> Config:
     """The configuration that a document is, as tomllib gives it; raises ConfigError.
 
@@ -72,7 +72,7 @@ def parse(
         if environ.get(variable) and isinstance(keys, dict):
             whole[section] = keys | {"url": environ[variable]}
     context = {FOLDER: folder or Path.cwd()}
-    own, faults = _destinations(whole.pop("destination", []), destination_kinds, context)
+    own, faults = _destinations(whole.pop("destination", []), destination_settings, context)
     whole["destination"] = [*own, *destinations]
     try:
         config = Config.model_validate(whole, context=context)

@@ -31,7 +31,7 @@ def latency_when_idle() -> None:
             source = as_dicom(phantoms[run % 2], bits_stored=16, SOPInstanceUID=uid)
             (sent,) = send([source], "127.0.0.1", node.port)
             expected = 3 * (run + 1)
-            arrivals = pacs.wait_for(lambda stored, n=expected: len(stored) == n)  # type: ignore[misc]
+            arrivals = pacs.wait_for(lambda stored, n=expected: len(stored) == n)  # type: ignore[misc]  # mypy infers no lambda that has a default
             report = [a for a in arrivals if a.sop_class_uid == SR][-1]
             seconds.append(report.at_monotonic - sent.last_byte_at)
         stages = [json.loads(line) for line in node.log if '"analysed"' in line]
@@ -41,7 +41,7 @@ def latency_when_idle() -> None:
     for stage in stages[0]["durations_ms"]:
         median = statistics.median(line["durations_ms"][stage] for line in stages[1:])
         print(f"  {stage:<20} {median:7.0f} ms")
-    sent = [json.loads(line)["duration_ms"] for line in node.log if '"event": "sent"' in line]
-    print(f"  {'sender, one visit':<20} {statistics.median(sent[1:]):7.0f} ms")
+    visits = [json.loads(line)["duration_ms"] for line in node.log if '"event": "sent"' in line]
+    print(f"  {'sender, one visit':<20} {statistics.median(visits[1:]):7.0f} ms")
     total = statistics.median(line["total_ms"] for line in stages[1:])
     print(f"  {'worker, all':<20} {total:7.0f} ms")

@@ -43,8 +43,10 @@ def _retrieve(path: Path, orthanc: Orthanc, folder: Path) -> str:
     url = f"/dicom-web/studies/{study}/series/{series}/instances/{instance}"
     content_type, body = orthanc.read_with_type(url, {"Accept": ACCEPT})
     message = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
-    (part,) = message.get_payload()
-    (folder / f"{instance}.dcm").write_bytes(part.get_payload(decode=True))
+    _, part = message.walk()
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    (folder / f"{instance}.dcm").write_bytes(content)
     return str(study)
 
 

@@ -26,12 +26,13 @@ class Screen:
 
     def inside(self, mask: Mask) -> Mask:
         """The picture's pixels within a mask on the image's grid, well within its edge."""
-        return ndimage.binary_erosion(self._place(mask), iterations=_EDGE_PIXELS)
+        inside: Mask = ndimage.binary_erosion(self._place(mask), iterations=_EDGE_PIXELS)
+        return inside
 
     def outside(self, mask: Mask) -> Mask:
         """The pixels that show the image but not the mask, well beyond its edge."""
-        image = self.inside(np.ones_like(mask))
-        return image & ~ndimage.binary_dilation(self._place(mask), iterations=_EDGE_PIXELS)
+        grown: Mask = ndimage.binary_dilation(self._place(mask), iterations=_EDGE_PIXELS)
+        return self.inside(np.ones_like(mask)) & ~grown
 
     def colored(self, shape: tuple[int, int]) -> int:
         """How many of the pixels that show the image, of (rows, columns), are not gray."""

@@ -186,4 +186,6 @@ def _has_value(item: Dataset) -> bool:
 
 def _is_coded(sequence: Sequence[Dataset] | None) -> bool:
     keywords = ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
-    return bool(sequence) and len(sequence) == 1 and all(sequence[0].get(k) for k in keywords)
+    if sequence is None or len(sequence) != 1:
+        return False
+    return all(sequence[0].get(keyword) for keyword in keywords)

@@ -14,42 +14,16 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from inference.findings import Decision, Findings
-from inference.pipeline import Pipeline
 from sr_writer.identity import tracking_id
 from sr_writer.kinds import SR, SR2D, Kind
-from sr_writer.results import Output
-from sr_writer.sr.notice import write_notice
 from sr_writer.wording import headline, percent
-from tests.conformance.test_validators import (
-    chest_headers,
-    dciodvfy,
-    dsrdump,
-    findings_for,
-    program,
-    run,
-    saved,
-)
+from tests.conformance.cases import DECISIONS, chest_headers, findings_for, notice, saved
+from tests.conformance.validators import dciodvfy, dsrdump, program, run
 from tests.conftest import missing
-from tests.sr_writer.examples import (
-    CREATED,
-    EQUIPMENT,
-    INFECTION_MODEL,
-    LUNG_MODEL,
-    SOURCE_UID,
-    findings,
-    header,
-    write,
-)
+from tests.sr_writer.examples import findings, header, write
 
 VIEWERS = Path(__file__).parent / "viewers"
-DECISIONS = (Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED)
 REPORTS = ("SR", "SR2D")
-
-
-def notice(decision: Decision, kind: Kind = SR) -> Output:
-    reason = "This is why there is no result."
-    pipeline = Pipeline((LUNG_MODEL, INFECTION_MODEL))
-    return write_notice(header(), SOURCE_UID, decision, reason, pipeline, EQUIPMENT, CREATED, kind)
 
 
 @pytest.mark.parametrize("kind", [SR, SR2D], ids=REPORTS)

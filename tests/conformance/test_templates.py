@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.sr.coding import Code
 
 from inference.findings import Decision, Findings, Laterality
 from sr_writer import codes
 from sr_writer.kinds import SR2D
 from sr_writer.results import Output
+from tests.conformance.cases import HEADERS, notice
 from tests.conformance.templates import template_faults
-from tests.conformance.test_readers import notice
-from tests.conformance.test_validators import HEADERS, program
+from tests.conformance.validators import program
 from tests.sr_writer.examples import all_results, faint, findings, write
 from tests.sr_writer.reading import child, children, everything, is_named, read
 
@@ -65,7 +66,7 @@ def group(dataset: Dataset) -> Dataset:
     return children(child(dataset, codes.IMAGING_MEASUREMENTS), codes.MEASUREMENT_GROUP)[1]
 
 
-def without(parent: Dataset, name: codes.Code) -> None:
+def without(parent: Dataset, name: Code) -> None:
     parent.ContentSequence = [i for i in parent.ContentSequence if not is_named(i, name)]
 
 
@@ -158,7 +159,7 @@ def is_expected(fault: str) -> bool:
     if fault.endswith("not found in context group 100"):
         return True
     beyond = re.search(r'"([^"]*)"\): Content Item not in template$', fault)
-    return bool(beyond) and beyond[1] in BEYOND_2022
+    return beyond is not None and beyond[1] in BEYOND_2022
 
 
 #: Few: each costs a Java that compiles six megabytes of rules.

@@ -5,96 +5,23 @@ Where one is missing, its tests skip with the reason; in CI they fail.
 
 import gzip
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from pydicom import Dataset, dcmread
+from pydicom import dcmread
 from pydicom.sr.coding import Code
 
 from inference.decode import read_radiograph
 from inference.findings import Decision, Findings, Laterality
 from sr_writer import codes
 from sr_writer.identity import tracking_id
-from sr_writer.results import Output
-from tests.sr_writer.examples import (
-    ROLES,
-    bare_header,
-    findings,
-    header,
-    usual_results,
-    with_uid,
-    write,
-)
-
-DECISIONS = [Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED]
-HEADERS = {
-    **{f"{kind} full": header(kind) for kind in ("CR", "DX", "SC")},
-    **{f"{kind} bare": bare_header(kind) for kind in ("CR", "DX", "SC")},
-}
-
-
-def program(name: str) -> str:
-    """The path of a validator: on PATH, or installed beside this Python."""
-    beside = Path(sys.executable).parent / name
-    path = shutil.which(name) or (str(beside) if beside.is_file() else None)
-    if path is None:
-        packages = "dicom3tools, dcmtk, poppler-utils, pixelmed-apps; dcmqi is in dev"
-        reason = f"{name} is not installed ({packages})"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    return path
-
-
-def run(*arguments: str | Path) -> str:
-    """What a program says, on either stream; it must end well."""
-    done = subprocess.run(
-        [str(argument) for argument in arguments], capture_output=True, text=True, check=False
-    )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    return said
-
-
-def dciodvfy(file: Path) -> list[str]:
-    """The errors that dciodvfy finds; its exit code says nothing about them."""
-    done = subprocess.run(
-        [program("dciodvfy"), "-new", str(file)], capture_output=True, text=True, check=False
-    )
-    said = (done.stdout + done.stderr).splitlines()
-    assert said, "dciodvfy said nothing at all"
-    return [line for line in said if line.startswith(("Error", "Abort"))]
-
-
-def dsrdump(file: Path) -> list[str]:
-    said = run(program("dsrdump"), file).splitlines()
-    assert any("Imaging Measurement Report" in line for line in said)
-    faults = [line for line in said if line.startswith(("E:", "W:", "F:"))]
-    # This says what dsrdump cannot do, not what is wrong.
-    return [line for line in faults if "VR checker does not support" not in line]
-
-
-def saved(outputs: dict[str, Output], folder: Path) -> dict[str, Path]:
-    for role, output in outputs.items():
-        (folder / f"{role}.dcm").write_bytes(output.content)
-    return {role: folder / f"{role}.dcm" for role in outputs}
-
-
-def chest_headers(shared_data: Path) -> list[Dataset]:
-    files = sorted((shared_data / "dicom" / "chest").glob("*.dcm"))
-    assert len(files) == 6
-    return [dcmread(file, stop_before_pixels=True) for file in files]
-
-
-def findings_for(source: Dataset, decision: Decision = Decision.POSITIVE) -> Findings:
-    found = findings(decision, shape=(source.Rows, source.Columns), spacing_mm=None)
-    return with_uid(found, source.SOPInstanceUID)
+from tests.conformance.cases import DECISIONS, HEADERS, chest_headers, findings_for, saved
+from tests.conformance.validators import dciodvfy, dsrdump, program, run
+from tests.sr_writer.examples import ROLES, findings, usual_results, write
 
 
 @pytest.mark.parametrize("decision", DECISIONS)

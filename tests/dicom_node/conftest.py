@@ -1,13 +1,31 @@
 """What the node's own tests share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 
+from dicom_node.cli.node.networks import load_networks
+from dicom_node.config import Caller
 from dicom_node.queueing import Queues
-from tests.dicom_node.listening import Running
+from inference.engines import Engine
+from tests.dicom_node.bench import Bench
+from tests.dicom_node.listening import NodeKeys, Running, Start
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The shipped networks."""
+    return load_networks("", "", "cpu")
+
+
+@pytest.fixture
+def bench(tmp_path: Path, engine: Engine) -> Iterator[Bench]:
+    bench = Bench(tmp_path, engine)
+    with closing(bench.ledger), closing(bench.queues):
+        yield bench
 
 
 @pytest.fixture
@@ -17,11 +35,11 @@ def queues(broker_url: str, queue_prefix: str, tmp_path: Path) -> Iterator[Queue
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+def running(tmp_path: Path) -> Iterator[Start]:
     started: list[Running] = []
 
-    def start(**options: object) -> Running:
-        started.append(Running(tmp_path, **options))
+    def start(callers: Sequence[Caller] = (), **keys: Unpack[NodeKeys]) -> Running:
+        started.append(Running(tmp_path, callers, **keys))
         return started[-1]
 
     yield start

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, TypedDict, Unpack
 
 from pydicom import Dataset
 
@@ -19,12 +20,23 @@ OURS = Equipment()
 INSTALLATION = Installation(PIPELINE, decodable(), OURS.manufacturer, OURS.model_name)
 
 
+class NodeKeys(TypedDict, total=False):
+    """Those of `[node]` that tests set."""
+
+    also_called: tuple[str, ...]
+    max_associations: int
+    association_timeout_s: float
+    network_timeout_s: float
+    max_instance_mb: int
+
+
 class Running:
     """A listener with all that is behind it."""
 
-    def __init__(self, folder: Path, callers: Sequence[Caller] = (), **options: object) -> None:
-        """`options` are keys of `[node]`."""
-        node = NodeSection(state=folder, port=0, **options)  # type: ignore[arg-type]
+    def __init__(
+        self, folder: Path, callers: Sequence[Caller] = (), **keys: Unpack[NodeKeys]
+    ) -> None:
+        node = NodeSection(state=folder, port=0, **keys)
         self.spool_folder = folder / "spool"
         self.spool = Spool(self.spool_folder)
         self.ledger = Ledger.open(f"sqlite:///{folder / 'ledger.sqlite'}")
@@ -40,3 +52,9 @@ class Running:
         self.listener.stop()
         self.queues.close()
         self.ledger.close()
+
+
+class Start(Protocol):
+    """Start one, which the test's end closes."""
+
+    def __call__(self, callers: Sequence[Caller] = (), **keys: Unpack[NodeKeys]) -> Running: ...

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import kombu
 import pytest
+from kombu.connection import Connection
 
 from dicom_node.embedded_broker import Transport
 from dicom_node.queueing import Handler, Kind, Queues
@@ -39,8 +39,8 @@ def consuming(
 def connected(broker_url: str, folder: Path) -> Any:
     """A connection of our own to the broker, to publish what `Queues` never would."""
     if broker_url == "filesystem://":
-        return kombu.Connection(transport=Transport, transport_options={"folder": folder})
-    return kombu.Connection(broker_url)
+        return Connection(transport=Transport, transport_options={"folder": folder})
+    return Connection(broker_url)
 
 
 def eventually(condition: Callable[[], bool]) -> None:

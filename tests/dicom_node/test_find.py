@@ -6,15 +6,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 
 from dicom_node.__main__ import main
 from dicom_node.config import parse
-from dicom_node.ledger import FindingsRecord, Ledger, Origin, Route, StoredInstance
+from dicom_node.ledger import FindingsRecord, Ledger, Origin, Route
 from dicom_node.patients import Patients
 from dicom_node.spool import Spool
-from tests.dicom_node.ledger.records import PIPELINE, Clock, instance, output
+from tests.dicom_node.ledger.records import PIPELINE, Changes, Clock, instance, output
 
 PATIENT = "PID-4711-Mustermann"
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\nFAILED\u202e" + 70_000 * "z"
@@ -34,8 +35,8 @@ class Desk:
         assert PATIENT not in said.out + said.err
         return said.out
 
-    def receive(self, number: int, **changes: object) -> int:
-        stored: StoredInstance = instance(number, **changes)  # type: ignore[arg-type]
+    def receive(self, number: int, **changes: Unpack[Changes]) -> int:
+        stored = instance(number, **changes)
         return self.ledger.jobs.accept(stored, PIPELINE).job_id
 
     def build(self, number: int, accession: str = "", patient: str = "") -> int:
@@ -178,8 +179,13 @@ def test_what_was_refused_can_be_sent_again_by_its_accession_number(desk: Desk) 
 
 
 def test_hostile_text_is_harmless_and_short(desk: Desk) -> None:
-    odd = {"study_instance_uid": HOSTILE, "calling_aet": HOSTILE, "series_instance_uid": HOSTILE}
-    desk.receive(1, **odd, origin=Origin(HOSTILE))
+    odd: Changes = {
+        "study_instance_uid": HOSTILE,
+        "calling_aet": HOSTILE,
+        "series_instance_uid": HOSTILE,
+        "origin": Origin(HOSTILE),
+    }
+    desk.receive(1, **odd)
     desk.ledger.jobs.claim(1, PIPELINE, "w1", 60.0)
     desk.ledger.handover.failed(1, "w1", HOSTILE)
     for words in (("jobs",), ("find", "1.2.3.1"), ("job", "1"), ("status",),

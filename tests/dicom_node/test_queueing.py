@@ -6,8 +6,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import kombu
 import pytest
+from kombu.messaging import Producer
 
 from dicom_node.queueing import Kind, Queues, Received
 from tests.dicom_node.queue_tools import SPAWN, WITHIN_S, connected, consuming, eventually
@@ -119,7 +119,7 @@ def test_a_message_that_is_not_ours_is_dropped_and_said(
 ) -> None:
     queues.depth(Kind.JOB)
     with connected(broker_url, tmp_path) as connection:
-        kombu.Producer(connection.channel()).publish(
+        Producer(connection.channel()).publish(
             body, exchange="", routing_key=f"{queue_prefix}.jobs", serializer=serializer
         )
     received: SimpleQueue[Received] = SimpleQueue()
@@ -151,7 +151,12 @@ def consume_in_another_process(
 ) -> None:
     ids: list[int] = []
     stopped = threading.Event()
-    threading.Thread(target=lambda: (stop.wait(), stopped.set()), daemon=True).start()
+
+    def pass_on() -> None:
+        stop.wait()
+        stopped.set()
+
+    threading.Thread(target=pass_on, daemon=True).start()
     Queues(url, folder, prefetch=1, prefix=prefix).consume(
         Kind.JOB, lambda received: ids.append(received.id), stopped
     )

@@ -13,7 +13,7 @@ from dicom_node.ledger.tables.database import Database
 from dicom_node.ledger.work.jobs import Jobs
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
-from dicom_node.threads import beside
+from dicom_node.threads import Loop, beside
 
 pytestmark = pytest.mark.slow
 
@@ -41,12 +41,12 @@ def test_loops_end_with_the_block() -> None:
 
 @pytest.mark.parametrize("loop", [leave, fail])
 def test_a_loop_that_ends_before_stops_all_and_is_named(
-    loop: object, caplog: pytest.LogCaptureFixture
+    loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:
     stop = threading.Event()
     with (
         pytest.raises(ThreadEnded, match="without being told to: frail"),
-        beside(stop, {"steady": wait, "frail": loop}),  # type: ignore[dict-item]
+        beside(stop, {"steady": wait, "frail": loop}),
     ):
         assert stop.wait(10)
     traces = [record.exc_info for record in caplog.records if record.exc_info]

@@ -2,150 +2,29 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from io import BytesIO
-from pathlib import Path
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
 
-from dicom_node.cli.node.networks import load_networks
-from dicom_node.config import Destination, Reports
+from dicom_node.config import Reports
 from dicom_node.config.profiles import PRESETS, STANDARD, Profile
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import UNKNOWN_TRIES
-from dicom_node.ledger import Job, JobState, Ledger, Route, StoredInstance
+from dicom_node.ledger import JobState, Ledger, Route
 from dicom_node.queueing import Kind as Queue
-from dicom_node.queueing import Queues, Received
-from dicom_node.spool import Spool
-from dicom_node.worker import Worker, process, spool_output
+from dicom_node.worker import process, spool_output
 from inference.engines import Engine, ProbabilityMaps
 from inference.findings import ModelIdentity
-from inference.pipeline import Pipeline, Settings
 from sr_writer.equipment import Equipment
-from sr_writer.identity import results_digest
-from tests.dicom_node.delivery.bench import keys_of
-from tests.dicom_node.hearts import heart
-from tests.dicom_node.intake.test_listener import file_bytes
+from tests.dicom_node.bench import LEASE_S, PACS, Bench
+from tests.dicom_node.radiographs import file_bytes, radiograph, unreadable
 from tests.system.waiting import wait_until
 
 pytestmark = pytest.mark.slow
-
-LEASE_S = 60.0
-PACS = "pacs"
-
-
-class Clock:
-    """The real time, which a test may set forward."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-
-@dataclass
-class Bench:
-    """All that a worker works with, in a folder."""
-
-    folder: Path
-    engine: Engine
-    clock: Clock = field(default_factory=Clock)
-    spool: Spool = field(init=False)
-    ledger: Ledger = field(init=False)
-    pipeline: str = field(init=False)  #: what the worker does
-    queues: Queues = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.pipeline = results_digest(Pipeline(self.engine.models))
-        self.spool = Spool(self.folder / "spool")
-        self.ledger = Ledger.open(f"sqlite:///{self.folder / 'ledger.sqlite'}", self.clock)
-        self.queues = Queues("filesystem://", self.folder / "queue", prefetch=1)
-
-    def accept(self, content: bytes, pipeline: str = "") -> int:
-        header = dcmread(BytesIO(content), stop_before_pixels=True, force=True)
-        stored = self.spool.store_received(header.SOPInstanceUID, content)
-        instance = StoredInstance(
-            sop_class_uid=header.SOPClassUID,
-            sop_instance_uid=header.SOPInstanceUID,
-            study_instance_uid=header.StudyInstanceUID,
-            series_instance_uid=header.SeriesInstanceUID,
-            transfer_syntax_uid=header.file_meta.TransferSyntaxUID,
-            calling_aet="MODALITY",
-            path=stored.path,
-            sha256=stored.sha256,
-            size_bytes=stored.size_bytes,
-        )
-        return self.ledger.jobs.accept(instance, pipeline or self.pipeline).job_id
-
-    def work(
-        self,
-        job_id: int,
-        *profiles: Profile,
-        reports: Reports = Reports(),  # noqa: B008 - frozen
-        engine: Engine | None = None,
-    ) -> Job:
-        """One worker's turn at the job; what became of it."""
-        names = [PACS, *(f"other{number}" for number in range(1, len(profiles)))]
-        destinations = [
-            Destination(name=name, aet="PACS", host="127.0.0.1", port=104, **keys_of(profile))
-            for name, profile in zip(names, profiles, strict=False)
-        ]
-        worker = Worker(
-            engine or self.engine, Settings(), Equipment(), destinations, reports,
-            self.spool, self.ledger, self.queues, heart(self.ledger, "worker"),
-        )  # fmt: skip
-        worker.handle(Received(job_id, redelivered=False))
-        job = self.ledger.jobs.get(job_id)
-        assert job is not None
-        return job
-
-    def states(self, job_id: int, destination: str = PACS) -> dict[str, str]:
-        return {d.role: d.state.value for d in self.ledger.deliveries.of_job(job_id)
-                if d.destination == destination}  # fmt: skip
-
-    def die(self, job_id: int) -> None:
-        assert self.ledger.jobs.claim(job_id, self.pipeline, "dead", LEASE_S) is not None
-        self.ledger.jobs.free_of(["dead"])
-
-    def text_of(self, job_id: int, role: str) -> str:
-        """What one of its reports says."""
-        (delivery,) = [d for d in self.ledger.deliveries.of_job(job_id) if d.role == role]
-        return " ".join(_texts(dcmread(self.spool.resolve(delivery.path))))
-
-
-def _texts(item: Dataset) -> Iterator[str]:
-    for child in item.get("ContentSequence", ()):
-        yield str(child.get("TextValue", ""))
-        yield from _texts(child)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return load_networks("", "", "cpu")
-
-
-@pytest.fixture
-def bench(tmp_path: Path, engine: Engine) -> Iterator[Bench]:
-    bench = Bench(tmp_path, engine)
-    with closing(bench.ledger), closing(bench.queues):
-        yield bench
-
-
-def radiograph(kind: Kind = Kind.LEFT_OPACITY, **changes: object) -> Dataset:
-    return as_dicom(draw(kind, rows=382, columns=318, seed=8), **changes)
-
-
-def unreadable() -> bytes:
-    """A chest radiograph with most of its pixels missing."""
-    return file_bytes(radiograph())[:-100_000]
 
 
 def test_reports_and_masks_are_handed_over_before_the_pictures_are_built(bench: Bench) -> None:

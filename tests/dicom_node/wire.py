@@ -2,6 +2,8 @@
 
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -137,3 +139,14 @@ def _elements(command: bytes) -> dict[int, bytes]:
         found[number] = command[at + 8 : at + 8 + length]
         at += 8 + length
     return found
+
+
+@contextmanager
+def connections(port: int, count: int) -> Iterator[list[Wire]]:
+    """As many, of which nobody has said anything yet."""
+    wires = [Wire(port) for _ in range(count)]
+    try:
+        yield wires
+    finally:
+        for one in wires:
+            one.close()

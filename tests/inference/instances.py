@@ -10,8 +10,11 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from PIL import Image
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.tag import Tag
 from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
@@ -124,3 +127,11 @@ def jpeg(syntax: UID) -> Dataset:
 
 def reread(dataset: Dataset) -> Dataset:
     return pydicom.dcmread(io.BytesIO(part10(dataset)))
+
+
+def malformed(keyword: str, vr: str, value: bytes) -> Dataset:
+    """A good instance but for one element, which holds these bytes."""
+    dataset = instance(smooth(), WindowCenter=2000, WindowWidth=4000)
+    tag = Tag(tag_for_keyword(keyword) or 0)
+    dataset._dict[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)
+    return dataset

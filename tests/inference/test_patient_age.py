@@ -7,8 +7,7 @@ import pytest
 from inference.decode import read_radiograph
 from inference.findings import Caution
 from inference.patient_age import is_minor
-from tests.inference.decoding.test_bad_input import malformed
-from tests.inference.instances import instance, reread, smooth
+from tests.inference.instances import instance, malformed, reread, smooth
 
 
 def minor(**header: Any) -> bool:

@@ -14,21 +14,10 @@ from inference.postprocess import (
     clean,
     restore_masks,
 )
+from tests.inference.drawn_lungs import SIZE, both_lungs, soft_ellipse
 
 LEFT, RIGHT = Laterality.LEFT, Laterality.RIGHT
-SIZE = 256
 ORIENTATIONS = ["L\\F", "R\\F", "L\\H", "R\\H", "F\\L", "F\\R", "H\\L", "H\\R"]
-
-
-def soft_ellipse(x: float, y: float, half_width: float, half_height: float) -> Probability:
-    """Sure inside and outside, and a slope in between, as a network draws it."""
-    rows, columns = np.mgrid[0:SIZE, 0:SIZE]
-    distance = np.hypot((columns - x) / half_width, (rows - y) / half_height)
-    return np.asarray(1 / (1 + np.exp(40 * (distance - 1))), np.float32)
-
-
-def both_lungs() -> Probability:
-    return np.maximum(soft_ellipse(75, 120, 40, 85), soft_ellipse(180, 130, 35, 70))
 
 
 def nothing() -> Probability:

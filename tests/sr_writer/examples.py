@@ -146,7 +146,7 @@ def _measure(
     )
 
 
-def header(kind: str = "DX", **changes: object) -> Dataset:
+def header(kind: str = "DX", /, **changes: object) -> Dataset:
     """A full and well-formed header; `changes` set an attribute, or with None remove it."""
     dataset = Dataset()
     dataset.SOPClassUID = SOP_CLASS[kind]

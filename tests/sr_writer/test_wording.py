@@ -21,7 +21,7 @@ from sr_writer.wording import (
     percent,
     percent_error,
 )
-from tests.sr_writer.doc.test_document import lines, page
+from tests.sr_writer.documents import lines, page, state, words
 from tests.sr_writer.examples import (
     CREATED,
     EQUIPMENT,
@@ -33,7 +33,6 @@ from tests.sr_writer.examples import (
     header,
     write,
 )
-from tests.sr_writer.pr.test_presentation_state import state, words
 from tests.sr_writer.reading import child, children, code, read
 
 FOUND = {

@@ -6,7 +6,6 @@ Encoding is PS3.5 7.1, by hand: a library would refuse half of what is asked for
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 
 from hypothesis import strategies as st
 from pydicom import Dataset
@@ -117,7 +116,7 @@ def _encode(tag: int, vr: bytes, value: bytes, syntax: UID) -> bytes:
 
 
 def _preamble(dataset: Dataset, syntax: UID) -> bytes:
-    buffer = BytesIO()
+    buffer = DicomBytesIO()
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID

@@ -81,7 +81,7 @@ def test_a_kind_of_destination_defined_here_gets_the_results_of_a_radiograph(
         """,
         "utf-8",
     )
-    config = load(file, {}, destination_kinds=settings_of(KINDS))
+    config = load(file, {}, destination_settings=settings_of(KINDS))
     stop, ready = threading.Event(), [threading.Event() for _ in Part]
     parts = [
         threading.Thread(target=run, args=(part, config, stop, is_ready.set, KINDS))

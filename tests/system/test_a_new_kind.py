@@ -46,7 +46,7 @@ from sr_writer.kinds import KINDS, Kind
 from sr_writer.sr.document import evidence, sr_document, text_of
 from sr_writer.wording import conclusion
 from tests.dicom_node.hearts import heart
-from tests.dicom_node.intake.test_listener import file_bytes
+from tests.dicom_node.radiographs import file_bytes
 
 
 def build(case: Case) -> Dataset:

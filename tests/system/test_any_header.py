@@ -142,13 +142,14 @@ def examples(count: int) -> Callable[[Property], Property]:
             changes=faults(KEYWORDS),
             syntax=st.sampled_from([ExplicitVRLittleEndian, ImplicitVRLittleEndian]),
         )(test)
-        return settings(
+        decorated: Property = settings(
             max_examples=count,
             derandomize=True,
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         )(pytest.mark.filterwarnings("ignore::UserWarning")(drawn))
+        return decorated
 
     return decorate
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import pytest
@@ -84,6 +85,13 @@ def test_an_opacity_that_fades_in_is_not_there_then_faint_then_clear(engine: Pyt
     assert [is_said(Caution.FAINT, done) for done in stages] == [False, True, False]
 
 
+class Age(TypedDict, total=False):
+    """What a header says of it; None takes the attribute away."""
+
+    PatientAge: str | None
+    PatientBirthDate: str | None
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
@@ -95,7 +103,7 @@ def test_an_opacity_that_fades_in_is_not_there_then_faint_then_clear(engine: Pyt
     ids=str,
 )
 def test_a_childs_radiograph_says_so(
-    header: dict[str, str | None], expected: bool, healthy: Phantom, engine: PytorchEngine
+    header: Age, expected: bool, healthy: Phantom, engine: PytorchEngine
 ) -> None:
     done = processed(as_dicom(healthy, **header), engine)
     assert is_said(Caution.UNDER_18, done) is expected

@@ -11,11 +11,7 @@ from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import (
-    ExplicitVRLittleEndian,
-    JPEG2000Lossless,
-    MediaStorageDirectoryStorage,
-)
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, MediaStorageDirectoryStorage
 
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
@@ -103,7 +99,7 @@ def archive(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # pydicom warns of such a value, and decoders write to standard error of such a stream.
     with pytest.warns(UserWarning, match="Invalid value for VR"):
         dataset.PatientBirthDate = "yesterday"
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
     dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
     dataset.PixelData = encapsulate([b"\xff\x4f\xff\x51" + bytes(200)])
     with warnings.catch_warnings():
@@ -112,7 +108,7 @@ def archive(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = Dataset()
     directory.file_meta = FileMetaDataset()
     directory.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
-    directory.file_meta.MediaStorageSOPInstanceUID = "1.2.3.5"
+    directory.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.5")
     directory.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     directory.DirectoryRecordSequence = []
     directory.save_as(archive / "INDEX", enforce_file_format=True)

@@ -26,7 +26,7 @@ from dicom_node.ops.liveness import Owner
 from dicom_node.spool import Spool
 from dicom_node.worker import process, spool_output
 from sr_writer.equipment import Equipment
-from tests.dicom_node.intake.test_listener import file_bytes
+from tests.dicom_node.radiographs import file_bytes
 from tests.marks import refused_connection
 from tests.system.waiting import ended_job, wait_until
 
@@ -125,10 +125,10 @@ def test_a_worker_killed_between_report_and_pictures_is_no_loss(tmp_path: Path) 
         for source in sources:
             send([source], "127.0.0.1", node.port)
             # The report has arrived; the worker is at the pictures.
-            pacs.wait_for(lambda _, source=source: SR in classes(pacs, source), 60)  # type: ignore[misc]
+            pacs.wait_for(lambda _, source=source: SR in classes(pacs, source), 60)  # type: ignore[misc]  # mypy infers no lambda that has a default
             victim = node.pid_of("work")
             os.kill(victim, signal.SIGKILL)
-            wait_until(lambda pid=victim: node.pid_of("work") != pid, 30, "a new worker")  # type: ignore[misc]
+            wait_until(lambda pid=victim: node.pid_of("work") != pid, 30, "a new worker")  # type: ignore[misc]  # mypy infers no lambda that has a default
         assert_everything_once(sources, node.state, pacs)
 
 

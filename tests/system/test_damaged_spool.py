@@ -3,6 +3,7 @@
 import hashlib
 import json
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from pydicom import dcmread
@@ -16,7 +17,7 @@ from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
 from dicom_node.ledger import JobState, Ledger
 from dicom_node.spool import Spool
-from tests.dicom_node.delivery.test_faults import flip_a_bit, remove, truncate
+from tests.dicom_node.delivery.damage import flip_a_bit, remove, truncate
 from tests.marks import refused_connection
 from tests.system.waiting import ended_job, wait_until
 
@@ -40,7 +41,7 @@ def test_outputs_damaged_while_the_pacs_was_away_arrive_whole_and_once(tmp_path:
                 ledger.jobs.of_instance(each.SOPInstanceUID) for each in (source, other)
             )
             for each in (job.id, second.id):
-                wait_until(lambda each=each: is_built(ledger, each), 90, "both to be built")
+                wait_until(partial(is_built, ledger, each), 90, "both to be built")
             spool = Spool(config.spool_folder)
             built = {d.role: spool.resolve(d.path) for d in ledger.deliveries.of_job(job.id)}
             damage = {"SEG": flip_a_bit, "SR": truncate, "SC": remove}

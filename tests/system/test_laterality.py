@@ -10,6 +10,7 @@ from functools import cache
 from io import BytesIO
 from itertools import cycle, product
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -39,6 +40,8 @@ SOP_CLASSES = {
     "CR": ComputedRadiographyImageStorage,
     "SC": SecondaryCaptureImageStorage,
 }
+Polarity = Literal["MONOCHROME1", "MONOCHROME2"]
+POLARITIES: tuple[Polarity, ...] = ("MONOCHROME2", "MONOCHROME1")
 SIDES = {Kind.LEFT_OPACITY: "left", Kind.RIGHT_OPACITY: "right"}
 LEFT, RIGHT = "7771000", "24028007"  # SCT
 LUNG, OPACITY = "39607008", "112001"  # SCT, DCM
@@ -50,7 +53,7 @@ class Case:
 
     kind: Kind
     orientation: tuple[str, str] | None
-    photometric: str
+    photometric: Polarity
     stored_as: str  #: of SOP_CLASSES
     columns: int  #: of the upright phantom
 
@@ -61,7 +64,7 @@ class Case:
 
 def cases() -> list[Case]:
     """Every orientation with the opacity on either side; the rest takes turns."""
-    ways = product(("MONOCHROME2", "MONOCHROME1"), SOP_CLASSES)
+    ways = product(POLARITIES, SOP_CLASSES)
     # Five widths and six ways have no divisor in common: each width meets each way.
     turns = zip(cycle(ways), cycle((318, 320, 317, 322, 315)), strict=False)
     return [
@@ -166,7 +169,7 @@ def test_the_infected_lung_is_the_right_one_in_every_orientation(
     dataset = as_dicom(
         ill,
         sop_class=SOP_CLASSES[case.stored_as],
-        photometric=case.photometric,  # type: ignore[arg-type]
+        photometric=case.photometric,
         patient_orientation=case.orientation,
         Modality="DX" if case.stored_as == "DX" else "CR",
     )

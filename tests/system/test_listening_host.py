@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.config import parse
+from dicom_node.config import Destination, parse
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import free_port
 from dicom_node.demo.pacs import Pacs
@@ -96,8 +96,9 @@ def test_results_are_delivered(tmp_path: Path) -> None:
         (tmp_path / "state").mkdir()
         bench = Bench(tmp_path / "state")
         (destination,) = parse(tomllib.loads(path.read_text()), tmp_path).destinations
+        assert isinstance(destination, Destination)
         with closing(bench.ledger):
-            job_id = bench.build(destination)  # type: ignore[arg-type]
+            job_id = bench.build(destination)
             with running("send", path):
                 pacs.wait_for(lambda arrivals: len(arrivals) == 3)
             assert set(bench.states(job_id)) == {DeliveryState.DELIVERED}

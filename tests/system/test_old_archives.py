@@ -101,7 +101,7 @@ def test_a_failed_analysis_is_reported_in_the_class_that_is_accepted(
     truncated.write_bytes(truncated.read_bytes()[:-100_000])
     send([truncated], "127.0.0.1", node.port)
     for pacs, sop_class in ((older, Comprehensive3DSRStorage), (old, ComprehensiveSRStorage)):
-        pacs.wait_for(lambda _, pacs=pacs: bool(held(pacs, source)), 60)  # type: ignore[misc]
+        pacs.wait_for(lambda _, pacs=pacs: bool(held(pacs, source)), 60)  # type: ignore[misc]  # mypy infers no lambda that has a default
         ((arrived, notice),) = held(pacs, source).items()
         assert arrived == sop_class
         assert "analysis failed" in notice.SeriesDescription

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import pytest
 from pydicom import Dataset, dcmread
@@ -36,9 +37,16 @@ def node(pacs: Pacs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runni
         yield node
 
 
-def radiograph(kind: Kind, seed: int, **options: object) -> Dataset:
-    phantom = draw(kind, rows=764, columns=636, seed=seed)
-    return as_dicom(phantom, **options)  # type: ignore[arg-type]
+class Attributes(TypedDict, total=False):
+    """What the header is to say otherwise of the pixels."""
+
+    Rows: int
+    Columns: int
+    PixelData: bytes
+
+
+def radiograph(kind: Kind, seed: int, **attributes: Unpack[Attributes]) -> Dataset:
+    return as_dicom(draw(kind, rows=764, columns=636, seed=seed), **attributes)
 
 
 def test_a_radiograph_comes_back_as_seg_sr_and_overlay_in_its_own_study(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.dicom_node.intake.test_eligibility import EXPECTED
+from tests.dicom_node.real_files import EXPECTED
 from tests.system.orthanc import run_in_own_network
 
 SEG, SR, SC = (

@@ -79,7 +79,7 @@ def test_a_worker_killed_on_another_host_loses_nothing_and_one_here_takes_over_i
             os.kill(first.pid, signal.SIGKILL)
             killed_at = time.monotonic()
             for source in sources:
-                wait_until(lambda uid=source.SOPInstanceUID: is_ended(ledger, uid), 90, "a job")  # type: ignore[misc]
+                wait_until(lambda uid=source.SOPInstanceUID: is_ended(ledger, uid), 90, "a job")  # type: ignore[misc]  # mypy infers no lambda that has a default
                 (job,) = ledger.jobs.of_instance(source.SOPInstanceUID)
                 assert job.state is JobState.BUILT, job.reason
             # Far below an hour of `lease_s`: it was silent for as long as a lease lasts.

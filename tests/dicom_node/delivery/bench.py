@@ -140,3 +140,8 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)
+
+
+def arrived(pacs: Pacs) -> list[str]:
+    role_of: dict[str, str] = {uid: role for role, uid in CLASSES.items()}
+    return [role_of[arrival.sop_class_uid] for arrival in pacs.stored]

@@ -87,7 +87,11 @@ def test_a_connection_that_nobody_answers_times_out() -> None:
 
 
 def test_who_takes_the_connection_and_says_nothing_costs_seconds() -> None:
-    with tcp_server(lambda connection: [connection.recv(65536), connection.recv(65536)]) as port:  # type: ignore[arg-type]
+    def listen(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.recv(65536)
+
+    with tcp_server(listen) as port:
         started = time.monotonic()
         reason = reason_at(port)
         took_s = time.monotonic() - started

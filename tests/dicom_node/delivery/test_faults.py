@@ -22,7 +22,8 @@ from dicom_node.ledger.sending.deliveries import Deliveries
 from dicom_node.ledger.tables.database import Database
 from dicom_node.ledger.work.workers import LEASE_S
 from dicom_node.queueing import Queues
-from tests.dicom_node.delivery.bench import CLASSES, Bench, at, wait_until
+from tests.dicom_node.delivery.bench import CLASSES, Bench, arrived, at, wait_until
+from tests.dicom_node.delivery.damage import flip_a_bit, make_a_folder, remove, truncate
 from tests.dicom_node.hearts import heart
 from tests.dicom_node.ledger.records import progress
 from tests.marks import refused_connection
@@ -41,31 +42,7 @@ def job_state(bench: Bench, job_id: int) -> JobState:
     return job.state
 
 
-def arrived(pacs: Pacs) -> list[str]:
-    role_of = {uid: role for role, uid in CLASSES.items()}
-    return [role_of[arrival.sop_class_uid] for arrival in pacs.stored]
-
-
 # Files
-
-
-def remove(file: Path) -> None:
-    file.unlink()
-
-
-def truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-10])
-
-
-def flip_a_bit(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[-20] ^= 0x10
-    file.write_bytes(content)
-
-
-def make_a_folder(file: Path) -> None:
-    file.unlink()
-    file.mkdir()
 
 
 @pytest.mark.parametrize("syntaxes", [("explicit",), ("implicit",)], ids=["as it is", "transcoded"])

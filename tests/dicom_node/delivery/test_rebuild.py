@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from dicom_node.cli.node.networks import load_networks
 from dicom_node.config.profiles import STANDARD
 from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
@@ -16,25 +15,14 @@ from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import Job, JobState, Progress
 from inference.engines import Engine
-from tests.dicom_node.delivery.bench import at
-from tests.dicom_node.delivery.test_faults import (
-    arrived,
-    flip_a_bit,
-    make_a_folder,
-    remove,
-    truncate,
-)
+from tests.dicom_node.bench import Bench
+from tests.dicom_node.delivery.bench import arrived, at
+from tests.dicom_node.delivery.damage import flip_a_bit, make_a_folder, remove, truncate
 from tests.dicom_node.hearts import heart
-from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.ledger.records import progress
-from tests.dicom_node.test_worker import Bench, radiograph, unreadable
+from tests.dicom_node.radiographs import file_bytes, radiograph, unreadable
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return load_networks("", "", "cpu")
 
 
 @pytest.fixture

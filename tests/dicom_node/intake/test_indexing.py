@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given, settings
@@ -18,8 +18,8 @@ from dicom_node.intake.indexing import MOST_CHARACTERS, Index, read_index
 from dicom_node.intake.rejection import KEY_OBJECT_SELECTION
 from dicom_node.ledger import InstanceKind, Origin, Search
 from dicom_node.patients import Patients
-from tests.dicom_node.intake.test_listener import file_bytes
-from tests.dicom_node.listening import Running
+from tests.dicom_node.listening import Start
+from tests.dicom_node.radiographs import file_bytes
 
 PATIENTS = Patients(b"k" * 32)
 #: Preamble and file meta group of a file in Explicit VR Little Endian.
@@ -88,7 +88,8 @@ def test_nothing_but_its_four_uids_has_to_be_there() -> None:
 )
 def test_the_class_says_what_kind_it_is(sop_class: str, kind: InstanceKind) -> None:
     dataset = drawn()
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = sop_class
+    dataset.SOPClassUID = sop_class
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     assert index(dataset).kind is kind
 
 
@@ -167,7 +168,7 @@ def test_a_hostile_header_costs_no_instance(keyword: str, vr: str, value: bytes)
 
 
 def test_one_patient_has_one_hash_and_nothing_else_of_the_patient_is_kept(
-    running: Callable[..., Running],
+    running: Start,
 ) -> None:
     node = running()
     first, second, other = drawn(), drawn(), drawn()

@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -25,26 +24,26 @@ from dicom_node.demo.modality import echo, send
 from dicom_node.demo.phantom import Kind as PhantomKind
 from dicom_node.demo.phantom import draw
 from dicom_node.demo.phantom_dicom import as_dicom
-from dicom_node.errors import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH, OUT_OF_RESOURCES, SUCCESS
+from dicom_node.errors import (
+    CANNOT_UNDERSTAND,
+    DATA_SET_DOES_NOT_MATCH,
+    OUT_OF_RESOURCES,
+    SUCCESS,
+    ClassMismatch,
+)
 from dicom_node.intake.listener import Listener
 from dicom_node.ledger import JobState, Ledger
 from dicom_node.queueing import Kind, Queues
 from dicom_node.spool import Spool
-from tests.dicom_node.listening import INSTALLATION, PIPELINE, Running
+from tests.dicom_node.listening import INSTALLATION, PIPELINE, Start
+from tests.dicom_node.radiographs import file_bytes
 
 
-@pytest.fixture(scope="module")
-def radiograph() -> Dataset:
-    return as_dicom(draw(PhantomKind.HEALTHY, rows=256, columns=208, seed=1))
-
-
-def test_an_echo_is_answered(running: Callable[..., Running]) -> None:
+def test_an_echo_is_answered(running: Start) -> None:
     assert echo("127.0.0.1", running().listener.port)
 
 
-def test_success_means_spooled_committed_and_published(
-    running: Callable[..., Running], radiograph: Dataset
-) -> None:
+def test_success_means_spooled_committed_and_published(running: Start, radiograph: Dataset) -> None:
     node = running()
     assert node.send(radiograph) == [SUCCESS]
     (job,) = node.ledger.jobs.of_instance(radiograph.SOPInstanceUID)
@@ -60,7 +59,7 @@ def test_success_means_spooled_committed_and_published(
      JPEG2000Lossless],
 )  # fmt: skip
 def test_the_bytes_are_kept_exactly_as_they_came(
-    running: Callable[..., Running], tmp_path: Path, transfer_syntax: str
+    running: Start, tmp_path: Path, transfer_syntax: str
 ) -> None:
     node = running()
     phantom = draw(PhantomKind.HEALTHY, rows=256, columns=208, seed=2)
@@ -80,7 +79,7 @@ def data_set_bytes(content: bytes) -> bytes:
 
 
 def test_a_duplicate_is_the_same_job_and_answers_success(
-    running: Callable[..., Running], radiograph: Dataset
+    running: Start, radiograph: Dataset
 ) -> None:
     node = running()
     assert node.send(radiograph, radiograph) == [SUCCESS, SUCCESS]
@@ -90,7 +89,7 @@ def test_a_duplicate_is_the_same_job_and_answers_success(
 
 
 def test_the_same_uid_with_other_bytes_keeps_both_files_and_the_newest_are_the_jobs(
-    running: Callable[..., Running], radiograph: Dataset
+    running: Start, radiograph: Dataset
 ) -> None:
     node = running()
     node.send(radiograph)
@@ -107,20 +106,20 @@ def test_the_same_uid_with_other_bytes_keeps_both_files_and_the_newest_are_the_j
 
 
 def test_a_data_set_of_another_instance_is_refused_and_quarantined(
-    running: Callable[..., Running], radiograph: Dataset
+    running: Start, radiograph: Dataset
 ) -> None:
     node = running()
     other = generate_uid()
-    with pytest.raises(Exception, match="request says") as caught:
+    with pytest.raises(ClassMismatch, match="request says") as caught:
         node.listener.receive(file_bytes(radiograph), radiograph.SOPClassUID, other, "MODALITY")
-    assert caught.value.dimse_status == DATA_SET_DOES_NOT_MATCH  # type: ignore[attr-defined]
+    assert caught.value.dimse_status == DATA_SET_DOES_NOT_MATCH
     assert node.ledger.jobs.of_instance(other) == []
     assert len(list((node.spool_folder / "quarantine").rglob("*.txt"))) == 1
 
 
 @pytest.mark.parametrize("missing", ["StudyInstanceUID", "SeriesInstanceUID"])
 def test_a_data_set_the_ledger_cannot_index_is_answered_and_the_node_goes_on(
-    running: Callable[..., Running], radiograph: Dataset, missing: str
+    running: Start, radiograph: Dataset, missing: str
 ) -> None:
     node = running()
     poor = copy.deepcopy(radiograph)
@@ -130,7 +129,7 @@ def test_a_data_set_the_ledger_cannot_index_is_answered_and_the_node_goes_on(
 
 
 def test_garbage_and_an_empty_data_set_are_answered_and_the_node_goes_on(
-    running: Callable[..., Running], radiograph: Dataset, tmp_path: Path
+    running: Start, radiograph: Dataset, tmp_path: Path
 ) -> None:
     node = running()
     whole = file_bytes(radiograph)
@@ -146,7 +145,7 @@ def test_garbage_and_an_empty_data_set_are_answered_and_the_node_goes_on(
 
 
 def test_a_disk_that_takes_nothing_answers_out_of_resources(
-    running: Callable[..., Running], radiograph: Dataset
+    running: Start, radiograph: Dataset
 ) -> None:
     node = running()
     received = node.spool_folder / "received"
@@ -176,9 +175,7 @@ def test_a_dead_broker_does_not_keep_the_listener_from_answering(
         ledger.close()
 
 
-def test_only_callers_on_the_allow_list_are_let_in(
-    running: Callable[..., Running], radiograph: Dataset
-) -> None:
+def test_only_callers_on_the_allow_list_are_let_in(running: Start, radiograph: Dataset) -> None:
     node = running(callers=(Caller(aet="PACS"), Caller(aet="ELSEWHERE", host="192.0.2.1")))
     assert node.send(radiograph, calling_aet="PACS") == [SUCCESS]
     for stranger in ("STRANGER", "ELSEWHERE"):
@@ -193,18 +190,10 @@ def test_only_callers_on_the_allow_list_are_let_in(
     "proposed",
     [[JPEGLosslessSV1, ExplicitVRLittleEndian], [ExplicitVRLittleEndian, JPEGLosslessSV1]],
 )
-def test_the_senders_first_transfer_syntax_is_chosen(
-    running: Callable[..., Running], proposed: list[str]
-) -> None:
+def test_the_senders_first_transfer_syntax_is_chosen(running: Start, proposed: list[str]) -> None:
     ae = AE()
     ae.add_requested_context(DigitalXRayImageStorageForPresentation, proposed)
     association = ae.associate("127.0.0.1", running().listener.port)
     (context,) = association.accepted_contexts
     association.release()
     assert context.transfer_syntax == proposed[:1]
-
-
-def file_bytes(dataset: Dataset) -> bytes:
-    buffer = BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypedDict, Unpack
 
 from dicom_node.ledger import (
     BuiltOutput,
     Job,
     JobState,
     Ledger,
+    Origin,
     Progress,
     Route,
     StoredInstance,
@@ -17,6 +19,8 @@ from dicom_node.ledger import (
 PIPELINE = "fpn-1"
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LEASE_S = 60.0
+#: Hash of other bytes than those of `instance`.
+OTHER = "ff" * 32
 
 
 class Clock:
@@ -32,7 +36,19 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-def instance(number: int = 1, **changes: str) -> StoredInstance:
+class Changes(TypedDict, total=False):
+    """What of a stored instance is to be otherwise."""
+
+    sop_class_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    calling_aet: str
+    path: str
+    sha256: str
+    origin: Origin
+
+
+def instance(number: int = 1, **changes: Unpack[Changes]) -> StoredInstance:
     made = StoredInstance(
         sop_class_uid="1.2.840.10008.5.1.4.1.1.1.1",
         sop_instance_uid=f"1.2.3.{number}",
@@ -44,7 +60,7 @@ def instance(number: int = 1, **changes: str) -> StoredInstance:
         sha256="ab" * 32,
         size_bytes=15_000_000,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # all the changed fields are text
+    return replace(made, **changes)
 
 
 def output(role: str, number: int = 1) -> BuiltOutput:
@@ -92,3 +108,35 @@ def progress(ledger: Ledger, job_id: int) -> Progress:
 
 def happened(ledger: Ledger, job_id: int) -> list[str]:
     return [entry.event for entry in ledger.reports.events(job_id)]
+
+
+def corrected(sha256: str = OTHER) -> StoredInstance:
+    """Other bytes of the first instance, of another study."""
+    path = f"received/{sha256[:2]}/x.dcm"
+    return instance(1, sha256=sha256, path=path, study_instance_uid="1.2.8")
+
+
+def job_of(ledger: Ledger, job_id: int) -> Job:
+    job = ledger.jobs.get(job_id)
+    assert job is not None
+    return job
+
+
+def deliver(ledger: Ledger, destination: str = "PACS", limit: int = 10) -> list[str]:
+    """What a sender gets there; the roles."""
+    batch = ledger.deliveries.claim(destination, "s1", LEASE_S, limit)
+    for delivery in batch:
+        ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
+    return [delivery.role for delivery in batch]
+
+
+def fail(ledger: Ledger, job: Job) -> None:
+    ledger.handover.failed(job.id, "w1", "undecodable")
+
+
+def skip(ledger: Ledger, job: Job) -> None:
+    ledger.handover.skipped(job.id, "w1", "a lateral view")
+
+
+def note(ledger: Ledger) -> Job:
+    return claimed(ledger, number=99)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Unpack
 
 from dicom_node.ledger import (
     FindingsRecord,
@@ -14,6 +15,7 @@ from tests.dicom_node.ledger.records import (
     LEASE_S,
     PIPELINE,
     START,
+    Changes,
     Clock,
     claimed,
     instance,
@@ -27,9 +29,8 @@ FOUND = FindingsRecord("positive", "infected pixels", 12.5, None, 12.5, ("one_lu
 # Instances
 
 
-def accepted(ledger: Ledger, number: int, origin: Origin = ORIGIN, **changes: str) -> None:
-    stored = instance(number, **changes)
-    ledger.jobs.accept(replace(stored, origin=origin), PIPELINE)
+def accepted(ledger: Ledger, number: int, **changes: Unpack[Changes]) -> None:
+    ledger.jobs.accept(instance(number, **(Changes(origin=ORIGIN) | changes)), PIPELINE)
 
 
 def numbers(ledger: Ledger, search: Search) -> list[str]:
@@ -61,8 +62,8 @@ def test_the_same_bytes_are_one_instance_and_other_bytes_another(
 def test_instances_are_found_by_what_people_know_of_them(ledger: Ledger, clock: Clock) -> None:
     accepted(ledger, 1)
     clock.advance(60)
-    accepted(ledger, 2, Origin(accession_number="B-1"), study_instance_uid="1.2.8")
-    accepted(ledger, 3, Origin(), series_instance_uid="1.2.8.1")
+    accepted(ledger, 2, origin=Origin(accession_number="B-1"), study_instance_uid="1.2.8")
+    accepted(ledger, 3, origin=Origin(), series_instance_uid="1.2.8.1")
     assert numbers(ledger, Search()) == ["3", "2", "1"]
     assert numbers(ledger, Search(accession_numbers=["A-17", "B-1"])) == ["2", "1"]
     assert numbers(ledger, Search(patient_hashes=["ab" * 32])) == ["1"]
@@ -74,7 +75,7 @@ def test_instances_are_found_by_what_people_know_of_them(ledger: Ledger, clock: 
 
 
 def test_hostile_texts_are_kept_without_what_no_database_takes(ledger: Ledger) -> None:
-    accepted(ledger, 1, Origin(accession_number="A\0\ud800'; DROP TABLE jobs"))
+    accepted(ledger, 1, origin=Origin(accession_number="A\0\ud800'; DROP TABLE jobs"))
     (found,) = ledger.instances.find(Search())
     assert found.stored.origin.accession_number == "A??'; DROP TABLE jobs"
 

@@ -18,22 +18,22 @@ from tests.dicom_node.ledger.records import (
 
 
 def received(ledger: Ledger, number: int, accession: str = "", patient: str = "") -> int:
-    stored = instance(number, origin=Origin(accession, patient))  # type: ignore[arg-type]
+    stored = instance(number, origin=Origin(accession, patient))
     return ledger.jobs.accept(stored, PIPELINE).job_id
 
 
-def listed(ledger: Ledger, **asked: object) -> list[int]:
-    return [job.id for job in ledger.lookups.jobs(Filter(**asked), 10)]  # type: ignore[arg-type]
+def listed(ledger: Ledger, asked: Filter) -> list[int]:
+    return [job.id for job in ledger.lookups.jobs(asked, 10)]
 
 
 def test_jobs_are_those_that_meet_all_conditions(ledger: Ledger, clock: Clock) -> None:
     first = received(ledger, 1, "A-1")
     clock.advance(3600)
     second = received(ledger, 2, "A-2")
-    assert listed(ledger) == [second, first]
-    assert listed(ledger, accession_numbers=["A-1", "A-3"]) == [first]
-    assert listed(ledger, since=START + timedelta(minutes=1)) == [second]
-    assert listed(ledger, ids=[first], accession_numbers=["A-2"]) == []
+    assert listed(ledger, Filter()) == [second, first]
+    assert listed(ledger, Filter(accession_numbers=["A-1", "A-3"])) == [first]
+    assert listed(ledger, Filter(since=START + timedelta(minutes=1))) == [second]
+    assert listed(ledger, Filter(ids=[first], accession_numbers=["A-2"])) == []
     assert [job.id for job in ledger.lookups.jobs(Filter(), 1)] == [second]
 
 
@@ -43,10 +43,10 @@ def test_states_are_those_of_jobs_and_of_their_deliveries(ledger: Ledger) -> Non
         ledger.deliveries.refused(delivery.id, "s1", 0xC000, "refused")
     failed = claimed(ledger, number=3).id
     ledger.handover.failed(failed, "w1", "undecodable")
-    assert listed(ledger, states=["FAILED"]) == [failed]
-    assert listed(ledger, states=["WAITING"]) == [waiting]
-    assert listed(ledger, states=["REFUSED", "FAILED"]) == [failed, refused]
-    assert listed(ledger, states=["BUILT"]) == [refused, waiting]
+    assert listed(ledger, Filter(states=["FAILED"])) == [failed]
+    assert listed(ledger, Filter(states=["WAITING"])) == [waiting]
+    assert listed(ledger, Filter(states=["REFUSED", "FAILED"])) == [failed, refused]
+    assert listed(ledger, Filter(states=["BUILT"])) == [refused, waiting]
     found = {job.id: job.progress for job in ledger.lookups.jobs(Filter(), 10)}
     assert found == {waiting: Progress.WAITING, refused: Progress.INCOMPLETE, failed: None}
 
@@ -70,8 +70,8 @@ def test_a_study_or_series_means_all_in_it_and_no_hash_means_nobody(ledger: Ledg
 
 def test_bytes_that_came_under_another_number_are_found_by_both(ledger: Ledger) -> None:
     job = received(ledger, 1, "A-1")
-    other = instance(1, sha256="cd" * 32, origin=Origin("A-2"))  # type: ignore[arg-type]
+    other = instance(1, sha256="cd" * 32, origin=Origin("A-2"))
     ledger.jobs.accept(other, PIPELINE)
     for number in ("A-1", "A-2"):
         assert ledger.lookups.meant_by(number, "") == [job]
-        assert listed(ledger, accession_numbers=[number]) == [job]
+        assert listed(ledger, Filter(accession_numbers=[number])) == [job]

@@ -14,34 +14,25 @@ from dicom_node.ledger import (
     LeaseLost,
     Ledger,
     Progress,
-    StoredInstance,
 )
 from tests.dicom_node.ledger.records import (
     LEASE_S,
+    OTHER,
     PIPELINE,
     Clock,
     built,
     claimed,
+    corrected,
+    deliver,
+    fail,
     instance,
+    job_of,
     output,
     progress,
+    skip,
     state,
     to,
 )
-
-OTHER = "ff" * 32
-
-
-def corrected(sha256: str = OTHER, **changes: str) -> StoredInstance:
-    """Other bytes of the first instance, of another study."""
-    return instance(1, sha256=sha256, path=f"received/{sha256[:2]}/x.dcm",
-                    study_instance_uid="1.2.8", **changes)  # fmt: skip
-
-
-def job_of(ledger: Ledger, job_id: int) -> Job:
-    job = ledger.jobs.get(job_id)
-    assert job is not None
-    return job
 
 
 def again(ledger: Ledger, job_id: int) -> Job:
@@ -51,27 +42,11 @@ def again(ledger: Ledger, job_id: int) -> Job:
     return job
 
 
-def deliver(ledger: Ledger, destination: str = "PACS", limit: int = 10) -> list[str]:
-    """What a sender gets there; the roles."""
-    batch = ledger.deliveries.claim(destination, "s1", LEASE_S, limit)
-    for delivery in batch:
-        ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
-    return [delivery.role for delivery in batch]
-
-
 def states(ledger: Ledger, job_id: int) -> list[str]:
     return [f"{d.role} {d.state}" for d in ledger.deliveries.of_job(job_id)]
 
 
 # Coming again
-
-
-def fail(ledger: Ledger, job: Job) -> None:
-    ledger.handover.failed(job.id, "w1", "undecodable")
-
-
-def skip(ledger: Ledger, job: Job) -> None:
-    ledger.handover.skipped(job.id, "w1", "a lateral view")
 
 
 @pytest.mark.parametrize("end", [fail, skip])

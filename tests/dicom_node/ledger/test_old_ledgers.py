@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
-from dicom_node.cli.node.networks import load_networks
 from dicom_node.config import Reports
 from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
@@ -39,19 +38,13 @@ from sr_writer.equipment import Equipment
 from sr_writer.identity import results_digest
 from tests.dicom_node.delivery.bench import at
 from tests.dicom_node.hearts import heart
-from tests.dicom_node.intake.test_listener import file_bytes
 from tests.dicom_node.ledger.old_version import AT, OldVersion
 from tests.dicom_node.ledger.records import PIPELINE, happened, instance, output, progress, state
-from tests.dicom_node.test_worker import radiograph
+from tests.dicom_node.radiographs import file_bytes, radiograph
 
 pytestmark = pytest.mark.slow
 
 SENT = ("SEG", "SR", "SC")
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return load_networks("", "", "cpu")
 
 
 @pytest.fixture

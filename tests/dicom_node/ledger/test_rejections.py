@@ -2,29 +2,22 @@
 
 import pytest
 
-from dicom_node.ledger import (
-    Job,
-    JobState,
-    LeaseLost,
-    Ledger,
-    Progress,
-)
+from dicom_node.ledger import JobState, LeaseLost, Ledger, Progress
 from tests.dicom_node.ledger.records import (
     PIPELINE,
     built,
     claimed,
+    corrected,
+    deliver,
     happened,
     instance,
+    job_of,
+    note,
     output,
     progress,
     state,
     to,
 )
-from tests.dicom_node.ledger.test_new_evidence import corrected, deliver, job_of
-
-
-def note(ledger: Ledger) -> Job:
-    return claimed(ledger, number=99)
 
 
 def test_a_rejected_image_is_not_analysed_whatever_its_state(ledger: Ledger) -> None:

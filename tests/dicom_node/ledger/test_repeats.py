@@ -13,10 +13,11 @@ from tests.dicom_node.ledger.records import (
     Clock,
     built,
     claimed,
+    fail,
     instance,
+    note,
+    skip,
 )
-from tests.dicom_node.ledger.test_new_evidence import fail, skip
-from tests.dicom_node.ledger.test_rejections import note
 
 
 def test_a_person_repeats_what_failed_or_was_skipped(ledger: Ledger, clock: Clock) -> None:

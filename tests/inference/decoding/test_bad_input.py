@@ -6,11 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
-from pydicom.tag import Tag
 from pydicom.uid import (
     MPEG2MPML,
     UID,
@@ -31,6 +28,7 @@ from tests.inference.instances import (
     compressed,
     instance,
     jpeg,
+    malformed,
     part10,
     smooth,
     twelve_bit,
@@ -43,14 +41,6 @@ def refusal(source: Path | bytes | Dataset) -> str:
     with pytest.raises(UndecodableImage) as caught:
         read_radiograph(source)
     return str(caught.value)
-
-
-def malformed(keyword: str, vr: str, value: bytes) -> Dataset:
-    """A good instance but for one element, which holds these bytes."""
-    dataset = instance(smooth(), WindowCenter=2000, WindowWidth=4000)
-    tag = Tag(tag_for_keyword(keyword) or 0)
-    dataset._dict[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)
-    return dataset
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 132, b"%PDF-1.7 " * 40], ids=repr)

@@ -45,7 +45,7 @@ from inference.engines.pytorch import PytorchEngine
 from inference.findings import Caution, Decision
 from tests.conftest import missing
 from tests.inference.conftest import gray_png
-from tests.inference.decoding.test_transfer_syntaxes import HTJ2K_FRAME, htj2k_pixels
+from tests.inference.decoding.htj2k import HTJ2K_FRAME, htj2k_pixels
 from tests.inference.instances import instance, jpeg_lossless_of, part10
 
 pytestmark = pytest.mark.slow

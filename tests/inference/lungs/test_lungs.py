@@ -3,7 +3,7 @@
 import numpy as np
 
 from inference.lungs import lung_mask
-from tests.inference.test_postprocess import SIZE, both_lungs
+from tests.inference.drawn_lungs import SIZE, both_lungs
 
 
 def test_exactly_one_half_is_not_lung() -> None:

@@ -7,7 +7,7 @@ from inference.findings import Caution, Mask
 from inference.lungs import find_lungs
 from inference.lungs.laterality import Sides
 from inference.lungs.plausibility import lung_cautions
-from tests.inference.test_postprocess import both_lungs, soft_ellipse
+from tests.inference.drawn_lungs import both_lungs, soft_ellipse
 
 SIZE = 256
 

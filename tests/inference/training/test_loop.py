@@ -200,7 +200,7 @@ def test_a_recipe_is_changed_by_field_and_a_wrong_field_is_named() -> None:
 def test_the_infection_network_starts_from_the_trained_lung_encoder() -> None:
     start = begin(Task.INFECTION, "unet-resnet18", "lung-unet-resnet18", imagenet=False)
     trained = load_state(default(Task.LUNG))
-    encoder = start.network.encoder.state_dict()  # type: ignore[union-attr]
+    encoder = start.network.encoder.state_dict()  # type: ignore[union-attr]  # of segmentation_models_pytorch
     assert torch.equal(
         encoder["conv1.weight"], torch.from_numpy(trained["encoder.conv1.weight"]).float()
     )

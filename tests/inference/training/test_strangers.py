@@ -138,7 +138,7 @@ def test_without_further_images_a_step_is_the_examples_alone(tmp_path: Path) -> 
 
 def encoder_file(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
     """As timm names the parameters, in half precision, with the classifier's layers."""
-    state = build("fpn-efficientnetlite0").encoder.model.state_dict()  # type: ignore[union-attr]
+    state = build("fpn-efficientnetlite0").encoder.model.state_dict()  # type: ignore[union-attr]  # of segmentation_models_pytorch
     stored = {key: v.half() if v.is_floating_point() else v for key, v in state.items()}
     file = folder / "tf_efficientnet_lite0.safetensors"
     save_file(stored | {"conv_head.weight": torch.zeros(4), "bn2.bias": torch.zeros(4)}, file)
@@ -148,7 +148,7 @@ def encoder_file(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
 def test_a_network_starts_from_an_encoder_s_own_file(tmp_path: Path) -> None:
     file, stored = encoder_file(tmp_path)
     start = begin(Task.INFECTION, "unet-efficientnetlite0", str(file), imagenet=True)
-    encoder = start.network.encoder.model.state_dict()  # type: ignore[union-attr]
+    encoder = start.network.encoder.model.state_dict()  # type: ignore[union-attr]  # of segmentation_models_pytorch
     assert encoder.keys() == stored.keys()
     assert all(torch.equal(encoder[key], v.to(encoder[key])) for key, v in stored.items())
     assert "tf_efficientnet_lite0" in start.origin

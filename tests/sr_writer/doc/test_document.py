@@ -9,41 +9,16 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
-from pydicom import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
 
 from inference.findings import Caution, Decision, Findings
 from sr_writer.doc.patient import UNPRINTABLE, patient_of
 from sr_writer.wording import area, grade, headline, percent
-from tests.sr_writer.examples import (
-    SOURCE_UID,
-    faint,
-    findings,
-    header,
-    pixels,
-    source_of,
-    write,
-)
-from tests.sr_writer.reading import read
-from tests.sr_writer.test_source import NAMES, received
+from tests.sr_writer.documents import document, lines, page
+from tests.sr_writer.examples import SOURCE_UID, faint, findings, header, pixels, source_of
+from tests.sr_writer.raw_headers import NAMES, received
 
 DECISIONS = [Decision.POSITIVE, Decision.NEGATIVE, Decision.UNDETERMINED]
-
-
-def document(found: Findings | None = None, dataset: Dataset | None = None) -> Dataset:
-    return read(write(found or findings(), dataset, ("DOC",))["DOC"])
-
-
-def page(found: Findings | None = None, dataset: Dataset | None = None) -> bytes:
-    result = document(found, dataset)
-    return bytes(result.EncapsulatedDocument[: result.EncapsulatedDocumentLength])
-
-
-def lines(content: bytes) -> list[str]:
-    """What the page says, in the order it is drawn; its words are not compressed."""
-    written = re.findall(rb"\(((?:[^()\\]|\\.)*)\) Tj", content)
-    octal = [re.sub(rb"\\(\d{3})", lambda m: bytes([int(m[1], 8)]), line) for line in written]
-    return [re.sub(rb"\\(.)", rb"\1", line).decode("latin-1") for line in octal]
 
 
 def baselines(content: bytes) -> list[float]:

@@ -8,16 +8,13 @@ import pytest
 from pydicom import Dataset
 from skimage.draw import polygon2mask
 
-from inference.findings import Caution, Decision, Findings, Laterality, Task
+from inference.findings import Caution, Decision, Laterality, Task
 from sr_writer.outlines import trace
 from sr_writer.pr.build import LAYERS
 from sr_writer.wording import detail, headline, percent
+from tests.sr_writer.documents import state, words
 from tests.sr_writer.examples import SHAPE, SOURCE_UID, findings, header, write
 from tests.sr_writer.reading import read
-
-
-def state(found: Findings | None = None, dataset: Dataset | None = None) -> Dataset:
-    return read(write(found or findings(), dataset, ("PR",))["PR"])
 
 
 def polylines(presentation: Dataset, task: Task, side: Laterality) -> list[np.ndarray]:
@@ -26,14 +23,6 @@ def polylines(presentation: Dataset, task: Task, side: Laterality) -> list[np.nd
         for item in presentation.GraphicAnnotationSequence
         if item.GraphicLayer == LAYERS[task, side]
         for graphic in item.GraphicObjectSequence
-    ]
-
-
-def words(presentation: Dataset) -> list[str]:
-    return [
-        text.UnformattedTextValue
-        for item in presentation.GraphicAnnotationSequence
-        for text in item.get("TextObjectSequence", ())
     ]
 
 
@@ -62,8 +51,8 @@ def test_every_infected_region_is_outlined_not_only_the_largest() -> None:
         infected_percent=100 * infected / found.left.lung_pixels,
     )
     segments = tuple(replace(s, mask=spots) if s.number == 3 else s for s in found.segments)
-    both = 100 * (infected + found.right.infected_pixels)
-    both /= found.left.lung_pixels + found.right.lung_pixels
+    lungs = found.left.lung_pixels + found.right.lung_pixels
+    both = 100 * (infected + found.right.infected_pixels) / lungs
     presentation = state(replace(found, segments=segments, left=left, infected_percent=both))
     drawn = polylines(presentation, Task.INFECTION, Laterality.LEFT)
     assert [len(np.unique(points, axis=0)) >= 4 for points in drawn] == [True, True]

@@ -22,7 +22,8 @@ def display_a_part(dataset: Dataset) -> None:
 
 
 def graphic(dataset: Dataset) -> Dataset:
-    return dataset.GraphicAnnotationSequence[0].GraphicObjectSequence[0]
+    item: Dataset = dataset.GraphicAnnotationSequence[0].GraphicObjectSequence[0]
+    return item
 
 
 def open_a_graphic(dataset: Dataset) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 from pydicom import Dataset
+from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage
 
 from inference.findings import Decision
@@ -28,8 +29,8 @@ from tests.sr_writer.examples import (
     header,
     source_of,
 )
+from tests.sr_writer.raw_headers import received
 from tests.sr_writer.reading import child, code, everything, is_named, read
-from tests.sr_writer.test_source import received
 
 PIPELINE = Pipeline((LUNG_MODEL, INFECTION_MODEL))
 REASON = "The view is lateral."
@@ -116,7 +117,7 @@ def test_any_header_will_do_and_stays_as_it_is(dataset: Dataset) -> None:
 
 
 def test_the_image_library_describes_radiographs_of_known_size() -> None:
-    rows = codes.Code("110910", "DCM", "Pixel Data Rows")
+    rows = Code("110910", "DCM", "Pixel Data Rows")
     described = [
         any(is_named(item, rows) for item in everything(read(notice(dataset))))
         for dataset in (header(), bare_header(), header(Rows=None), Dataset())
