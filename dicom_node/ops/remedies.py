@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from dicom_node.ledger import Delivery, DeliveryState, Event, Failure, Refusal
+from dicom_node.ledger import REJECTION_NOTE, Delivery, DeliveryState, Event, Failure, Refusal
 from dicom_node.ops.wording import line
 
 _PASSED = "it may have passed: see that it has, then {requeue}"
@@ -38,8 +38,13 @@ BY_ERROR: Mapping[str, str] = MappingProxyType(
 )
 _LOST = "check the disk that holds the spool; then {requeue}"
 _REFUSED = (
-    "ask why the destination refuses it, or give it another preset under [[destination]]; then"
-    " {requeue}"
+    "ask why the destination refuses it; once it takes it, {requeue} (another preset under"
+    " [[destination]] concerns later images only)"
+)
+_NOTE_REFUSED = (
+    "remove the earlier SEG and SC there by hand (the earlier SR too, if they lie in a wrong study"
+    " or the image was rejected), or set rejection_notes = false for {destination}, which sends no"
+    " more of them"
 )
 _UNEXPECTED = "not foreseen: report it with the traceback in the log; after an update, {requeue}"
 _BY_DELIVERY: Mapping[DeliveryState, str] = MappingProxyType(
@@ -62,8 +67,9 @@ def remedy(failure: Failure) -> str:
 
 def refusal_remedy(refusal: Refusal) -> str:
     """The same for what a destination refused, or what was lost on the way there."""
-    said = _LOST if refusal.is_lost else _REFUSED
-    return said.format(requeue=_requeue(refusal.job_id, "REFUSED"))
+    said = _LOST if refusal.is_lost else _NOTE_REFUSED if refusal.is_note else _REFUSED
+    destination = line(refusal.destination)
+    return said.format(destination=destination, requeue=_requeue(refusal.job_id, "REFUSED"))
 
 
 def remedy_of_delivery(delivery: Delivery) -> str:
@@ -72,6 +78,8 @@ def remedy_of_delivery(delivery: Delivery) -> str:
     if delivery.state is DeliveryState.WAITING and not delivery.reason:
         return ""
     said = _BY_DELIVERY.get(delivery.state, "")
+    if delivery.state is DeliveryState.REFUSED and delivery.role == REJECTION_NOTE:
+        said = _NOTE_REFUSED
     requeue = _requeue(delivery.job_id, "REFUSED")
     return said.format(destination=line(delivery.destination), requeue=requeue)
 

@@ -119,9 +119,21 @@ def _standing(delivery: Delivery, at: datetime | None) -> str:
         said.append(f"answered {answer}")
     if delivery.state is DeliveryState.WAITING:
         said.append(f"next {moment(delivery.due_at)}")
-    # It mostly begins with the destination, which has been said.
-    reason = line((delivery.reason or "").removeprefix(f"{delivery.destination}: "))
+    reason = _reason(delivery)
     return f"{', '.join(said)}{f': {reason}' if reason else ''}"
+
+
+def _reason(delivery: Delivery) -> str:
+    """Why it stands as it does, without what has been said before it in the line."""
+    reason = delivery.reason or ""
+    if delivery.state is DeliveryState.DELIVERED and reason:
+        return f"to be taken back by note {name(reason)}"
+    if delivery.state is DeliveryState.RETRACTED:
+        return f"taken back by note {name(reason)}"
+    reason = reason.removeprefix(f"{delivery.destination}: ")
+    # "SEG 2.25.1: answered 0xc000 (Cannot Understand)": the answer stands before it.
+    own = f"{delivery.role} {delivery.sop_instance_uid}: answered "
+    return "" if reason.startswith(own) else line(reason)
 
 
 def _answer(delivery: Delivery) -> str | None:
