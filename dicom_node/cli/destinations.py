@@ -78,8 +78,9 @@ def add(commands: Commands) -> None:
 
 
 def show(arguments: argparse.Namespace) -> int:
+    from dicom_node.ops.running import known_destinations
     from dicom_node.ops.standing import as_json, destination_lines
-    from dicom_node.ops.status import known_destinations, open_existing
+    from dicom_node.ops.status import open_existing
 
     config = node_config(arguments)
     known = known_destinations(config)
@@ -178,7 +179,7 @@ def _assert_known(name: str, names: list[str]) -> None:
 
 
 def _assert_configured(config: "Config", name: str) -> None:
-    from dicom_node.ops.status import known_destinations
+    from dicom_node.ops.running import known_destinations
 
     known = known_destinations(config)
     if known is not None and name not in known:

@@ -79,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _line(job: "JobLine") -> str:
-    from dicom_node.cli.terminal.following import deliveries_by_state, name
+    from dicom_node.cli.terminal.following import name
+    from dicom_node.ops.standing import deliveries_by_state
     from dicom_node.ops.wording import line, moment
 
     said = [str(job.id), moment(job.received_at), job.state, name(job.accession_number) or "-"]

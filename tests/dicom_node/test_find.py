@@ -165,7 +165,8 @@ def test_what_is_looked_for_can_come_from_standard_input(
 
 def test_what_waits_failed_or_was_skipped_says_so(desk: Desk) -> None:
     desk.receive(1)
-    assert "  no result is meant for a destination" in desk("find", "1.2.3.1").splitlines()
+    waits = "  not analysed yet: waits for a worker (cxr-node status)"
+    assert waits in desk("find", "1.2.3.1").splitlines()
     assert desk.ledger.jobs.claim(1, PIPELINE, "w1", 60.0)
     desk.ledger.handover.skipped(1, "w1", "a lateral view")
     said = desk("find", "1.2.3.1").splitlines()
