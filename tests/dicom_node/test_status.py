@@ -119,10 +119,25 @@ def test_a_destination_can_be_forgotten_with_the_options_on_either_side(
     assert unknown.returncode == 2
     assert "nothing was ever built for a destination 'ODL': did you mean OLD?" in unknown.stderr
     run = run_cli("destinations", "--state", str(config.node.state), "forget", "OLD")
-    assert (run.returncode, run.stdout) == (0, "OLD: 1 deliveries withdrawn\n")
+    assert (run.returncode, run.stdout) == (0, "OLD: 1 delivery withdrawn\n")
     states = {delivery.destination: delivery.state for delivery in ledger.deliveries.of_job(job_id)}
     assert states == {"OLD": DeliveryState.WITHDRAWN, "PACS": DeliveryState.DELIVERED}
     assert progress(ledger, job_id) is Progress.DELIVERED
+    listed = cli(config, "destinations").stdout.splitlines()
+    assert listed[listed.index("PACS") + 1] == "  1 DELIVERED"
+
+
+def test_a_destination_that_is_configured_is_forgotten_only_on_purpose(
+    config: Config, ledger: Ledger
+) -> None:
+    job_id = built(ledger, "PACS", roles="A")
+    with only_one(config.node, config.destination_names):
+        refused = cli(config, "destinations", "forget", "PACS")
+        assert refused.returncode == 2
+        assert "PACS is configured: what waits for it would never be sent" in refused.stderr
+        assert ledger.deliveries.of_job(job_id)[0].state is DeliveryState.WAITING
+        assert cli(config, "destinations", "forget", "PACS", "--yes").returncode == 0
+    assert ledger.deliveries.of_job(job_id)[0].state is DeliveryState.WITHDRAWN
 
 
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(

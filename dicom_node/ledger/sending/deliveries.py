@@ -129,13 +129,16 @@ class Deliveries(Part):
         return due if opens_at == now else max(due, opens_at)
 
     def make_due(self, destination: str) -> int:
-        """An outage has ended: everything that waits for `destination` is due now; how many."""
+        """An outage has ended: everything that waits for `destination` is due now; how many that
+        are, those that were due already among them.
+        """
         now = self._database.now()
+        waiting = select(func.count()).where(_free_for(destination))
         with self._database.write() as connection:
-            return len(
-                move_deliveries(connection, now, DeliveryState.WAITING, Event.MADE_DUE,
-                                _free_for(destination), deliveries.c.due_at > now, due_at=now)
-            )  # fmt: skip
+            move_deliveries(connection, now, DeliveryState.WAITING, Event.MADE_DUE,
+                            _free_for(destination), deliveries.c.due_at > now,
+                            due_at=now)  # fmt: skip
+            return connection.execute(waiting).scalar_one()
 
     def free_expired(self) -> list[int]:
         """Take back the deliveries whose lease has ended, on whatever host; their ids."""
