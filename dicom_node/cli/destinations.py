@@ -4,10 +4,10 @@ import argparse
 import logging
 import re
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dicom_node.cli.terminal.options import Commands, add_node, node_config, who
+from dicom_node.cli.terminal.options import Commands, add_node, node_config, parse_moment, who
 from dicom_node.errors import DestinationUnavailable, NodeError, UsageError
 from dicom_node.spelling import did_you_mean
 
@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
     end = pause.add_mutually_exclusive_group()
     end.add_argument(
         "--until", type=_parse_time, default=None, metavar="TIME",
-        help="2026-11-27T08:00, local time",
+        help="2026-11-27T08:00, UTC where no zone is said",
     )  # fmt: skip
     end.add_argument(
         "--for", dest="for_", type=_parse_duration, default=None, metavar="TIME",
@@ -227,7 +227,7 @@ def _destination(config: "Config", name: str) -> "tuple[AnyDestination, str]":
 
 def _parse_time(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        return parse_moment(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2026-11-27T08:00") from None
 

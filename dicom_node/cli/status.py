@@ -46,8 +46,8 @@ def add(commands: Commands) -> None:
     check.add_argument("--max-failed", type=int, default=0, metavar="N", help="default 0")
     check.add_argument(
         "--since", type=parse_time, metavar="TIME",
-        help="count what failed since: 2026-11-27T08:00, or 90m, 2h, 3d ago (default 24h, so that"
-        " nothing is forgotten at midnight)",
+        help="count what failed since: 2026-11-27T08:00 (UTC), or 90m, 2h, 3d ago (default 24h, so"
+        " that nothing is forgotten at midnight)",
     )  # fmt: skip
     status.set_defaults(command=run)
 
