@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.config import Config, Destination, parse
-from dicom_node.ledger import DeliveryState, Ledger, Progress
+from dicom_node.ledger import DeliveryState, Ledger, Process, Progress
 from dicom_node.ops.running import last_run, only_one
 from tests.dicom_node.ledger.records import LEASE_S, built, claimed, progress
 from tests.system.waiting import run_cli
@@ -83,6 +83,12 @@ def test_status_for_machines_says_the_same(config: Config, ledger: Ledger) -> No
     assert document["deliveries_waiting"] == {"OLD": 2}
     assert document["oldest_delivery_age_s"]["OLD"] >= 0
     assert document["node"] is None
+
+
+def test_parts_that_are_alive_need_no_up(config: Config, ledger: Ledger) -> None:
+    assert cli(config, "status").stdout.startswith("node: nothing is known of an `up`")
+    ledger.workers.beat(Process("work-1", "work", "host", 1, "1.0"))
+    assert cli(config, "status").stdout.startswith("parts\n")
 
 
 def test_an_orphaned_destination_is_named_until_it_is_moved(config: Config, ledger: Ledger) -> None:
