@@ -104,6 +104,24 @@ def test_results_are_delivered(tmp_path: Path) -> None:
             assert set(bench.states(job_id)) == {DeliveryState.DELIVERED}
 
 
+@pytest.mark.parametrize("output", [[], ["--json"]])
+def test_the_doctor_looks_at_all_of_it(output: list[str], tmp_path: Path) -> None:
+    with Pacs(tmp_path / "pacs", aet="PACS") as pacs:
+        path = write(tmp_path, free_port(), pacs.port)
+        arguments = ["doctor", "--config", str(path), *output]
+        run = subprocess.run(command(*arguments), capture_output=True, text=True)
+    # 1: the clock and the disks are this machine's own.
+    assert (run.returncode in (0, 1), run.stderr) == (True, "")
+    if output:
+        said = {check["name"]: (check["level"], check["found"]) for check in json.loads(run.stdout)}
+    else:
+        levels = (line.split(maxsplit=1) for line in run.stdout.splitlines())
+        said = {rest.partition(": ")[0]: (level, rest.partition(": ")[2]) for level, rest in levels}
+    assert said["device"] == ("ok", "no torch; this host can only listen and send")
+    assert said["model, lung"][0] == said["model, infection"][0] == "ok"
+    assert said["destination pacs"][1].endswith("answered the echo with 0x0000")
+
+
 @pytest.mark.parametrize("part", ["work", "up"])
 def test_what_a_worker_needs_is_named_in_one_line(part: str, tmp_path: Path) -> None:
     path = write(tmp_path, free_port(), free_port())
