@@ -122,6 +122,18 @@ def test_the_doctor_looks_at_all_of_it(output: list[str], tmp_path: Path) -> Non
     assert said["destination pacs"][1].endswith("answered the echo with 0x0000")
 
 
+def test_the_doctor_knows_a_listener_that_runs_alone(tmp_path: Path) -> None:
+    path = write(tmp_path, free_port(), free_port())
+    # It takes nothing from this node itself, so an echo tells nothing.
+    path.write_text('caller = [{aet = "PACS"}]\n' + path.read_text())
+    with running("listen", path):
+        arguments = ["doctor", "--config", str(path), "--no-network"]
+        run = subprocess.run(command(*arguments), capture_output=True, text=True)
+    (said,) = (line for line in run.stdout.splitlines() if " port: " in line)
+    assert said.startswith("ok ")
+    assert "is ours: cxr-node listen, pid" in said
+
+
 @pytest.mark.parametrize("part", ["work", "up"])
 def test_what_a_worker_needs_is_named_in_one_line(part: str, tmp_path: Path) -> None:
     path = write(tmp_path, free_port(), free_port())
