@@ -167,7 +167,9 @@ def _engine(url: URL) -> Engine:
     try:
         return create_engine(url, connect_args=limits, pool_pre_ping=True)
     except ModuleNotFoundError as error:
-        raise UsageError("PostgreSQL needs the extra: pip install 'cxr-node[postgres]'") from error
+        raise UsageError(
+            "PostgreSQL needs an extra; in the checkout: pip install '.[postgres]'"
+        ) from error
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
