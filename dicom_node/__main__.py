@@ -7,7 +7,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from importlib.metadata import version
+from io import StringIO
 
 from dicom_node import logs
 from dicom_node.cli import (
@@ -57,8 +59,10 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 done, 1 failed, 2 wrong usage. Errors are one clear line."""
-    parser = build_parser()
-    arguments = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    if status.is_check(words) and (wrong := _what_is_wrong(words)):
+        return status.say_wrongly_asked(wrong)
+    arguments = build_parser().parse_args(words)
     command: Callable[[argparse.Namespace], int] = arguments.command
     logs.configure(as_json=wants_json_logs(arguments))
     try:
@@ -81,6 +85,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILURE
     except KeyboardInterrupt:
         return EXIT_FAILURE
+
+
+def _what_is_wrong(words: Sequence[str]) -> str:
+    """What argparse says of the words it does not understand; empty where it does, or helps."""
+    said = StringIO()
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(said):
+            build_parser().parse_args(words)
+    except SystemExit as exc:
+        return said.getvalue().strip().rpartition("error: ")[2] if exc.code else ""
+    return ""
 
 
 def _end_quietly() -> int:

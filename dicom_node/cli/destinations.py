@@ -4,10 +4,10 @@ import argparse
 import logging
 import re
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dicom_node.cli.terminal.options import Commands, add_node, node_config, who
+from dicom_node.cli.terminal.options import Commands, add_node, node_config, parse_moment, who
 from dicom_node.errors import DestinationUnavailable, NodeError, UsageError
 from dicom_node.spelling import did_you_mean
 
@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
     end = pause.add_mutually_exclusive_group()
     end.add_argument(
         "--until", type=_parse_time, default=None, metavar="TIME",
-        help="2026-11-27T08:00, local time",
+        help="2026-11-27T08:00, UTC where no zone is said",
     )  # fmt: skip
     end.add_argument(
         "--for", dest="for_", type=_parse_duration, default=None, metavar="TIME",
@@ -64,9 +64,13 @@ def add(commands: Commands) -> None:
     forget = _add_action(
         actions, "forget", "withdraw what waits for NAME",
         "Withdraw, for good, what has not left for the destination NAME. The results stay in the"
-        " spool.",
+        " spool. It cannot be undone, so a destination that is configured is forgotten only"
+        " with --yes.",
     )  # fmt: skip
     forget.add_argument("name", metavar="NAME")
+    forget.add_argument(
+        "--yes", action="store_true", default=False, help="although it is configured"
+    )
     forget.set_defaults(command=_forget)
     move = _add_action(
         actions, "move", "let what waits for OLD go to NEW",
@@ -78,8 +82,9 @@ def add(commands: Commands) -> None:
 
 
 def show(arguments: argparse.Namespace) -> int:
+    from dicom_node.ops.running import known_destinations
     from dicom_node.ops.standing import as_json, destination_lines
-    from dicom_node.ops.status import known_destinations, open_existing
+    from dicom_node.ops.status import open_existing
 
     config = node_config(arguments)
     known = known_destinations(config)
@@ -140,34 +145,53 @@ def _try(arguments: argparse.Namespace) -> int:
             ledger.breakers.tried(name, arguments.by, str(exc))
             raise
         ledger.breakers.tried(name, arguments.by, answer)
-        ledger.breakers.reached(name, arguments.by)
+        # In this order: once its rest ends, senders take what is to be counted.
         due = ledger.deliveries.make_due(name)
+        ledger.breakers.reached(name, arguments.by)
         paused = ledger.breakers.of(name).is_paused(ledger.now())
-    waits = " (it is paused: they wait until it is resumed)" if paused else ""
-    print(f"{name}: {answer}; {due} deliveries that waited are due now{waits}")
+    print(f"{name}: {answer}; {_what_waits(due, is_paused=paused)}")
     return 0
 
 
-def _forget(arguments: argparse.Namespace) -> int:
-    from dicom_node.ops.status import open_existing
+def _what_waits(count: int, *, is_paused: bool) -> str:
+    from dicom_node.ops.wording import numbered
 
-    config = node_config(arguments)
+    if not count:
+        return "nothing waits for it"
+    waits = numbered(count, "delivery waits", "deliveries wait")
+    if is_paused:
+        return f"it is paused: {waits} until it is resumed"
+    return f"{waits} for it and {'is' if count == 1 else 'are'} sent now"
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    from dicom_node.ops.running import known_destinations
+    from dicom_node.ops.status import open_existing
+    from dicom_node.ops.wording import numbered
+
+    config, name = node_config(arguments), arguments.name
     with closing(open_existing(config)) as ledger:
-        _assert_known(arguments.name, [record.name for record in ledger.destinations.all()])
-        count = ledger.destinations.forget(arguments.name, arguments.by)
-    print(f"{arguments.name}: {count} deliveries withdrawn")
+        _assert_known(name, [record.name for record in ledger.destinations.all()])
+        if name in (known_destinations(config) or ()) and not arguments.yes:
+            raise UsageError(
+                f"{name} is configured: what waits for it would never be sent, and that cannot be"
+                " undone; to keep it waiting, pause it; to forget it nevertheless, add --yes"
+            )
+        count = ledger.destinations.forget(name, arguments.by)
+    print(f"{name}: {numbered(count, 'delivery', 'deliveries')} withdrawn")
     return 0
 
 
 def _move(arguments: argparse.Namespace) -> int:
     from dicom_node.ops.status import open_existing
+    from dicom_node.ops.wording import numbered
 
     config, old, new = node_config(arguments), arguments.old, arguments.new
     _assert_configured(config, new)
     with closing(open_existing(config)) as ledger:
         _assert_known(old, [record.name for record in ledger.destinations.all()])
         count = ledger.destinations.move(old, new, arguments.by)
-    print(f"{old}: {count} deliveries go to {new} now")
+    print(f"{old}: {numbered(count, 'delivery goes', 'deliveries go')} to {new} now")
     return 0
 
 
@@ -178,7 +202,7 @@ def _assert_known(name: str, names: list[str]) -> None:
 
 
 def _assert_configured(config: "Config", name: str) -> None:
-    from dicom_node.ops.status import known_destinations
+    from dicom_node.ops.running import known_destinations
 
     known = known_destinations(config)
     if known is not None and name not in known:
@@ -203,7 +227,7 @@ def _destination(config: "Config", name: str) -> "tuple[AnyDestination, str]":
 
 def _parse_time(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        return parse_moment(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2026-11-27T08:00") from None
 

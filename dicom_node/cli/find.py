@@ -14,6 +14,7 @@ from dicom_node.errors import UsageError
 if TYPE_CHECKING:
     from dicom_node.config import Config
     from dicom_node.ledger import Delivery, Entry, FindingsRecord, JobLine, Ledger
+    from dicom_node.ops.outlook import Outlook
 
 #: Jobs shown, the newest first: a patient has some dozens of radiographs.
 LIMIT = 50
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     with closing(open_existing(config)) as ledger:
         ids = ledger.lookups.meant_by(text, _patient_hash(config, text, arguments.issuer))
         lines = ledger.lookups.jobs(Filter(ids=ids), LIMIT) if ids else []
-        found = [_follow(ledger, line) for line in lines]
+        found = [_follow(config, ledger, line) for line in lines]
     if arguments.json:
         print(json.dumps([_document(one) for one in found], default=str, indent=2))
     else:
@@ -77,16 +78,20 @@ class _Found:
     findings: "FindingsRecord | None"
     events: "list[Entry]"
     deliveries: "list[Delivery]"
+    outlook: "Outlook"
 
 
-def _follow(ledger: "Ledger", line: "JobLine") -> _Found:
-    job = ledger.jobs.get(line.id)
+def _follow(config: "Config", ledger: "Ledger", line: "JobLine") -> _Found:
+    from dicom_node.ops.outlook import Outlook
+
+    job, deliveries = ledger.jobs.get(line.id), ledger.deliveries.of_job(line.id)
     return _Found(
         line,
         job.calling_aet if job else "",
         ledger.findings.of_job(line.id),
         ledger.reports.events(line.id),
-        ledger.deliveries.of_job(line.id),
+        deliveries,
+        Outlook.of(config, ledger, deliveries),
     )
 
 
@@ -107,7 +112,12 @@ def _patient_hash(config: "Config", patient_id: str, issuer: str) -> str:
 
 
 def _lines(found: _Found) -> Iterator[str]:
-    from dicom_node.cli.terminal.following import UNSEEN, delivery_lines, name, state_line
+    from dicom_node.cli.terminal.following import (
+        analysed_line,
+        delivery_lines,
+        name,
+        state_line,
+    )
     from dicom_node.ops.wording import line, moment
 
     job = found.job
@@ -117,25 +127,23 @@ def _lines(found: _Found) -> Iterator[str]:
     yield f"  instance  {name(job.sop_instance_uid)}"
     yield f"  received  {moment(job.received_at)} from {name(found.calling_aet)}"
     if found.findings:
-        yield f"  analysed  {_in_words(found, found.findings)}"
+        yield f"  analysed  {analysed_line(found.events, found.findings)}"
     if job.reason:
         yield f"  reason    {line(job.reason)}"
-    meant = [one for one in found.deliveries if one.state not in UNSEEN]
-    yield from delivery_lines(meant, found.events)
-    if not meant:
-        yield "  no result is meant for a destination"
+    sent = list(delivery_lines(found.deliveries, found.events, found.outlook))
+    yield from sent or [f"  {_why_none(job)}"]
     yield f"  more: cxr-node job {job.id}"
 
 
-def _in_words(found: _Found, said: "FindingsRecord") -> str:
-    from dicom_node.cli.terminal.following import analysed_at, name
-    from dicom_node.ops.wording import moment
+def _why_none(job: "JobLine") -> str:
+    """Why there is no line of a delivery."""
+    from dicom_node.ledger import JobState
 
-    when = analysed_at(found.events)
-    sides = {"left": said.percent_left, "right": said.percent_right, "both": said.percent_both}
-    known = [f"{side} {value:.1f} %" for side, value in sides.items() if value is not None]
-    percent = f" ({', '.join(known)})" if known else ""
-    return f"{moment(when) if when else ''} {name(said.decision)}{percent}".strip()
+    if job.state is JobState.RECEIVED:
+        return "not analysed yet: waits for a worker (cxr-node status)"
+    if job.state is JobState.ANALYZING:
+        return "not analysed yet: a worker is at work on it"
+    return "no result is meant for a destination"
 
 
 def _document(found: _Found) -> dict[str, Any]:
@@ -146,5 +154,7 @@ def _document(found: _Found) -> dict[str, Any]:
         "calling_aet": found.calling_aet,
         "analysed_at": analysed_at(found.events),
         "findings": asdict(found.findings) if found.findings else None,
-        "deliveries": [delivery_document(one, at.get(one.id)) for one in found.deliveries],
+        "deliveries": [
+            delivery_document(one, at.get(one.id), found.outlook) for one in found.deliveries
+        ],
     }

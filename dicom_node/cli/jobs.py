@@ -47,7 +47,7 @@ def add(commands: Commands) -> None:
         parser.add_argument(option, action="append", default=[], metavar=metavar, help=what)
     parser.add_argument(
         "--since", type=parse_time, metavar="TIME",
-        help="only what came since: 2026-11-27T08:00, or 90m, 2h, 3d ago",
+        help="only what came since: 2026-11-27T08:00 (UTC), or 90m, 2h, 3d ago",
     )  # fmt: skip
     parser.add_argument(
         "--limit", type=at_least_one, default=LIMIT, metavar="N", help=f"default {LIMIT}"
@@ -79,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _line(job: "JobLine") -> str:
-    from dicom_node.cli.terminal.following import deliveries_by_state, name
+    from dicom_node.cli.terminal.following import name
+    from dicom_node.ops.standing import deliveries_by_state
     from dicom_node.ops.wording import line, moment
 
     said = [str(job.id), moment(job.received_at), job.state, name(job.accession_number) or "-"]

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,20 @@ from dicom_node.cli.terminal.options import (
 from dicom_node.errors import UsageError
 
 if TYPE_CHECKING:
-    from dicom_node.ledger import Candidate, Ledger, Selection
+    from dicom_node.ledger import Candidate, JobLine, Ledger, Selection
 
 #: What `--state` may ask for.
 STATES = ("FAILED", "SKIPPED", "REFUSED")
+
+#: Jobs that are named and cannot begin again, of which it is said why.
+WHY_NOT_LIMIT = 50
 
 DESCRIPTION = """\
 Let images that FAILED or were SKIPPED be analysed again, by today's networks, and let what a
 destination REFUSED be sent again. All conditions given must be met; without any nothing is done.
 An image that was rejected only where --job or --sop-instance-uid names it. At a terminal it shows
-which and asks before it begins more than one. Who asked and when is an event of each job.
+which and asks before it begins more than one. What was delivered is not sent again: of what is
+named and does not begin again it says why. Who asked and when is an event of each job.
 """
 EXIT_CODES = """\
 The last line says how many.
@@ -55,13 +60,13 @@ def add(commands: Commands) -> None:
         which.add_argument(option, action="append", default=[], metavar=metavar, help=what)
     which.add_argument("--job", type=int, action="append", default=[], metavar="ID", help="a job")
     which.add_argument(
-        "--state", dest="states", action="append", default=[], choices=STATES,
+        "--state", dest="states", action="append", default=[], type=str.upper, choices=STATES,
         help="FAILED and SKIPPED: analysed again; REFUSED: what a destination refused is sent again"
         " (default: each of them)",
     )  # fmt: skip
     which.add_argument(
         "--since", type=parse_time, metavar="TIME",
-        help="only what ended since: 2026-11-27T08:00, or 90m, 2h, 3d ago",
+        help="only what ended since: 2026-11-27T08:00 (UTC), or 90m, 2h, 3d ago",
     )  # fmt: skip
     which.add_argument(
         "--limit", type=at_least_one, metavar="N", help="at most N, the oldest: to try one first"
@@ -75,13 +80,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Let what is asked for begin again; 0, or 1 where there is nothing that can."""
     from dicom_node.cli.node.parts import pipeline_of
     from dicom_node.ops.status import open_existing
+    from dicom_node.ops.wording import numbered
 
     selection, config = _selection(arguments), node_config(arguments)
     with closing(open_existing(config)) as ledger:
-        found = ledger.requeue.candidates(selection)[: arguments.limit]
-        print("\n".join(map(_line, found)), end="\n" if found else "")
+        can = ledger.requeue.candidates(selection)
+        found = can[: arguments.limit]
+        said = [*map(_line, found), *_why_not(ledger, selection, {one.job_id for one in can})]
+        print("\n".join(said), end="\n" if said else "")
         if arguments.dry_run:
-            print(f"would requeue {len(found)} jobs")
+            print(f"would requeue {numbered(len(found), 'job', 'jobs')}")
         elif len(found) > 1 and not arguments.yes and not _is_wanted(len(found)):
             print("nothing was changed")
             return 1
@@ -98,6 +106,39 @@ def _line(one: "Candidate") -> str:
     return f"{one.job_id} {name(one.sop_instance_uid)} {one.state}: {what} ({line(one.reason)})"
 
 
+def _why_not(ledger: "Ledger", selection: "Selection", can: Collection[int]) -> Iterator[str]:
+    """Why a job that is meant by name does not begin again, a line for each."""
+    from dicom_node.ledger import Filter
+
+    if not selection.is_of_some:
+        return
+    named = ledger.requeue.named(selection)
+    if not named:
+        yield "no such job here: cxr-node jobs lists them"
+    ids = [job_id for job_id in named if job_id not in can]
+    for job in ledger.lookups.jobs(Filter(ids=ids), WHY_NOT_LIMIT) if ids else ():
+        yield f"job {job.id}: {_why_it_stays(job, selection)}"
+
+
+def _why_it_stays(job: "JobLine", selection: "Selection") -> str:
+    from dicom_node.cli.terminal.following import state_line
+    from dicom_node.ledger import REFUSED, Progress
+    from dicom_node.ops.wording import line
+
+    said = state_line(job)
+    if job.state == "RECEIVED":
+        return f"{said}: it waits for a worker already"
+    if job.state == "ANALYZING":
+        return f"{said}: a worker is at work on it"
+    # What was built and was not refused is not to begin again, whatever was asked.
+    if job.progress not in (None, Progress.INCOMPLETE):
+        return f"{said}: nothing to send again"
+    asked_for = REFUSED if job.progress else job.state
+    if asked_for not in selection.states or selection.since is not None:
+        return f"{said}: not what --state and --since ask for"
+    return f"{said} ({line(job.reason or '')}): only --job or --sop-instance-uid begins it again"
+
+
 def _is_wanted(count: int) -> bool:
     """Asked where somebody can answer; a script has said what it wants by its conditions."""
     if not sys.stdin.isatty():
@@ -110,11 +151,16 @@ def _is_wanted(count: int) -> bool:
 
 def _begin_again(ledger: "Ledger", found: "list[Candidate]", pipeline: str) -> str:
     """Do it; one line that says what was done."""
+    from dicom_node.ops.wording import numbered
+
     by = who()
     again = ledger.requeue.repeat([one.job_id for one in found if not one.is_built], pipeline, by)
     sent = ledger.repairs.redeliver([one.job_id for one in found if one.is_built], by)
     left = sum(not one.is_built for one in found) - len(again)
-    said = f"requeued {len(again)} jobs and {sent} deliveries"
+    said = (
+        f"requeued {numbered(len(again), 'job', 'jobs')} and"
+        f" {numbered(sent, 'delivery', 'deliveries')}"
+    )
     if left:
         said += f"; left out {left} whose image has a job of today's pipeline"
     return said

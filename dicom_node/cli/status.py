@@ -1,10 +1,11 @@
 """`cxr-node status`: the health of the node at a glance, or in one line for a monitor."""
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from dicom_node.cli.terminal.options import Commands, add_node, node_config, parse_time
-from dicom_node.errors import UsageError
+from dicom_node.errors import NodeError
 
 #: Seconds. A radiograph comes back in seconds; that nothing does for minutes is worth a call.
 MAX_WAIT_S = 300.0
@@ -21,7 +22,8 @@ exit codes of --check:
        are not repaired; the others come out
   2    CRITICAL: an image or a result has waited longer than --max-wait, no listener, worker or
        sender is alive on any host, or the ledger does not answer
-  3    UNKNOWN: it cannot be said, because of the configuration or the folder that was named
+  3    UNKNOWN: it cannot be said, because of the options, the configuration or the folder that was
+       named
 """
 
 
@@ -44,8 +46,8 @@ def add(commands: Commands) -> None:
     check.add_argument("--max-failed", type=int, default=0, metavar="N", help="default 0")
     check.add_argument(
         "--since", type=parse_time, metavar="TIME",
-        help="count what failed since: 2026-11-27T08:00, or 90m, 2h, 3d ago (default 24h, so that"
-        " nothing is forgotten at midnight)",
+        help="count what failed since: 2026-11-27T08:00 (UTC), or 90m, 2h, 3d ago (default 24h, so"
+        " that nothing is forgotten at midnight)",
     )  # fmt: skip
     status.set_defaults(command=run)
 
@@ -59,11 +61,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from dicom_node.ops.monitor import Limits, check_node, say_unknown
+    from dicom_node.ops.monitor import Limits, check_node
 
     since = arguments.since or datetime.now(UTC) - timedelta(days=1)
     try:
         config = node_config(arguments)
-    except UsageError as exc:
-        return say_unknown(exc)
-    return check_node(config, Limits(arguments.max_wait, arguments.max_failed, since))
+        return check_node(config, Limits(arguments.max_wait, arguments.max_failed, since))
+    except (NodeError, OSError, ModuleNotFoundError) as exc:
+        return say_wrongly_asked(str(exc))
+
+
+def is_check(words: Sequence[str]) -> bool:
+    """Whether a monitor asks: it takes argparse's exit code 2 for CRITICAL."""
+    return "status" in words and "--check" in words
+
+
+def say_wrongly_asked(what: str) -> int:
+    from dicom_node.ops.monitor import say_unknown
+
+    return say_unknown(what)

@@ -64,16 +64,20 @@ _WORDS = {0x0001: "Requested Optional Attributes Not Supported", 0xFE00: "Cancel
 
 def outcome_of(status: int, destination: str, role: str, uid: str) -> Outcome:
     """The outcome of an answer with `status` to the output `uid`."""
-    # All else (A9xx, Cxxx, FE00, what no standard knows) is what some archives answer to anything,
-    # a busy database included.
-    by_class = _FATES_OF_CLASS.get(status >> 8, Fate.A_FEW_TIMES)
-    fate = _FATES.get(status, by_class)
+    fate = fate_of(status)
     if fate is Fate.DELIVERED:
         return Outcome(fate, "" if status == 0x0000 else words(status) or "Warning", status)
     answered = f"answered {status:#06x}{_in_brackets(words(status))}"
     if fate is Fate.CLASS_REFUSED:
         return Outcome(fate, f"{destination} does not accept {role} ({answered})", status)
     return Outcome(fate, f"{destination}: {role} {uid}: {answered}", status)
+
+
+def fate_of(status: int) -> Fate:
+    # All else (A9xx, Cxxx, FE00, what no standard knows) is what some archives answer to anything,
+    # a busy database included.
+    by_class = _FATES_OF_CLASS.get(status >> 8, Fate.A_FEW_TIMES)
+    return _FATES.get(status, by_class)
 
 
 def words(status: int) -> str:

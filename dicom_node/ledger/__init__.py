@@ -20,6 +20,7 @@ from dicom_node.ledger.sending.destinations import Destinations
 from dicom_node.ledger.tables.database import Clock, Database, schema_version
 from dicom_node.ledger.tables.progress import Progress
 from dicom_node.ledger.tables.records import (
+    REJECTION_NOTE,
     Acceptance,
     Arrived,
     BuiltOutput,
@@ -60,7 +61,7 @@ from dicom_node.ledger.work.instances import (
     Search,
     StoredInstance,
 )
-from dicom_node.ledger.work.issues import REJECTION_NOTE, Issues
+from dicom_node.ledger.work.issues import Issues
 from dicom_node.ledger.work.jobs import Jobs
 from dicom_node.ledger.work.rejecting import Rejecting
 from dicom_node.ledger.work.repairs import Repairs

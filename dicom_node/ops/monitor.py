@@ -12,10 +12,11 @@ from enum import IntEnum
 
 from dicom_node.config import Config
 from dicom_node.errors import LedgerUnavailable, NodeError
-from dicom_node.ledger import Backlog
+from dicom_node.ledger import Backlog, Ledger
 from dicom_node.ops.processes import dead_parts
+from dicom_node.ops.running import known_destinations
 from dicom_node.ops.status import open_existing
-from dicom_node.ops.wording import age, line
+from dicom_node.ops.wording import age, line, moment
 
 
 class Verdict(IntEnum):
@@ -51,16 +52,17 @@ def check_node(config: Config, limits: Limits) -> int:
         with closing(open_existing(config)) as ledger:
             backlog = ledger.counts.backlog(limits.since)
             dead = dead_parts(ledger.workers.all())
+            stopped = list(_stopped(config, ledger))
     except LedgerUnavailable as exc:
         return _say(Verdict.CRITICAL, [str(exc)])
     except NodeError as exc:
-        return say_unknown(exc)
+        return say_unknown(str(exc))
     verdict = verdict_on(backlog, dead, limits)
-    return _say(verdict, _in_words(backlog, dead, limits), _measured(backlog, limits))
+    return _say(verdict, _in_words(backlog, dead, stopped, limits), _measured(backlog, limits))
 
 
-def say_unknown(error: NodeError) -> int:
-    return _say(Verdict.UNKNOWN, [str(error)])
+def say_unknown(why: str) -> int:
+    return _say(Verdict.UNKNOWN, [why])
 
 
 def verdict_on(backlog: Backlog, dead: Collection[str], limits: Limits) -> Verdict:
@@ -71,13 +73,29 @@ def verdict_on(backlog: Backlog, dead: Collection[str], limits: Limits) -> Verdi
     return Verdict.WARNING if bad > limits.max_failed else Verdict.OK
 
 
-def _in_words(backlog: Backlog, dead: Collection[str], limits: Limits) -> Iterator[str]:
+def _stopped(config: Config, ledger: Ledger) -> Iterator[str]:
+    """Which destinations nothing is sent to; whether that matters, the waiting says."""
+    now, known = ledger.now(), known_destinations(config)
+    for standing in ledger.breakers.all():
+        if known is not None and standing.name not in known:
+            continue
+        if standing.is_paused(now):
+            yield f"{standing.name} is paused"
+        elif not standing.reachable:
+            since = f" since {moment(standing.since)}" if standing.since else ""
+            yield f"{standing.name} is not reached{since}"
+
+
+def _in_words(
+    backlog: Backlog, dead: Collection[str], stopped: Collection[str], limits: Limits
+) -> Iterator[str]:
     if dead:
         yield f"nothing alive that does {', '.join(dead)}"
     waits = backlog.jobs.count + backlog.deliveries.count
     yield f"{waits} waiting"
     if waits:
         yield f"oldest {age(backlog.oldest_s)}"
+    yield from stopped
     yield f"{backlog.failed} failed in {limits.window}"
     if backlog.refused:
         yield f"{backlog.refused} with a result refused"

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from dicom_node.ledger import Delivery, DeliveryState, Event, Failure, Refusal
+from dicom_node.delivery.outcome import Fate, fate_of
+from dicom_node.ledger import REJECTION_NOTE, Delivery, DeliveryState, Event, Failure, Refusal
+from dicom_node.ops.outlook import Outlook
 from dicom_node.ops.wording import line
 
 _PASSED = "it may have passed: see that it has, then {requeue}"
@@ -38,14 +40,25 @@ BY_ERROR: Mapping[str, str] = MappingProxyType(
 )
 _LOST = "check the disk that holds the spool; then {requeue}"
 _REFUSED = (
-    "ask why the destination refuses it, or give it another preset under [[destination]]; then"
-    " {requeue}"
+    "ask why the destination refuses it; once it takes it, {requeue} (another preset under"
+    " [[destination]] concerns later images only)"
+)
+_NOTE_REFUSED = (
+    "remove the earlier SEG and SC there by hand (the earlier SR too, if they lie in a wrong study"
+    " or the image was rejected), or set rejection_notes = false for {destination}, which sends no"
+    " more of them"
 )
 _UNEXPECTED = "not foreseen: report it with the traceback in the log; after an update, {requeue}"
+_GONE = "cxr-node destinations move {destination} NEW, or forget {destination}"
+_PAUSED = "cxr-node destinations resume {destination}, or nothing where the pause has an end"
+_DOWN = (
+    "nothing, if {destination} comes back: it is sent then; once it is there, cxr-node destinations"
+    " try {destination} sends it at once"
+)
+_DECLINED = "it answers, but declines this: look at its log; after five tries it is REFUSED"
+_NOT_NOW = "it answers, but cannot take this now: look at its log; it is sent until it does"
 _BY_DELIVERY: Mapping[DeliveryState, str] = MappingProxyType(
     {
-        DeliveryState.WAITING: "nothing, if {destination} comes back: it is sent then; once"
-        " it is there, cxr-node destinations try {destination} sends it at once",
         DeliveryState.DAMAGED: "nothing: it is being built again",
         DeliveryState.REFUSED: _REFUSED,
         DeliveryState.DEAD: _LOST,
@@ -62,18 +75,35 @@ def remedy(failure: Failure) -> str:
 
 def refusal_remedy(refusal: Refusal) -> str:
     """The same for what a destination refused, or what was lost on the way there."""
-    said = _LOST if refusal.is_lost else _REFUSED
-    return said.format(requeue=_requeue(refusal.job_id, "REFUSED"))
+    said = _LOST if refusal.is_lost else _NOTE_REFUSED if refusal.is_note else _REFUSED
+    destination = line(refusal.destination)
+    return said.format(destination=destination, requeue=_requeue(refusal.job_id, "REFUSED"))
 
 
-def remedy_of_delivery(delivery: Delivery) -> str:
+def remedy_of_delivery(delivery: Delivery, outlook: Outlook) -> str:
     """One sentence; empty where there is nothing to mend."""
-    # What has not met with anything yet only waits for its turn.
-    if delivery.state is DeliveryState.WAITING and not delivery.reason:
-        return ""
     said = _BY_DELIVERY.get(delivery.state, "")
+    if delivery.state is DeliveryState.WAITING:
+        said = _of_waiting(delivery, outlook)
+    if delivery.state is DeliveryState.REFUSED and delivery.role == REJECTION_NOTE:
+        said = _NOTE_REFUSED
     requeue = _requeue(delivery.job_id, "REFUSED")
     return said.format(destination=line(delivery.destination), requeue=requeue)
+
+
+def _of_waiting(delivery: Delivery, outlook: Outlook) -> str:
+    name = delivery.destination
+    if outlook.is_gone(name):
+        return _GONE
+    if outlook.is_paused(name):
+        return _PAUSED
+    if not outlook.standing(name).reachable:
+        return _DOWN
+    if delivery.dimse_status is not None:
+        is_final = fate_of(delivery.dimse_status) is Fate.A_FEW_TIMES
+        return _DECLINED if is_final else _NOT_NOW
+    # What has not met with anything yet only waits for its turn.
+    return _DOWN if delivery.reason else ""
 
 
 def _requeue(job_id: int, state: str = "") -> str:

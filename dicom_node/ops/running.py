@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 
-from dicom_node.config import NodeSection
+from dicom_node.config import Config, NodeSection
 from dicom_node.errors import UsageError
 
 _FILE = "up.lock"
@@ -72,3 +72,11 @@ def _is_locked(file: FileIO) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def known_destinations(config: Config) -> tuple[str, ...] | None:
+    """Names of the destinations configured, or that `up` was given here; None: nobody says."""
+    if config.destinations or config.node.no_destination:
+        return config.destination_names
+    running = last_run(config.node.state)
+    return None if running is None else running.destinations

@@ -6,9 +6,12 @@ from dataclasses import asdict
 from datetime import datetime
 from types import MappingProxyType
 
-from dicom_node.ledger import DestinationRecord, Standing
+from dicom_node.ledger import DeliveryState, DestinationRecord, Standing
 from dicom_node.ops.wording import age, line, moment
 
+#: States of deliveries that are nobody's matter: kept ready, and sent only where something else is
+#: not accepted.
+UNSEEN = (DeliveryState.RESERVE,)
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -42,8 +45,17 @@ def destination_lines(
         yield from _lines(found[name], addresses.get(name, ""), known, now)
 
 
-def standing_words(standing: Standing, now: datetime) -> str:
-    """Whether something is sent there now, and if not, why and until when."""
+def deliveries_by_state(counts: Mapping[DeliveryState, int]) -> str:
+    """`2 DELIVERED, 1 REFUSED`."""
+    seen = ((state, count) for state, count in counts.items() if state not in UNSEEN)
+    return ", ".join(f"{count} {state.value}" for state, count in seen)
+
+
+def standing_words(standing: Standing, now: datetime, *, has_delivered: bool = False) -> str:
+    """Whether something is sent there now, and if not, why and until when.
+
+    `has_delivered`: it has something, though nothing may be known of how it stands any more.
+    """
     said = []
     if standing.is_paused(now):
         until = _until(standing.paused_until) or " until it is resumed"
@@ -58,7 +70,7 @@ def standing_words(standing: Standing, now: datetime) -> str:
     elif standing.is_resting(now):
         said.append(f"rests{_until(standing.resting_until)}")
     elif standing.since is None:
-        said.append("nothing sent yet")
+        said += [] if has_delivered else ["nothing sent yet"]
     else:
         said.append(f"reached {_since(standing.since)}")
     return "; ".join(said)
@@ -71,9 +83,11 @@ def _lines(
     strange = "" if known is None or record.name in known else "  (not configured)"
     where = f"  {address}" if address and address != record.name else ""
     yield f"{name}{where}{strange}"
-    yield f"  {standing_words(standing, now)}"
-    if record.counts:
-        yield "  " + ", ".join(f"{count} {state}" for state, count in record.counts.items())
+    has_delivered = record.counts.get(DeliveryState.DELIVERED, 0) > 0
+    if said := standing_words(standing, now, has_delivered=has_delivered):
+        yield f"  {said}"
+    if counted := deliveries_by_state(record.counts):
+        yield f"  {counted}"
     if record.oldest_waiting_at:
         ago = age(max(0.0, (now - record.oldest_waiting_at).total_seconds()))
         yield f"  the oldest that waits was received {moment(record.oldest_waiting_at)}, {ago} ago"

@@ -22,7 +22,7 @@ from dicom_node.ledger import (
 from dicom_node.ops.days import day_lines, midnights
 from dicom_node.ops.processes import process_lines
 from dicom_node.ops.remedies import refusal_remedy, remedy
-from dicom_node.ops.running import Running, last_run
+from dicom_node.ops.running import Running, known_destinations, last_run
 from dicom_node.ops.standing import destination_lines
 from dicom_node.ops.wording import age, line, moment
 
@@ -76,18 +76,12 @@ def open_existing(config: Config) -> Ledger:
     return Ledger.open(url)
 
 
-def known_destinations(config: Config) -> tuple[str, ...] | None:
-    """Names of the destinations configured, or that `up` was given here; None: nobody says."""
-    if config.destinations or config.node.no_destination:
-        return config.destination_names
-    running = last_run(config.node.state)
-    return None if running is None else running.destinations
-
-
 def _lines(health: Health) -> Iterator[str]:
     """For a person, widest question first; times are UTC but for the days."""
     summary = health.summary
-    yield f"node: {_running(health.running)}"
+    # Parts started one by one leave nothing of an `up`.
+    if health.running or not any(record.is_alive for record in health.processes):
+        yield f"node: {_running(health.running)}"
     yield "parts"
     yield from process_lines(health.processes, health.now)
     yield "instances"

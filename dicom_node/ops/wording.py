@@ -24,6 +24,11 @@ def line(text: str, width: int = WIDTH) -> str:
     return safe if len(safe) <= width and len(text) <= 4 * width else f"{safe[: width - 1]}…"
 
 
+def numbered(count: int, one: str, many: str) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{count} {one if count == 1 else many}"
+
+
 def age(seconds: float) -> str:
     """`12 s`, `0:03:05`, `2 days, 1:00:00`."""
     return f"{seconds:.0f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))

@@ -173,12 +173,12 @@ class Past:
     def _hand_over(
         self, holding: Job, note: BuiltOutput, destination: str, ours: Sequence[Arrived]
     ) -> None:
+        ids = [one.delivery_id for one in ours]
+        self.ledger.issues.to_be_retracted(holding.id, ids, note.sop_instance_uid)
         routes = [Route(destination, (REJECTION_NOTE,))]
         output_ids = self.ledger.handover.handed_over(
             holding.id, self.owner, built=[note], routes=routes
         )
-        ids = [one.delivery_id for one in ours]
-        self.ledger.issues.retracted(holding.id, ids, note.sop_instance_uid)
         self.announce(output_ids)
 
     def _what_changed(self, job: Job, content: bytes) -> str:

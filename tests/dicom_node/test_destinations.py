@@ -103,7 +103,8 @@ def test_try_says_what_the_destination_answers_and_ends_its_rest(bench: Bench, p
     with sending(bench, at(pacs)):
         tried = destinations(bench, pacs, "try", "pacs", "--by", "me")
         assert tried.returncode == 0, tried.stderr
-        assert tried.stdout.startswith("pacs: answered the echo with 0x0000")
+        said = "pacs: answered the echo with 0x0000; 3 deliveries wait for it and are sent now\n"
+        assert tried.stdout == said
         pacs.wait_for(lambda stored: len(stored) == 3, 5)
     assert [event for event, _ in history(bench)] == [
         "cannot be reached", "tried", "tried", "reached again",

@@ -12,10 +12,10 @@ import pytest
 
 from dicom_node.__main__ import main
 from dicom_node.config import parse
-from dicom_node.ledger import FindingsRecord, Ledger, Origin, Route
+from dicom_node.ledger import REJECTION_NOTE, FindingsRecord, Ledger, Origin, Route
 from dicom_node.patients import Patients
 from dicom_node.spool import Spool
-from tests.dicom_node.ledger.records import PIPELINE, Changes, Clock, instance, output
+from tests.dicom_node.ledger.records import OTHER, PIPELINE, Changes, Clock, instance, output
 
 PATIENT = "PID-4711-Mustermann"
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\nFAILED\u202e" + 70_000 * "z"
@@ -78,10 +78,34 @@ def test_an_image_is_followed_from_its_receipt_to_each_destination(desk: Desk) -
         "  SEG to PACS: DELIVERED 2026-03-01 12:00:00, 1 attempt, answered 0x0000 Success",
         "  SR to PACS: REFUSED 2026-03-01 12:00:00, 1 attempt, answered 0x0124 Refused:"
         " Not Authorised: SR: not authorised",
-        "    to do: ask why the destination refuses it, or give it another preset under"
-        " [[destination]]; then cxr-node requeue --job 1 --state REFUSED",
+        "    to do: ask why the destination refuses it; once it takes it, cxr-node requeue --job 1"
+        " --state REFUSED (another preset under [[destination]] concerns later images only)",
         "  more: cxr-node job 1",
     ]
+
+
+def test_a_refused_rejection_note_leaves_what_it_names_and_says_what_to_do(desk: Desk) -> None:
+    desk.build(1)
+    accepted = desk.ledger.jobs.accept(instance(1, sha256=OTHER, path="other.dcm"), PIPELINE)
+    assert desk.ledger.jobs.claim(accepted.job_id, PIPELINE, "w1", 60.0)
+    (old,) = desk.ledger.issues.earlier(1, ()).arrived
+    note = output(REJECTION_NOTE, 2)
+    desk.ledger.issues.to_be_retracted(1, [old.delivery_id], note.sop_instance_uid)
+    desk.ledger.handover.built(1, "w1", [note], [Route("PACS", (REJECTION_NOTE,))])
+    (sent,) = desk.ledger.deliveries.claim("PACS", "s1", 60.0, 10)
+    desk.ledger.deliveries.refused(sent.id, "s1", None, "PACS does not accept rejection note")
+    said = desk("find", "1.2.3.1").splitlines()
+    assert (
+        "  SEG to PACS: DELIVERED 2026-03-01 12:00:00, 1 attempt, answered 0x0000 Success:"
+        f" to be taken back by note {note.sop_instance_uid}" in said
+    )
+    assert any("remove the earlier SEG and SC there by hand" in line for line in said)
+    assert "remove the earlier SEG and SC there by hand" in desk("status")
+    desk.ledger.repairs.redeliver([1], "me@host")
+    for one in desk.ledger.deliveries.claim("PACS", "s1", 60.0, 10):
+        desk.ledger.deliveries.delivered(one.id, "s1", 0x0000)
+    (seg,) = (one for one in desk("job", "1").splitlines() if "  SEG to PACS: RETRACTED" in one)
+    assert seg.endswith(f": taken back by note {note.sop_instance_uid}")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +165,8 @@ def test_what_is_looked_for_can_come_from_standard_input(
 
 def test_what_waits_failed_or_was_skipped_says_so(desk: Desk) -> None:
     desk.receive(1)
-    assert "  no result is meant for a destination" in desk("find", "1.2.3.1").splitlines()
+    waits = "  not analysed yet: waits for a worker (cxr-node status)"
+    assert waits in desk("find", "1.2.3.1").splitlines()
     assert desk.ledger.jobs.claim(1, PIPELINE, "w1", 60.0)
     desk.ledger.handover.skipped(1, "w1", "a lateral view")
     said = desk("find", "1.2.3.1").splitlines()
@@ -172,8 +197,8 @@ def test_jobs_are_listed_the_newest_first_and_by_what_is_asked(desk: Desk) -> No
 def test_what_was_refused_can_be_sent_again_by_its_accession_number(desk: Desk) -> None:
     desk.build(1, "A-1001")
     desk.build(2, "A-1002")
-    assert "would requeue 1 jobs" in desk("requeue", "--accession", "A-1001", "--dry-run")
-    assert "requeued 0 jobs and 1 deliveries" in desk("requeue", "--accession", "A-1001")
+    assert "would requeue 1 job" in desk("requeue", "--accession", "A-1001", "--dry-run")
+    assert "requeued 0 jobs and 1 delivery" in desk("requeue", "--accession", "A-1001")
     assert listed(desk("jobs", "--state", "REFUSED")) == [2]
     assert listed(desk("jobs", "--state", "WAITING")) == [1]
 

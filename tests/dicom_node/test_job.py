@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from dicom_node.__main__ import main
 from dicom_node.config import parse
-from dicom_node.ledger import Ledger
-from tests.dicom_node.ledger.records import PIPELINE, Clock, built, claimed, instance
+from dicom_node.ledger import Ledger, Route
+from tests.dicom_node.ledger.records import PIPELINE, START, Clock, built, claimed, instance, output
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\nFAILED\u202e"
 
@@ -52,17 +52,16 @@ def test_a_job_is_told_from_its_receipt_to_its_deliveries(
     clock.advance(0.25)
     ledger.deliveries.refused(second.id, "s1", 0xC000, "PACS: B 2.25.1.B: answered 0xc000")
     lines = job("1").splitlines()
-    assert "  instance 1.2.3.1" in lines
+    assert "  instance  1.2.3.1" in lines
     timeline = lines[lines.index("timeline (UTC)") + 1 : lines.index("deliveries")]
     assert timeline[0] == "  2026-03-01 12:00:00             received"
     assert "  2026-03-01 12:00:01    +1.50 s  A to PACS: taken for sending (by s1)" in timeline
     assert any("+0.25 s  B to PACS: refused (by s1, status 0xc000" in one for one in timeline)
     assert lines[lines.index("deliveries") + 1 :] == [
         "  A to PACS: DELIVERED 2026-03-01 12:00:01, 1 attempt, answered 0x0000 Success",
-        "  B to PACS: REFUSED 2026-03-01 12:00:01, 1 attempt, answered 0xc000 Cannot Understand:"
-        " B 2.25.1.B: answered 0xc000",
-        "    to do: ask why the destination refuses it, or give it another preset under"
-        " [[destination]]; then cxr-node requeue --job 1 --state REFUSED",
+        "  B to PACS: REFUSED 2026-03-01 12:00:01, 1 attempt, answered 0xc000 Cannot Understand",
+        "    to do: ask why the destination refuses it; once it takes it, cxr-node requeue --job 1"
+        " --state REFUSED (another preset under [[destination]] concerns later images only)",
     ]
 
 
@@ -73,11 +72,86 @@ def test_what_waits_says_when_it_is_tried_again(ledger: Ledger, clock: Clock, jo
     ledger.deliveries.retry(delivery.id, "s1", None, "PACS: connection refused", again)
     said = job("1").splitlines()
     assert said[-2:] == [
-        "  A to PACS: WAITING 2026-03-01 12:00:00, 1 attempt, next 2026-03-01 12:00:30:"
+        "  A to PACS: WAITING 2026-03-01 12:00:00, 1 attempt, due since 2026-03-01 12:00:30:"
         " connection refused",
         "    to do: nothing, if PACS comes back: it is sent then; once it is there,"
         " cxr-node destinations try PACS sends it at once",
     ]
+
+
+def waiting_lines(said: str) -> list[str]:
+    lines = said.splitlines()
+    return lines[lines.index("deliveries") + 1 :]
+
+
+def test_what_waits_for_a_paused_destination_says_who_paused_it(ledger: Ledger, job: Job) -> None:
+    built(ledger, "PACS", roles="AB")
+    ledger.breakers.pause("PACS", "me@host", "upgrade")
+    assert waiting_lines(job("1")) == [
+        "  A to PACS: WAITING, 0 attempts",
+        "  B to PACS: WAITING, 0 attempts",
+        "    PACS: paused by me@host, since 2026-03-01 12:00:00 until it is resumed: upgrade;"
+        " nothing sent yet",
+        "    to do: cxr-node destinations resume PACS, or nothing where the pause has an end",
+    ]
+
+
+def test_what_waits_for_a_destination_that_is_down_says_so_and_when_its_rest_ends(
+    ledger: Ledger, job: Job
+) -> None:
+    built(ledger, "PACS", roles="A")
+    # The command looks at the clock on the wall.
+    rest_s = (datetime(2999, 1, 1, tzinfo=UTC) - START).total_seconds()
+    ledger.breakers.unreachable("PACS", "s1", "connection refused", rest_s)
+    assert waiting_lines(job("1")) == [
+        "  A to PACS: WAITING, 0 attempts, next 2999-01-01 00:00:00",
+        "    PACS: not reached since 2026-03-01 12:00:00, tried once; rests until"
+        " 2999-01-01 00:00:00",
+        "    to do: nothing, if PACS comes back: it is sent then; once it is there,"
+        " cxr-node destinations try PACS sends it at once",
+    ]
+
+
+def test_what_waits_for_a_destination_no_longer_configured_says_how_it_is_moved(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built(ledger, "OLD", roles="A")
+    file = tmp_path / "node.toml"
+    file.write_text(f"[node]\nstate = '{tmp_path}'\nno_destination = true\n")
+    assert main(["job", "--config", str(file), "1"]) == 0
+    assert waiting_lines(capsys.readouterr().out) == [
+        "  A to OLD: WAITING, 0 attempts",
+        "    OLD is not configured: nobody sends to it",
+        "    to do: cxr-node destinations move OLD NEW, or forget OLD",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "to_do"),
+    [(0xA900, "after five tries it is REFUSED"), (0xA700, "it is sent until it does")],
+)
+def test_what_a_destination_declined_is_not_said_to_wait_for_its_return(
+    ledger: Ledger, clock: Clock, job: Job, status: int, to_do: str
+) -> None:
+    built(ledger, "PACS", roles="A")
+    ledger.breakers.reached("PACS", "s1")
+    (delivery,) = ledger.deliveries.claim("PACS", "s1", 60.0, 10)
+    reason = f"PACS: A 2.25.1.A: answered {status:#06x}"
+    ledger.deliveries.retry(delivery.id, "s1", status, reason, clock.now, declined=True)
+    first, second = waiting_lines(job("1"))
+    assert first.count(f"{status:#06x}") == 1
+    assert second.startswith("    to do: it answers, but ")
+    assert second.endswith(to_do)
+
+
+def test_what_is_kept_ready_is_shown_only_once_it_has_stepped_in(ledger: Ledger, job: Job) -> None:
+    held = claimed(ledger)
+    outputs = [output("SEG"), output("PR")]
+    ledger.handover.built(held.id, "w1", outputs, [Route("PACS", ("SEG",), {"PR": "SEG"})])
+    assert "PR to PACS" not in job("1")
+    (seg,) = ledger.deliveries.claim("PACS", "s1", 60.0, 10)
+    ledger.deliveries.refused(seg.id, "s1", 0x0122, "PACS does not accept SEG", "PR")
+    assert "  PR to PACS: WAITING" in job("1")
 
 
 def test_a_failure_has_its_reason_and_its_remedy(ledger: Ledger, job: Job) -> None:

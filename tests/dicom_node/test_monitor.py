@@ -139,3 +139,27 @@ def test_what_is_asked_wrongly_is_unknown(check: Check, tmp_path: Path) -> None:
     (tmp_path / "node.toml").write_text("[node]\nprot = 1 # | \n")
     code, said = check("--config", str(tmp_path / "node.toml"))
     assert (code, said.partition(" - ")[0]) == (3, "UNKNOWN")
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(
+    "options", [("--max-wait", "soon"), ("--max-wiat", "5"), ("--since", "yesterday")]
+)
+def test_options_that_are_not_understood_are_unknown_too(
+    check: Check, options: tuple[str, ...]
+) -> None:
+    code, said = check(*options)
+    assert code == 3
+    assert said.startswith("UNKNOWN - ")
+    assert options[1] in said or options[0] in said
+    assert main(["status", "--check", "--state", str(check.state)]) == 0
+
+
+def test_the_line_names_a_destination_that_is_not_reached_or_paused(
+    ledger: Ledger, check: Check
+) -> None:
+    built(ledger, "PACS", roles="A")
+    ledger.breakers.unreachable("PACS", "s1", "connection refused", 60)
+    ledger.breakers.pause("VIEWER", "me", "upgrade")
+    _, said = check("--max-wait", "600")
+    assert re.search(r"PACS is not reached since 20[-0-9: ]+, VIEWER is paused, 0 failed", said)

@@ -17,7 +17,15 @@ from dicom_node.__main__ import main
 from dicom_node.cli.terminal.options import parse_time
 from dicom_node.config import parse
 from dicom_node.ledger import DeliveryState, JobState, Ledger
-from tests.dicom_node.ledger.records import built, claimed, happened, state
+from tests.dicom_node.ledger.records import (
+    PIPELINE,
+    built,
+    claimed,
+    deliver,
+    happened,
+    instance,
+    state,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +67,7 @@ def test_what_failed_is_analysed_and_what_was_refused_sent_again(
     ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert requeue(tmp_path, "--since", "1h") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "requeued 2 jobs and 1 deliveries"
+    assert capsys.readouterr().out.splitlines()[-1] == "requeued 2 jobs and 1 delivery"
     assert state(ledger, FAILED) is state(ledger, SKIPPED) is JobState.RECEIVED
     assert state(ledger, REFUSED) is JobState.BUILT
     states = [delivery.state for delivery in ledger.deliveries.of_job(REFUSED)]
@@ -114,9 +122,30 @@ def test_where_there_is_nothing_to_do_the_exit_code_says_so(
     ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert requeue(tmp_path, "--job", "77") == 1
-    assert capsys.readouterr().out == "requeued 0 jobs and 0 deliveries\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "no such job here: cxr-node jobs lists them",
+        "requeued 0 jobs and 0 deliveries",
+    ]
     assert requeue(tmp_path, "--since", "2999-01-01") == 1
     assert happened(ledger, FAILED)[-1] == "failed"
+
+
+def test_of_what_is_named_and_does_not_begin_again_it_says_why(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built(ledger, "PACS", roles="A", number=4)
+    deliver(ledger)
+    ledger.jobs.accept(instance(5), PIPELINE)
+    assert requeue(tmp_path, "--job", "4", "--job", "5") == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "job 5: RECEIVED: it waits for a worker already",
+        "job 4: BUILT, all delivered: nothing to send again",
+        "requeued 0 jobs and 0 deliveries",
+    ]
+    assert requeue(tmp_path, "--job", "1", "--state", "refused", "--dry-run") == 1
+    assert "job 1: FAILED: not what --state and --since ask for" in capsys.readouterr().out
+    assert requeue(tmp_path, "--state", "failed", "--dry-run") == 0
+    assert capsys.readouterr().out.endswith("would requeue 1 job\n")
 
 
 def test_to_ask_for_nothing_is_a_wrong_use(
@@ -134,6 +163,7 @@ def test_a_folder_without_a_ledger_is_said_and_left_alone(tmp_path: Path) -> Non
 
 def test_a_time_is_a_moment_or_so_long_ago() -> None:
     assert parse_time("2026-11-27T08:00:00+01:00") == datetime(2026, 11, 27, 7, tzinfo=UTC)
+    assert parse_time("2026-11-27T08:00") == datetime(2026, 11, 27, 8, tzinfo=UTC)
     ago = datetime.now(UTC) - timedelta(minutes=90)
     assert abs(parse_time("90m") - ago) < timedelta(minutes=1)
     with pytest.raises(Exception, match="is no time"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.config import Config, Destination, parse
-from dicom_node.ledger import DeliveryState, Ledger, Progress
+from dicom_node.ledger import DeliveryState, Ledger, Process, Progress
 from dicom_node.ops.running import last_run, only_one
 from tests.dicom_node.ledger.records import LEASE_S, built, claimed, progress
 from tests.system.waiting import run_cli
@@ -85,6 +85,12 @@ def test_status_for_machines_says_the_same(config: Config, ledger: Ledger) -> No
     assert document["node"] is None
 
 
+def test_parts_that_are_alive_need_no_up(config: Config, ledger: Ledger) -> None:
+    assert cli(config, "status").stdout.startswith("node: nothing is known of an `up`")
+    ledger.workers.beat(Process("work-1", "work", "host", 1, "1.0"))
+    assert cli(config, "status").stdout.startswith("parts\n")
+
+
 def test_an_orphaned_destination_is_named_until_it_is_moved(config: Config, ledger: Ledger) -> None:
     job_id = built(ledger, "OLD", roles="AB")
     with only_one(config.node, config.destination_names):
@@ -119,10 +125,25 @@ def test_a_destination_can_be_forgotten_with_the_options_on_either_side(
     assert unknown.returncode == 2
     assert "nothing was ever built for a destination 'ODL': did you mean OLD?" in unknown.stderr
     run = run_cli("destinations", "--state", str(config.node.state), "forget", "OLD")
-    assert (run.returncode, run.stdout) == (0, "OLD: 1 deliveries withdrawn\n")
+    assert (run.returncode, run.stdout) == (0, "OLD: 1 delivery withdrawn\n")
     states = {delivery.destination: delivery.state for delivery in ledger.deliveries.of_job(job_id)}
     assert states == {"OLD": DeliveryState.WITHDRAWN, "PACS": DeliveryState.DELIVERED}
     assert progress(ledger, job_id) is Progress.DELIVERED
+    listed = cli(config, "destinations").stdout.splitlines()
+    assert listed[listed.index("PACS") + 1] == "  1 DELIVERED"
+
+
+def test_a_destination_that_is_configured_is_forgotten_only_on_purpose(
+    config: Config, ledger: Ledger
+) -> None:
+    job_id = built(ledger, "PACS", roles="A")
+    with only_one(config.node, config.destination_names):
+        refused = cli(config, "destinations", "forget", "PACS")
+        assert refused.returncode == 2
+        assert "PACS is configured: what waits for it would never be sent" in refused.stderr
+        assert ledger.deliveries.of_job(job_id)[0].state is DeliveryState.WAITING
+        assert cli(config, "destinations", "forget", "PACS", "--yes").returncode == 0
+    assert ledger.deliveries.of_job(job_id)[0].state is DeliveryState.WITHDRAWN
 
 
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(

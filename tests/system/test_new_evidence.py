@@ -94,11 +94,16 @@ def test_an_image_corrected_to_another_patient_and_study_is_followed(
     assert referenced(note, "CurrentRequestedProcedureEvidenceSequence") == {
         one.SOPInstanceUID for one in before
     }
-    status = json.loads(run_cli("status", "--json", "--state", str(node.state)).stdout)
-    said = [one["what"] for one in status["changes"]
-            if one["sop_instance_uid"] == wrong.SOPInstanceUID]  # fmt: skip
-    assert any("PatientID" in what and "StudyInstanceUID" in what for what in said)
-    assert any("3 outputs withdrawn by a rejection note" in what for what in said)
+
+    def said() -> list[str]:
+        status = json.loads(run_cli("status", "--json", "--state", str(node.state)).stdout)
+        return [one["what"] for one in status["changes"]
+                if one["sop_instance_uid"] == wrong.SOPInstanceUID]  # fmt: skip
+
+    assert any("PatientID" in what and "StudyInstanceUID" in what for what in said())
+    # The archive has the note before the sender has heard so.
+    withdrawn = "3 outputs withdrawn by a rejection note"
+    wait_until(lambda: any(withdrawn in what for what in said()), 30, withdrawn)
 
 
 def test_what_failed_is_analysed_again_when_a_person_asks(node: RunningNode) -> None:
@@ -108,10 +113,10 @@ def test_what_failed_is_analysed_again_when_a_person_asks(node: RunningNode) -> 
     first = ended_job(node.state, image.SOPInstanceUID)
     options = ("--sop-instance-uid", image.SOPInstanceUID, "--state-dir", str(node.state))
     run = run_cli("requeue", "--dry-run", *options)
-    assert (run.returncode, run.stdout.splitlines()[-1]) == (0, "would requeue 1 jobs")
+    assert (run.returncode, run.stdout.splitlines()[-1]) == (0, "would requeue 1 job")
     assert ended_job(node.state, image.SOPInstanceUID) == first
     run = run_cli("requeue", *options)
-    assert run.stdout.splitlines()[-1] == "requeued 1 jobs and 0 deliveries"
+    assert run.stdout.splitlines()[-1] == "requeued 1 job and 0 deliveries"
     wait_until(
         lambda: ended_job(node.state, image.SOPInstanceUID).updated_at > first.updated_at,
         90,

@@ -2,6 +2,7 @@
 commands `job` and `find` print. Accession numbers and UIDs, never a patient's name or ID.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -9,8 +10,18 @@ from typing import Any
 
 from dicom_node.delivery.outcome import words
 from dicom_node.errors import SUCCESS
-from dicom_node.ledger import Delivery, DeliveryState, Entry, Event, JobLine, Progress
+from dicom_node.ledger import (
+    Delivery,
+    DeliveryState,
+    Entry,
+    Event,
+    FindingsRecord,
+    JobLine,
+    Progress,
+)
+from dicom_node.ops.outlook import Outlook
 from dicom_node.ops.remedies import remedy_of_delivery
+from dicom_node.ops.standing import UNSEEN
 from dicom_node.ops.wording import age, line, moment
 
 #: Events shown at the beginning, and at the end: an outage of a destination makes hundreds.
@@ -18,11 +29,10 @@ ENDS = 20
 #: A UID has 64 characters, and so has the longest of the texts that stand beside one.
 NAME_WIDTH = 64
 
+#: `PACS does not accept SEG (answered 0x0122 (SOP Class not Supported))`
+_ANSWERED = re.compile(r" \(answered 0x[0-9a-f]{4}[^:]*\)")
 #: What a worker ends a job with.
 _ENDED = (Event.BUILT, Event.SKIPPED, Event.FAILED)
-
-#: Of deliveries: kept ready, and sent only where something else is not accepted.
-UNSEEN = (DeliveryState.RESERVE,)
 
 _PROGRESS = {
     Progress.DELIVERED: "all delivered",
@@ -53,14 +63,19 @@ def event_lines(
     yield from lines
 
 
-def delivery_lines(deliveries: Sequence[Delivery], events: Sequence[Entry]) -> Iterator[str]:
-    """Each output at each destination; what is to be done once for all that it concerns."""
+def delivery_lines(
+    deliveries: Sequence[Delivery], events: Sequence[Entry], outlook: Outlook
+) -> Iterator[str]:
+    """Each output at each destination; what stops it and what is to be done once for all that it
+    concerns.
+    """
     at = last_times(events)
-    remedies = [*map(remedy_of_delivery, deliveries), ""]
-    for delivery, to_do, next_to_do in zip(deliveries, remedies, remedies[1:], strict=False):
-        yield f"  {_target(delivery)}: {_standing(delivery, at.get(delivery.id))}"
-        if to_do and to_do != next_to_do:
-            yield f"    to do: {to_do}"
+    shown = [delivery for delivery in deliveries if delivery.state not in UNSEEN]
+    notes = [*(list(_notes(delivery, outlook)) for delivery in shown), []]
+    for delivery, said, said_next in zip(shown, notes, notes[1:], strict=False):
+        yield f"  {_target(delivery)}: {_standing(delivery, at.get(delivery.id), outlook)}"
+        if said != said_next:
+            yield from said
 
 
 def state_line(job: JobLine) -> str:
@@ -68,11 +83,13 @@ def state_line(job: JobLine) -> str:
     return f"{job.state}, {_PROGRESS[job.progress]}" if job.progress else job.state.value
 
 
-def deliveries_by_state(counts: Mapping[DeliveryState, int]) -> str:
-    """`2 DELIVERED, 1 REFUSED`; what is kept in reserve is nobody's matter."""
-    return ", ".join(
-        f"{count} {state.value}" for state, count in counts.items() if state not in UNSEEN
-    )
+def analysed_line(events: Sequence[Entry], said: FindingsRecord) -> str:
+    """`2026-11-27 13:22:15 positive (left 56.9 %, right 0.7 %, both 25.5 %)`."""
+    when = analysed_at(events)
+    sides = {"left": said.percent_left, "right": said.percent_right, "both": said.percent_both}
+    known = [f"{side} {value:.1f} %" for side, value in sides.items() if value is not None]
+    percent = f" ({', '.join(known)})" if known else ""
+    return f"{moment(when) if when else ''} {name(said.decision)}{percent}".strip()
 
 
 def analysed_at(events: Sequence[Entry]) -> datetime | None:
@@ -80,7 +97,7 @@ def analysed_at(events: Sequence[Entry]) -> datetime | None:
     return next((event.at for event in reversed(events) if event.event in _ENDED), None)
 
 
-def delivery_document(delivery: Delivery, at: datetime | None) -> dict[str, Any]:
+def delivery_document(delivery: Delivery, at: datetime | None, outlook: Outlook) -> dict[str, Any]:
     """The same for machines."""
     return {
         "id": delivery.id,
@@ -94,7 +111,8 @@ def delivery_document(delivery: Delivery, at: datetime | None) -> dict[str, Any]
         "dimse_status": delivery.dimse_status,
         "status_in_words": _answer(delivery),
         "reason": delivery.reason,
-        "remedy": remedy_of_delivery(delivery) or None,
+        "stopped_by": (_is_waiting(delivery) and outlook.what_stops(delivery.destination)) or None,
+        "remedy": remedy_of_delivery(delivery, outlook) or None,
     }
 
 
@@ -111,17 +129,52 @@ def _target(delivery: Delivery) -> str:
     return f"{name(delivery.role)} to {name(delivery.destination)}"
 
 
-def _standing(delivery: Delivery, at: datetime | None) -> str:
+def _notes(delivery: Delivery, outlook: Outlook) -> Iterator[str]:
+    """Lines below that of a delivery."""
+    if _is_waiting(delivery) and (stopped := outlook.what_stops(delivery.destination)):
+        yield f"    {stopped}"
+    if to_do := remedy_of_delivery(delivery, outlook):
+        yield f"    to do: {to_do}"
+
+
+def _is_waiting(delivery: Delivery) -> bool:
+    return delivery.state is DeliveryState.WAITING
+
+
+def _standing(delivery: Delivery, at: datetime | None, outlook: Outlook) -> str:
     """Its state since `at`, the last answer, and why."""
     tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
     said = [f"{delivery.state.value}{f' {moment(at)}' if at else ''}", tries]
     if answer := _answer(delivery):
         said.append(f"answered {answer}")
-    if delivery.state is DeliveryState.WAITING:
-        said.append(f"next {moment(delivery.due_at)}")
-    # It mostly begins with the destination, which has been said.
-    reason = line((delivery.reason or "").removeprefix(f"{delivery.destination}: "))
+    if _is_waiting(delivery):
+        said += filter(None, [_next(delivery, outlook)])
+    reason = _reason(delivery)
     return f"{', '.join(said)}{f': {reason}' if reason else ''}"
+
+
+def _next(delivery: Delivery, outlook: Outlook) -> str:
+    if delivery.owner:
+        return "being sent"
+    at = outlook.next_at(delivery)
+    if at is None:
+        return ""
+    return f"{'next' if at > outlook.now else 'due since'} {moment(at)}"
+
+
+def _reason(delivery: Delivery) -> str:
+    """Why it stands as it does, without what has been said before it in the line."""
+    reason = delivery.reason or ""
+    if delivery.state is DeliveryState.DELIVERED and reason:
+        return f"to be taken back by note {name(reason)}"
+    if delivery.state is DeliveryState.RETRACTED:
+        return f"taken back by note {name(reason)}"
+    reason = reason.removeprefix(f"{delivery.destination}: ")
+    # "SEG 2.25.1: answered 0xc000 (Cannot Understand)": the answer stands before it.
+    own = f"{delivery.role} {delivery.sop_instance_uid}: answered "
+    if delivery.dimse_status is not None:
+        reason = _ANSWERED.sub("", reason)
+    return "" if reason.startswith(own) else line(reason)
 
 
 def _answer(delivery: Delivery) -> str | None:

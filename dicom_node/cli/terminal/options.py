@@ -100,16 +100,22 @@ def images_folder(arguments: argparse.Namespace) -> Path:
 
 
 def parse_time(text: str) -> datetime:
-    """A moment: ISO 8601, local where no zone is said, or so long ago."""
+    """A moment: ISO 8601, UTC where no zone is said, as all output is; or so long ago."""
     ago = re.fullmatch(r"(\d+)([mhd])", text.strip())
     if ago:
         return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        return parse_moment(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no time: write 2026-11-27T08:00, or 90m, 2h, 3d"
         ) from None
+
+
+def parse_moment(text: str) -> datetime:
+    """ISO 8601, UTC where no zone is said; ValueError where it is none."""
+    found = datetime.fromisoformat(text)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def at_least_one(text: str) -> int:

@@ -10,6 +10,7 @@ from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.former import count_states, in_state
 from dicom_node.ledger.tables.progress import count_progress
 from dicom_node.ledger.tables.records import (
+    REJECTION_NOTE,
     Change,
     Entry,
     Failure,
@@ -18,7 +19,7 @@ from dicom_node.ledger.tables.records import (
     Substitution,
     Summary,
 )
-from dicom_node.ledger.tables.schema import deliveries, events, jobs
+from dicom_node.ledger.tables.schema import deliveries, events, jobs, outputs
 from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
 
 #: How many failures a summary names.
@@ -160,11 +161,13 @@ def _how_it_failed(connection: Connection, job_id: int) -> tuple[str, str]:
 def _refusals(connection: Connection) -> tuple[Refusal, ...]:
     """One line for a job's deliveries that ended alike at a destination."""
     alike = (jobs.c.sop_instance_uid, deliveries.c.job_id, deliveries.c.destination,
-             deliveries.c.state, deliveries.c.reason)  # fmt: skip
+             deliveries.c.state, deliveries.c.reason,
+             (outputs.c.role == REJECTION_NOTE).label("is_note"))  # fmt: skip
     last_at = func.max(deliveries.c.updated_at)
     query = (
         select(*alike, last_at.label("at"), func.count().label("outputs"))
         .join(jobs, deliveries.c.job_id == jobs.c.id)
+        .join(outputs, deliveries.c.output_id == outputs.c.id)
         .where(deliveries.c.state.in_([DeliveryState.REFUSED, DeliveryState.DEAD]))
         .group_by(*alike)
         .order_by(last_at.desc(), deliveries.c.job_id.desc())
@@ -172,7 +175,7 @@ def _refusals(connection: Connection) -> tuple[Refusal, ...]:
     )
     return tuple(
         Refusal(row.job_id, row.sop_instance_uid, row.destination, row.at, row.reason or "",
-                row.outputs, is_lost=row.state == DeliveryState.DEAD)
+                row.outputs, is_lost=row.state == DeliveryState.DEAD, is_note=row.is_note)
         for row in connection.execute(query)
     )  # fmt: skip
 

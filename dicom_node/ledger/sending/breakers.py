@@ -30,6 +30,12 @@ class Breakers(Part):
         with self._database.read() as connection:
             return standing_of(connection, name)
 
+    def all(self) -> list[Standing]:
+        """How each stands of which anything is known, by name."""
+        with self._database.read() as connection:
+            found = standings(connection)
+        return [found[name] for name in sorted(found)]
+
     def history(self, name: str) -> list[DestinationEntry]:
         """What happened to a destination, in order."""
         columns = [column for column in destination_events.c if column.name != "id"]

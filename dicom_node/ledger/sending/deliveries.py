@@ -11,7 +11,7 @@ from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE
 from dicom_node.ledger.tables.moves import Condition, move_deliveries
 from dicom_node.ledger.tables.progress import Progress, progress_of
-from dicom_node.ledger.tables.records import Delivery, LeaseLost
+from dicom_node.ledger.tables.records import REJECTION_NOTE, Delivery, LeaseLost
 from dicom_node.ledger.tables.schema import deliveries, events, jobs, outputs
 from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
 
@@ -63,10 +63,12 @@ class Deliveries(Part):
     def delivered(
         self, delivery_id: int, owner: str, dimse_status: int | None, warning: str = ""
     ) -> None:
-        """The destination stored it."""
+        """The destination stored it; and if it is a rejection note, what that takes back is."""
+        now = self._database.now()
         with self._database.write() as connection:
-            report_delivery(connection, self._database.now(), delivery_id, owner,
-                            Event.DELIVERED, dimse_status, None, warning)  # fmt: skip
+            row = report_delivery(connection, now, delivery_id, owner,
+                                  Event.DELIVERED, dimse_status, None, warning)  # fmt: skip
+            _retract(connection, now, row.output_id)
 
     def retry(
         self,
@@ -127,13 +129,16 @@ class Deliveries(Part):
         return due if opens_at == now else max(due, opens_at)
 
     def make_due(self, destination: str) -> int:
-        """An outage has ended: everything that waits for `destination` is due now; how many."""
+        """An outage has ended: everything that waits for `destination` is due now; how many that
+        are, those that were due already among them.
+        """
         now = self._database.now()
+        waiting = select(func.count()).where(_free_for(destination))
         with self._database.write() as connection:
-            return len(
-                move_deliveries(connection, now, DeliveryState.WAITING, Event.MADE_DUE,
-                                _free_for(destination), deliveries.c.due_at > now, due_at=now)
-            )  # fmt: skip
+            move_deliveries(connection, now, DeliveryState.WAITING, Event.MADE_DUE,
+                            _free_for(destination), deliveries.c.due_at > now,
+                            due_at=now)  # fmt: skip
+            return connection.execute(waiting).scalar_one()
 
     def free_expired(self) -> list[int]:
         """Take back the deliveries whose lease has ended, on whatever host; their ids."""
@@ -209,6 +214,17 @@ def _stands_in(
     move_deliveries(connection, now, DeliveryState.RESERVE, Event.STEPPED_IN,
                     deliveries.c.id == other.id, due_at=now)  # fmt: skip
     return DeliveryState(other.state) not in (DeliveryState.REFUSED, DeliveryState.DEAD)
+
+
+def _retract(connection: Connection, now: datetime, output_id: int) -> None:
+    """Take back what the output is a rejection note of; see `Issues.to_be_retracted`."""
+    query = select(outputs.c.role, outputs.c.sop_instance_uid, outputs.c.job_id)
+    output = connection.execute(query.where(outputs.c.id == output_id)).one()
+    if output.role == REJECTION_NOTE:
+        uid = output.sop_instance_uid
+        move_deliveries(connection, now, DeliveryState.DELIVERED, Event.RETRACTED,
+                        deliveries.c.reason == uid,
+                        detail=f"{uid}, an output of job {output.job_id}")  # fmt: skip
 
 
 def report_delivery(

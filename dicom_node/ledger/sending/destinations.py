@@ -16,6 +16,8 @@ from dicom_node.ledger.tables.states import DeliveryState, Event
 
 #: What has not left: forgotten or moved with a destination's name.
 UNSENT = (DeliveryState.WAITING, DeliveryState.RESERVE, DeliveryState.DAMAGED)
+#: Of these: to get there. What is kept in reserve is in no number that is said.
+_COUNTED = (DeliveryState.WAITING, DeliveryState.DAMAGED)
 #: Jobs changed in one transaction, so that a listener never waits long for its turn to write.
 BATCH = 100
 
@@ -57,17 +59,17 @@ class Destinations(Part):
         ]
 
     def forget(self, name: str, by: str) -> int:
-        """Withdraw what has not left for it, except what a sender holds; how many deliveries."""
+        """Withdraw what has not left for it, except what a sender holds; how many waited."""
 
         def withdraw(connection: Connection, now: datetime, of_jobs: Condition) -> int:
-            return sum(
-                len(
-                    move_deliveries(connection, now, state, Event.WITHDRAWN, of_jobs,
-                                    _of(name, now), by=by, detail=f"{name} was forgotten",
-                                    reason=f"the destination {name} was forgotten", **FREE)
-                )
-                for state in UNSENT
-            )  # fmt: skip
+            withdrawn = 0
+            for state in UNSENT:
+                rows = move_deliveries(connection, now, state, Event.WITHDRAWN, of_jobs,
+                                       _of(name, now), by=by, detail=f"{name} was forgotten",
+                                       reason=f"the destination {name} was forgotten",
+                                       **FREE)  # fmt: skip
+                withdrawn += len(rows) if state in _COUNTED else 0
+            return withdrawn
 
         count = self._job_by_job(name, withdraw)
         with self._database.write() as connection:
@@ -75,7 +77,9 @@ class Destinations(Part):
         return count
 
     def move(self, old: str, new: str, by: str) -> int:
-        """Let what has not left for `old` go to `new`, but not what goes there anyway; how many."""
+        """Let what has not left for `old` go to `new`, but not what goes there anyway; how many
+        waited.
+        """
 
         def move(connection: Connection, now: datetime, of_jobs: Condition) -> int:
             there = select(deliveries.c.output_id).where(deliveries.c.destination == new)
@@ -85,10 +89,9 @@ class Destinations(Part):
                 doubles = (of_jobs, _of(old, now), deliveries.c.output_id.in_(there))
                 move_deliveries(connection, now, state, Event.WITHDRAWN, *doubles, **told,
                                 reason=f"{new} gets it anyway", **FREE)  # fmt: skip
-                moved += len(
-                    move_deliveries(connection, now, state, Event.MOVED, of_jobs, _of(old, now),
-                                    **told, destination=new, due_at=now, **FREE)
-                )  # fmt: skip
+                rows = move_deliveries(connection, now, state, Event.MOVED, of_jobs, _of(old, now),
+                                       **told, destination=new, due_at=now, **FREE)  # fmt: skip
+                moved += len(rows) if state in _COUNTED else 0
             return moved
 
         return self._job_by_job(old, move)

@@ -8,6 +8,9 @@ from dicom_node.errors import NodeError
 from dicom_node.ledger.tables.progress import Progress
 from dicom_node.ledger.tables.states import DeliveryState, JobState
 
+#: The role of a rejection note of ours: it takes results back and is none.
+REJECTION_NOTE = "rejection note"
+
 
 class LeaseLost(NodeError):
     """Whoever reports no longer holds the job or delivery: another has it, or has finished it."""
@@ -76,7 +79,7 @@ class Arrived:
     study_instance_uid: str
     path: str  #: relative to the spool
     sha256: str
-    retracted_by: str | None  #: SOP Instance UID of the rejection note that has taken it back
+    retracted_by: str | None  #: SOP Instance UID of the rejection note that is to take it back
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,9 @@ class Delivery:
     owner: str | None
     due_at: datetime  #: not to be sent before
     dimse_status: int | None  #: the last answer (PS3.7 Annex C); None where there was none
-    reason: str | None  #: why it was last refused or is to be sent again
+    #: Why it was last refused or is to be sent again; of what is there, the SOP Instance UID of the
+    #: rejection note that is to take it back, or has.
+    reason: str | None
     stands_in_for: str | None  #: a role; None: it is sent for its own sake
     role: str
     sop_class_uid: str
@@ -173,6 +178,7 @@ class Refusal:
     reason: str
     outputs: int
     is_lost: bool  #: their files are damaged, and cannot be built again
+    is_note: bool = False  #: what was refused is a rejection note: what it takes back lies there
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class DeliveryState(StrEnum):
     #: Never to leave: a newer issue has replaced it, its radiograph was rejected, or a person has
     #: forgotten its destination.
     WITHDRAWN = "WITHDRAWN"
-    #: The destination stored it, and a rejection note that follows takes it back.
+    #: The destination stored it, and then the rejection note that takes it back.
     RETRACTED = "RETRACTED"
 
 
@@ -85,6 +85,7 @@ class Event(StrEnum):
     REBUILT = "built again"
     LOST = "damaged, and not to be built again"
     WITHDRAWN = "withdrawn before it left"
+    TO_BE_RETRACTED = "to be withdrawn by a rejection note"
     RETRACTED = "withdrawn by a rejection note"
     MOVED = "moved to another destination"
 
@@ -157,6 +158,7 @@ DELIVERY_TRANSITIONS = {
     (DeliveryState.REFUSED, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
     (DeliveryState.SUBSTITUTED, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
     (DeliveryState.DEAD, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
+    (DeliveryState.DELIVERED, Event.TO_BE_RETRACTED): DeliveryState.DELIVERED,
     (DeliveryState.DELIVERED, Event.RETRACTED): DeliveryState.RETRACTED,
 }
 

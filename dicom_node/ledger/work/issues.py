@@ -4,18 +4,22 @@ from collections.abc import Collection
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, case, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE, report
 from dicom_node.ledger.tables.moves import Condition, move_deliveries, move_jobs
-from dicom_node.ledger.tables.records import Arrived, Earlier, Job, LeaseLost, Source
+from dicom_node.ledger.tables.records import (
+    REJECTION_NOTE,
+    Arrived,
+    Earlier,
+    Job,
+    LeaseLost,
+    Source,
+)
 from dicom_node.ledger.tables.schema import deliveries, jobs, outputs, sources
 from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
 from dicom_node.ledger.work.reopening import INSTANCE
-
-#: The role of a rejection note of ours: it takes results back and is none.
-REJECTION_NOTE = "rejection note"
 
 _HAS_ARRIVED = (DeliveryState.DELIVERED, DeliveryState.RETRACTED)
 #: Of deliveries that have not arrived, and of which nobody is just trying one.
@@ -57,11 +61,14 @@ class Issues(Part):
             )
             return stop(connection, now, earlier, why)
 
-    def retracted(self, job_id: int, delivery_ids: Collection[int], note_uid: str) -> None:
-        """Rejection note `note_uid` has been handed over: it takes these back."""
+    def to_be_retracted(self, job_id: int, delivery_ids: Collection[int], note_uid: str) -> None:
+        """Rejection note `note_uid` is handed over next: once it is delivered, it takes these back.
+
+        Before it, as it may be delivered at once.
+        """
         now = self._database.now()
         with self._database.write() as connection:
-            move_deliveries(connection, now, DeliveryState.DELIVERED, Event.RETRACTED,
+            move_deliveries(connection, now, DeliveryState.DELIVERED, Event.TO_BE_RETRACTED,
                             deliveries.c.id.in_(delivery_ids), reason=note_uid,
                             detail=f"{note_uid}, an output of job {job_id}")  # fmt: skip
 
@@ -113,13 +120,12 @@ def _not_own(job_id: int, own: Collection[str]) -> Select[tuple[int]]:
 
 
 def _arrived(connection: Connection, of: Select[tuple[int]]) -> tuple[Arrived, ...]:
-    is_retracted = deliveries.c.state == DeliveryState.RETRACTED
     query = (
         select(
             deliveries.c.id.label("delivery_id"),
             deliveries.c.destination,
             deliveries.c.study_instance_uid,
-            case((is_retracted, deliveries.c.reason)).label("retracted_by"),
+            deliveries.c.reason.label("retracted_by"),
             *(outputs.c[name] for name in
               ("role", "sop_class_uid", "sop_instance_uid", "series_instance_uid", "path",
                "sha256")),

@@ -37,6 +37,11 @@ class Selection:
         """Whether every job is named one by one: then rejected ones are meant too."""
         return bool(self.job_ids or self.sop_instance_uids)
 
+    @property
+    def is_of_some(self) -> bool:
+        """Whether images are named at all, be it by their study or order."""
+        return self.is_by_name or bool(self.study_instance_uids or self.accession_numbers)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -61,6 +66,12 @@ class Requeue(Part):
                 for row in connection.execute(query).all()
                 if (candidate := _candidate(connection, row, selection))
             ]
+
+    def named(self, selection: Selection) -> list[int]:
+        """The jobs of the images that are named, in whatever state; their ids."""
+        query = select(jobs.c.id).where(*_names(selection)).order_by(jobs.c.id)
+        with self._database.read() as connection:
+            return list(connection.scalars(query))
 
     def repeat(self, job_ids: Collection[int], pipeline: str, by: str) -> list[int]:
         """Let these be analysed anew, by `pipeline`; those of them that can be.
@@ -100,7 +111,11 @@ def _why_refused(connection: Connection, job_id: int) -> str | None:
 
 
 def _conditions(selection: Selection) -> list[Condition]:
-    conditions: list[Condition] = [_in_state(selection.states, selection.since)]
+    return [_in_state(selection.states, selection.since), *_names(selection)]
+
+
+def _names(selection: Selection) -> list[Condition]:
+    conditions: list[Condition] = []
     for column, values in (
         (jobs.c.id, selection.job_ids),
         (jobs.c.sop_instance_uid, selection.sop_instance_uids),

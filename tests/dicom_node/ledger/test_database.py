@@ -80,7 +80,7 @@ def test_what_has_ended_begins_again_only_for_a_reason() -> None:
     assert reasons == {Event.REQUEUED, Event.REBUILT, Event.WITHDRAWN}
     arrived = {DeliveryState.DELIVERED, DeliveryState.SUBSTITUTED}
     reasons = {event for before, event in DELIVERY_TRANSITIONS if before in arrived}
-    assert reasons == {Event.RETRACTED, Event.WITHDRAWN}
+    assert reasons == {Event.TO_BE_RETRACTED, Event.RETRACTED, Event.WITHDRAWN}
     taken_back = {DeliveryState.WITHDRAWN, DeliveryState.RETRACTED}
     assert not [before for before, _ in DELIVERY_TRANSITIONS if before in taken_back]
 

@@ -200,17 +200,39 @@ def test_only_who_holds_the_job_may_call_it_unchanged(ledger: Ledger) -> None:
         ledger.issues.unchanged(job, "w2", "the same pixels")
 
 
-def test_what_a_rejection_note_takes_back_is_said(ledger: Ledger) -> None:
-    job = reissued(ledger)
+def noted(ledger: Ledger) -> tuple[int, str]:
+    """A job whose two earlier outputs a rejection note is to take back; the note's UID."""
+    job, rejection = reissued(ledger), output(REJECTION_NOTE)
     ids = [one.delivery_id for one in ledger.issues.earlier(job.id, ()).arrived]
-    ledger.handover.handed_over(
-        job.id, "w1", [output(REJECTION_NOTE)], to("PACS", roles=[REJECTION_NOTE])
-    )
-    ledger.issues.retracted(job.id, ids, "2.25.99")
-    assert {one.retracted_by for one in ledger.issues.earlier(job.id, ()).arrived} == {"2.25.99"}
-    assert states(ledger, job.id)[:2] == ["A RETRACTED", "B RETRACTED"]
+    ledger.issues.to_be_retracted(job.id, ids, rejection.sop_instance_uid)
+    routes = to("PACS", roles=[REJECTION_NOTE])
+    ledger.handover.handed_over(job.id, "w1", [rejection], routes)
+    return job.id, rejection.sop_instance_uid
+
+
+def test_what_a_delivered_rejection_note_takes_back_is_said(ledger: Ledger) -> None:
+    job_id, uid = noted(ledger)
+    assert {one.retracted_by for one in ledger.issues.earlier(job_id, ()).arrived} == {uid}
+    assert states(ledger, job_id)[:2] == ["A DELIVERED", "B DELIVERED"]
+    assert deliver(ledger) == [REJECTION_NOTE]
+    assert {one.retracted_by for one in ledger.issues.earlier(job_id, ()).arrived} == {uid}
+    assert states(ledger, job_id)[:2] == ["A RETRACTED", "B RETRACTED"]
     (change,) = ledger.reports.summary().changes
-    assert change.what.startswith("2 outputs withdrawn by a rejection note: 2.25.99")
+    assert change.what.startswith(f"2 outputs withdrawn by a rejection note: {uid}")
+
+
+def test_a_refused_rejection_note_takes_nothing_back_until_it_is_accepted(ledger: Ledger) -> None:
+    job_id, uid = noted(ledger)
+    (note,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
+    ledger.deliveries.refused(note.id, "s1", 0x0122, "PACS does not accept rejection note")
+    assert states(ledger, job_id)[:2] == ["A DELIVERED", "B DELIVERED"]
+    assert {one.retracted_by for one in ledger.issues.earlier(job_id, ()).arrived} == {uid}
+    summary = ledger.reports.summary()
+    assert not summary.changes
+    assert [one.is_note for one in summary.refusals] == [True]
+    ledger.repairs.redeliver([job_id], "me@host")
+    deliver(ledger)
+    assert states(ledger, job_id)[:2] == ["A RETRACTED", "B RETRACTED"]
 
 
 def test_a_withdrawn_delivery_is_no_reason_to_fail(ledger: Ledger) -> None:
