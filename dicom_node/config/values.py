@@ -94,7 +94,16 @@ def _seconds_fault(seconds: float) -> str:
 
 
 def _host_fault(host: str) -> str:
-    return "" if host else "is empty"
+    if not host:
+        return "is empty"
+    if not host.isprintable() or " " in host:
+        return f"{host!r} is no host: it has a space or a control character"
+    try:
+        # As it is done before it is looked up: RFC 1035 2.3.4, a label has 1 to 63 characters.
+        host.encode("idna")
+    except UnicodeError:
+        return f"{host!r} is no host: a part between its dots is empty, too long or not allowed"
+    return ""
 
 
 def _address_fault(host: str) -> str:

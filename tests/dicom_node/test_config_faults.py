@@ -212,3 +212,21 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
         load(tmp_path / "absent.toml", environ={})
     with pytest.raises(ConfigError, match="not valid TOML"):
         load(write(tmp_path, "[node"), environ={})
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["pacs..example", ".", "p" * 64, f"pacs.{'p' * 64}.example", "pa cs", "pa\0cs", "pacs\n"],
+)
+def test_a_host_that_nobody_can_look_up_is_refused(tmp_path: Path, host: str) -> None:
+    entry = {"aet": "PACS", "host": host, "port": 104}
+    with pytest.raises(ConfigError, match=r"\[\[destination\]\] number 1 host .* is no host"):
+        parse({"node": {"state": tmp_path}, "destination": [entry]})
+
+
+@pytest.mark.parametrize(
+    "host", ["pacs", "pacs.example.", "10.1.2.3", "fe80::1%eth0", "büro.example"]
+)
+def test_a_host_that_can_be_one_is_taken(tmp_path: Path, host: str) -> None:
+    entry = {"aet": "PACS", "host": host, "port": 104}
+    assert parse({"node": {"state": tmp_path}, "destination": [entry]}).destinations
