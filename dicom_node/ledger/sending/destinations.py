@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, or_, select
 
+from dicom_node.errors import UsageError
 from dicom_node.ledger.sending.breakers import forget_standing, standings
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE
@@ -75,7 +76,12 @@ class Destinations(Part):
         return count
 
     def move(self, old: str, new: str, by: str) -> int:
-        """Let what has not left for `old` go to `new`, but not what goes there anyway; how many."""
+        """Let what has not left for `old` go to `new`, but not what goes there anyway; how many.
+
+        Raises UsageError where the two are one: all that waits would be what goes there anyway.
+        """
+        if old == new:
+            raise UsageError(f"{new} is where it goes already")
 
         def move(connection: Connection, now: datetime, of_jobs: Condition) -> int:
             there = select(deliveries.c.output_id).where(deliveries.c.destination == new)
