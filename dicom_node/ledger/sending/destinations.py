@@ -58,7 +58,10 @@ class Destinations(Part):
         ]
 
     def forget(self, name: str, by: str) -> int:
-        """Withdraw what has not left for it, except what a sender holds; how many deliveries."""
+        """Withdraw what has not left for it, except what a sender holds; how many deliveries.
+
+        Its failures are forgotten with it; that it is paused is not.
+        """
 
         def withdraw(connection: Connection, now: datetime, of_jobs: Condition) -> int:
             return sum(
@@ -72,7 +75,7 @@ class Destinations(Part):
 
         count = self._job_by_job(name, withdraw)
         with self._database.write() as connection:
-            forget_standing(connection, name)
+            forget_standing(connection, name, self._database.now())
         return count
 
     def move(self, old: str, new: str, by: str) -> int:
