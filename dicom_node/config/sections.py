@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from dicom_node.config.destination import AnyDestination
+from dicom_node.config.urls import EMBEDDED_BROKER, BrokerUrl, LedgerUrl, ServiceUrl
 from dicom_node.config.values import (
     AeTitle,
     Count,
@@ -14,16 +15,12 @@ from dicom_node.config.values import (
     ListOf,
     Seconds,
     Section,
-    ServiceUrl,
-    Url,
     is_loopback,
     port_fault,
     refused,
 )
 from sr_writer.equipment import Equipment
 
-#: Kombu's embedded transport: nothing to install, one host. Any other URL is given to kombu.
-EMBEDDED_BROKER = "embedded"
 LOOPBACK = "127.0.0.1"
 #: In `also_called`: whatever the node is called.
 ANY_TITLE = "*"
@@ -66,13 +63,13 @@ class NodeSection(Section):
 class LedgerSection(Section):
     """`[ledger]`: where the truth is."""
 
-    url: Url | None = None  #: SQLAlchemy's; None: SQLite in the state folder
+    url: LedgerUrl | None = None  #: SQLAlchemy's; None: SQLite in the state folder
 
 
 class BrokerSection(Section):
     """`[broker]`: what carries the ids."""
 
-    url: Url = ServiceUrl(EMBEDDED_BROKER)
+    url: BrokerUrl = ServiceUrl(EMBEDDED_BROKER)
     queue_prefix: str = "cxr"  #: names the queues, so that two nodes can share one RabbitMQ
 
 

@@ -4,19 +4,16 @@ The words go on after the section and the key: `[node] port` and `70000 is not b
 """
 
 import ipaddress
-import re
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    Secret,
     ValidationInfo,
 )
 from pydantic_core import PydanticCustomError
@@ -29,12 +26,6 @@ FOLDER = "folder"
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 
-#: User and password of each URL there is; kombu takes several, with a semicolon between.
-_NEXT_URL = re.compile(r";(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
-_PASSWORD = re.compile(r"(?<=://)([^:@/]*):(.*)@", re.DOTALL)
-_PASSWORD_IN_QUERY = re.compile(r"([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
-_MASK = "***"
-
 
 class Section(BaseModel):
     """A table of the file: what is not known is refused, and nothing is taken for something else.
@@ -43,14 +34,6 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
-
-
-class ServiceUrl(Secret[str]):
-    """A URL that may hold a password, which no `repr` and no log shows."""
-
-    def _display(self) -> str:
-        """As it may be shown: with a mask for each password, rather too wide than too narrow."""
-        return ";".join(map(_masked, _NEXT_URL.split(self.get_secret_value())))
 
 
 def refused(*faults: str) -> PydanticCustomError:
@@ -125,16 +108,6 @@ def _from_folder(path: Path, info: ValidationInfo) -> Path:
     return folder / path
 
 
-def _as_url(value: Any) -> Any:
-    if value == "":
-        raise refused("is empty: leave it out")
-    return ServiceUrl(value) if isinstance(value, str) else value
-
-
-def _masked(url: str) -> str:
-    return _PASSWORD_IN_QUERY.sub(rf"\1{_MASK}", _PASSWORD.sub(rf"\1:{_MASK}@", url))
-
-
 AeTitle = Annotated[str, _checked(_ae_title_fault)]
 Host = Annotated[str, _checked(_host_fault)]
 IpAddress = Annotated[str, _checked(_address_fault)]
@@ -144,4 +117,3 @@ Count = Annotated[int, Field(ge=1)]
 #: TOML knows no tuple and no path: a list and a text are taken for them, and nothing else.
 ListOf = Annotated[tuple[_Item, ...], Field(strict=False)]
 FolderPath = Annotated[Path, Field(strict=False), AfterValidator(_from_folder)]
-Url = Annotated[ServiceUrl, BeforeValidator(_as_url)]

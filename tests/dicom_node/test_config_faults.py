@@ -230,3 +230,39 @@ def test_a_host_that_nobody_can_look_up_is_refused(tmp_path: Path, host: str) ->
 def test_a_host_that_can_be_one_is_taken(tmp_path: Path, host: str) -> None:
     entry = {"aet": "PACS", "host": host, "port": 104}
     assert parse({"node": {"state": tmp_path}, "destination": [entry]}).destinations
+
+
+_NOT_UNDERSTOOD = "cannot be understood: special characters in a password must be percent-encoded"
+
+
+@pytest.mark.parametrize(
+    ("section", "url", "fault"),
+    [
+        ("broker", "guest:SECRET@host", 'must be "embedded" or begin with amqp://'),
+        ("broker", "amqp:/u:SECRET@h", 'must be "embedded" or begin with amqp://'),
+        ("broker", "redis://u:SECRET@h", 'must be "embedded" or begin with amqp://'),
+        ("broker", "amqp://h;redis://u:SECRET@h", 'must be "embedded" or begin with amqp://'),
+        ("broker", "amqp://u:SECRET", _NOT_UNDERSTOOD),
+        ("broker", "amqp://u:SECRET#x@h", _NOT_UNDERSTOOD),
+        ("broker", "amqp://u:SECRET/x@h", _NOT_UNDERSTOOD),
+        ("broker", "amqp://u:12/SECRET@h", _NOT_UNDERSTOOD),
+        ("broker", "amqp://u:SECRET@x@h", _NOT_UNDERSTOOD),
+        ("broker", "amqp://u:SECRET;x@h", _NOT_UNDERSTOOD),
+        ("broker", "amqp://u:SECRET\0@h", _NOT_UNDERSTOOD),
+        ("broker", "amqp://u:SECRET@h:70000", "has a port that is out of range"),
+        ("broker", f"amqp://u:{9 * '9999'}", "has a port that is out of range"),
+        ("ledger", "postgres://u:SECRET@h/db", "must begin with sqlite:///FILE or postgresql://"),
+        ("ledger", "sqlite://u:SECRET@h/db", "must begin with sqlite:///FILE or postgresql://"),
+        ("ledger", "embedded", "must begin with sqlite:///FILE or postgresql://"),
+        ("ledger", "postgresql://u:pw@x:SECRET@h/db", _NOT_UNDERSTOOD),
+        ("ledger", "postgresql://u:SECRET@h:0/db", "has a port that is out of range"),
+    ],
+)
+def test_a_url_that_is_not_understood_is_refused_and_not_quoted(
+    tmp_path: Path, section: str, url: str, fault: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse({"node": {"state": tmp_path}, section: {"url": url}})
+    (said,) = caught.value.faults
+    assert said.startswith(f"[{section}] url {fault}")
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
