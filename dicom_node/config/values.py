@@ -4,14 +4,16 @@ The words go on after the section and the key: `[node] port` and `70000 is not b
 """
 
 import ipaddress
+import unicodedata
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
@@ -22,6 +24,8 @@ from pydantic_core import PydanticCustomError
 REFUSED = "refused"
 #: In the context of a validation: the folder that relative paths are taken from.
 FOLDER = "folder"
+
+_DAY_S = 24 * 3600
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
@@ -73,7 +77,14 @@ def _ae_title_fault(aet: str) -> str:
 def _seconds_fault(seconds: float) -> str:
     if not 0 < seconds < inf:
         return f"must be a number of seconds greater than 0, not {seconds:g}"
+    if seconds > _DAY_S:
+        return f"must be at most {_DAY_S} seconds"
     return "" if seconds >= 1 else "must be at least 1 second"
+
+
+def _text_fault(text: str | Path) -> str:
+    is_plain = all(unicodedata.category(character) != "Cc" for character in str(text))
+    return "" if is_plain else f"{str(text)!r} has a control character"
 
 
 def _host_fault(host: str) -> str:
@@ -102,6 +113,12 @@ def _try_address(
         return False
 
 
+def _not_empty(value: Any) -> Any:
+    if value == "":
+        raise refused("is empty: write . for the folder that the file is in")
+    return value
+
+
 def _from_folder(path: Path, info: ValidationInfo) -> Path:
     """Absolute: a relative path is taken from the folder of the file that it stands in."""
     folder: Path = (info.context or {}).get(FOLDER, Path.cwd())
@@ -114,6 +131,13 @@ IpAddress = Annotated[str, _checked(_address_fault)]
 Port = Annotated[int, _checked(port_fault)]
 Seconds = Annotated[float, _checked(_seconds_fault)]
 Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, _checked(_text_fault)]
 #: TOML knows no tuple and no path: a list and a text are taken for them, and nothing else.
 ListOf = Annotated[tuple[_Item, ...], Field(strict=False)]
-FolderPath = Annotated[Path, Field(strict=False), AfterValidator(_from_folder)]
+FolderPath = Annotated[
+    Path,
+    Field(strict=False),
+    BeforeValidator(_not_empty),
+    _checked(_text_fault),
+    AfterValidator(_from_folder),
+]

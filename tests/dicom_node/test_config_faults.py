@@ -266,3 +266,53 @@ def test_a_url_that_is_not_understood_is_refused_and_not_quoted(
     (said,) = caught.value.faults
     assert said.startswith(f"[{section}] url {fault}")
     assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "fault"),
+    [
+        ("node", "state", "", "is empty"),
+        ("node", "state", "a\0b", "has a control character"),
+        ("node", "host", "0..0", "is no host"),
+        ("node", "host", "", "is empty"),
+        ("node", "max_associations", 1001, "must be at most 1000"),
+        ("node", "max_associations", 10**400, "must be at most 1000"),
+        ("node", "max_instance_mb", 4097, "must be at most 4096"),
+        ("node", "association_timeout_s", 1e300, "must be at most 86400 seconds"),
+        ("node", "network_timeout_s", float("nan"), "must be a number of seconds greater than 0"),
+        ("node", "network_timeout_s", 10**400, "must be a number"),
+        ("worker", "lease_s", 86401, "must be at most 86400 seconds"),
+        ("spool", "folder", "a\nb", "has a control character"),
+        ("spool", "folder", "", "is empty"),
+        ("broker", "queue_prefix", "a\0b", "has a control character"),
+        ("models", "lung", "a\0b", "has a control character"),
+    ],
+)
+def test_a_value_beyond_all_sense_is_refused(
+    tmp_path: Path, section: str, key: str, value: Any, fault: str
+) -> None:
+    document = {"node": {"state": str(tmp_path)}}
+    document[section] = {**document.get(section, {}), key: value}
+    with pytest.raises(ConfigError) as caught:
+        parse(document)
+    assert f"[{section}] {key}" in caught.value.faults[0]
+    assert fault in caught.value.faults[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("a" * 65, f"[[destination]] number 1 name '{'a' * 65}' is longer than 64 characters"),
+        ("a\0b", r"[[destination]] number 1 name 'a\x00b' has a character that cannot be printed"),
+    ],
+)
+def test_a_destinations_name_fits_a_line(tmp_path: Path, name: str, fault: str) -> None:
+    entry = {"name": name, "aet": "PACS", "host": "h", "port": 104}
+    with pytest.raises(ConfigError) as caught:
+        parse({"node": {"state": tmp_path}, "destination": [entry]})
+    assert caught.value.faults == [fault]
+
+
+def test_an_address_that_is_the_name_is_as_long_as_it_is() -> None:
+    text = f"PACS@{'a' * 63}.example:104"
+    assert Destination.parse(text).name == text
