@@ -4,23 +4,27 @@ import argparse
 from pathlib import Path
 
 from dicom_node.cli.terminal.options import Commands, add_models
-from dicom_node.config.profiles import STANDARD, unknown_outputs
 from sr_writer.equipment import Equipment
-from sr_writer.kinds import KINDS
+from sr_writer.kinds import KINDS, USUAL
 
 DESCRIPTION = """\
 Analyse DICOM files or folders, without network, broker or ledger. Writes for each instance
-DIR/<SOP Instance UID>/ with seg.dcm, sr.dcm, overlay.dcm, overlay.png and findings.json; a second
-file with the same UID gets DIR/<SOP Instance UID>.copy2/. Besides SEG, SR and SC (the overlay),
---outputs knows SR2D (the report as Comprehensive SR), PR (a presentation state with outlines), KO
-(a key object selection, of positive ones) and DOC (a PDF).
+DIR/<SOP Instance UID>/ with the DICOM objects, overlay.png and findings.json; a second file with
+the same UID gets DIR/<SOP Instance UID>.copy2/.
 
 Every file is one of: analysed; skipped (no frontal chest radiograph: findings.json says why);
 passed over (not DICOM, or a DICOMDIR); unreadable. --jsonl and --csv print path, status,
 accession_number, study_instance_uid, sop_instance_uid, decision, percent_left, percent_right,
 percent_both, reason and folder. The last line on standard error counts them.
 """
-EXIT_CODES = """\
+_OUTPUTS = "\n".join(
+    f"  {kind.role:<6} {kind.file_name:<17} {kind.subject}{' (default)' * (kind.role in USUAL)}"
+    for kind in KINDS
+)
+EPILOG = f"""\
+outputs:
+{_OUTPUTS}
+
 exit codes:
   0    every DICOM file was analysed, or skipped with a reason
   1    at least one was unreadable; the others are done
@@ -34,14 +38,13 @@ def add(commands: Commands) -> None:
         help="analyse DICOM files or folders, no network",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=DESCRIPTION,
-        epilog=EXIT_CODES,
+        epilog=EPILOG,
     )
     analyze.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
     analyze.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
     analyze.add_argument(
-        "--outputs", type=_outputs, default=STANDARD.outputs, metavar="LIST",
-        help=f"DICOM objects to write, of {', '.join(kind.role for kind in KINDS)}"
-        f" (default {','.join(STANDARD.outputs)})",
+        "--outputs", type=_outputs, default=USUAL, metavar="LIST",
+        help=f"DICOM objects to write, of those below (default {','.join(USUAL)})",
     )  # fmt: skip
     shown = analyze.add_mutually_exclusive_group()
     for option, what in (
@@ -72,6 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _outputs(text: str) -> tuple[str, ...]:
+    # Here, as the configuration costs as much as all else that a command's --help needs.
+    from dicom_node.config.profiles import unknown_outputs
+
     names = [name.strip().upper() for name in text.split(",")]
     if faults := list(unknown_outputs(names)):
         raise argparse.ArgumentTypeError("; ".join(faults))

@@ -71,6 +71,7 @@ def _meaning(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterat
     yield f"listens as {node.aet} on {node.host}:{node.port}"
     if config.callers:
         yield f"takes instances from {', '.join(map(_caller, config.callers))}"
+        yield from _out_of_reach(config)
     else:
         yield "takes instances from anyone on this host, and from nowhere else"
     for destination in config.destinations:
@@ -84,6 +85,18 @@ def _meaning(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterat
         origin = origins.get((what, "url"))
         yield f"{what}: {where}{f' ({origin})' if origin else ''}"
     yield f"spool: {config.spool_folder}"
+
+
+def _out_of_reach(config: "Config") -> Iterator[str]:
+    """Callers on other hosts, of a node that listens on this one alone."""
+    from dicom_node.config.values import is_loopback
+
+    away = [one for one in config.callers if one.host and not is_loopback(str(one.host))]
+    if away and is_loopback(config.node.host):
+        yield (
+            f"warning: {', '.join(map(_caller, away))} cannot reach {config.node.host}: set [node]"
+            " host to this host's address in their network, or to 0.0.0.0, all that it has"
+        )
 
 
 def _caller(caller: "Caller") -> str:
@@ -124,14 +137,15 @@ def _toml(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterator[
 def _effective(config: "Config") -> dict[tuple[str, str], Any]:
     """What is used where the file leaves a key open."""
     from dicom_node.cli.node.parts import equipment_of
+    from inference.weights import DEFAULT_NETWORK
 
     equipment = equipment_of(config)
     made_by = {("equipment", key): getattr(equipment, key)
                for key in type(config.equipment).model_fields}  # fmt: skip
-    return made_by | {
-        ("ledger", "url"): _ledger(config),
-        ("spool", "folder"): config.spool_folder,
-    }
+    networks = {("models", task.value): getattr(config.models, task.value) or name
+                for task, name in DEFAULT_NETWORK.items()}  # fmt: skip
+    places = {("ledger", "url"): _ledger(config), ("spool", "folder"): config.spool_folder}
+    return made_by | networks | places
 
 
 def _destination(destination: "AnyDestination") -> Iterator[str]:

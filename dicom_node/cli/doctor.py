@@ -80,7 +80,7 @@ def _checks(arguments: argparse.Namespace) -> "Iterator[Check]":
     yield from places.folders(config)
     yield places.ledger(config)
     yield places.broker(config)
-    yield outside.port(config, network=asks)
+    yield outside.port(config)
     yield from networks.models(config)
     yield networks.decoders()
     yield networks.device(config)

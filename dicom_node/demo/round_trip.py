@@ -50,7 +50,7 @@ class Case:
 def demo(out: Path, folder: Path | None, words: Words) -> int:
     """Run the demo; 0 only if every result came back and SEG and SR agree."""
     out.mkdir(parents=True, exist_ok=True)
-    cases = _drawn(out / "radiographs") if folder is None else _found(folder)
+    cases = draw_cases(out / "radiographs") if folder is None else _found(folder)
     _tell("starting a node and a small PACS (the node loads its two networks) ...")
     with (
         tempfile.TemporaryDirectory(prefix="cxr-demo-") as state,
@@ -68,14 +68,17 @@ def demo(out: Path, folder: Path | None, words: Words) -> int:
     return code
 
 
-def _drawn(folder: Path) -> list[Case]:
+def draw_cases(folder: Path) -> list[Case]:
     """Kept in `folder`, for whoever wants to send them elsewhere."""
     _tell("drawing radiographs ...")
     folder.mkdir(exist_ok=True)
     rows, columns = DRAWN_SHAPE
     cases = []
-    for name, kind, seed in CASES:
-        dataset = as_dicom(draw(kind, rows=rows, columns=columns, seed=seed))
+    for number, (name, kind, seed) in enumerate(CASES, start=1):
+        # Two are of one patient, but of two studies: an accession number finds one.
+        accession = f"DEMO{number:08d}"
+        drawn = draw(kind, rows=rows, columns=columns, seed=seed)
+        dataset = as_dicom(drawn, AccessionNumber=accession)
         path = folder / f"{kind.value}.dcm"
         dataset.save_as(path, enforce_file_format=True)
         cases.append(Case(name, path, str(dataset.SOPInstanceUID)))

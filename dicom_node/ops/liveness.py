@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -55,6 +56,18 @@ def dead_owners(folder: Path) -> list[str]:
         for file in folder.iterdir()
         if not file.name.startswith(".") and _can_be_locked(file)
     )
+
+
+def living_processes(folder: Path, role: str) -> list[int]:
+    """Of this host: the ids of the owners with that role that are alive, as far as one may see."""
+    found = []
+    for file in sorted(folder.glob(f"{socket.gethostname()}:{role}:*")):
+        # One may go while it is looked at, and another user's is not ours to see.
+        with suppress(OSError, ValueError):
+            pid = int(file.read_text())
+            if not _can_be_locked(file):
+                found.append(pid)
+    return found
 
 
 def forget_owners(folder: Path, owners: Iterable[str]) -> None:

@@ -70,6 +70,28 @@ def test_a_good_file_is_said_to_be_and_what_it_means(good: Path) -> None:
     ]
 
 
+NODE_TOML = Path(__file__).parents[2] / "deploy" / "node.toml"
+
+
+def test_callers_that_can_never_connect_are_a_warning() -> None:
+    """As it is shipped: a caller elsewhere, and the node on the loopback address."""
+    run = config("check", "--config", str(NODE_TOML))
+    (said,) = (line for line in run.stdout.splitlines() if "warning" in line)
+    assert said.startswith("warning: PACS at 10.0.0.5 cannot reach 127.0.0.1: set [node] host")
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("host", "caller"), [("0.0.0.0", "10.0.0.5"), ("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "")]
+)
+def test_callers_that_may_connect_are_not(host: str, caller: str, tmp_path: Path) -> None:
+    path = tmp_path / "node.toml"
+    where = f'host = "{caller}"' if caller else ""
+    path.write_text(f'[node]\nstate = "s"\nhost = "{host}"\n[[caller]]\naet = "PACS"\n{where}\n')
+    run = config("check", "--config", str(path))
+    assert (run.returncode, run.stderr, "warning" in run.stdout) == (0, "", False)
+
+
 def test_every_fault_is_a_line_and_the_exit_code_is_2(tmp_path: Path) -> None:
     path = tmp_path / "node.toml"
     path.write_text('[node]\nprot = 5\n[broker]\nurl = 5\n[nods]\nurl = "amqp://u:SECRET@h"\n')
@@ -97,6 +119,8 @@ def test_what_is_shown_is_the_same_configuration_with_its_origins(good: Path) ->
         'url = "amqp://cxr:***@rabbit//"  # from CXR_BROKER_URL',
         'device_serial_number = "7"',
         'manufacturer = "CXR node project"  # default',
+        'lung = "unet-resnet18"  # default',
+        'infection = "fpn-resnet18"  # default',
         'name = "PACS@pacs.example:104"  # default',
         'outputs = ["SEG", "SR"]  # as the preset says',
         'outputs = ["SEG", "SR2D", "SC"]  # as the preset says',
@@ -105,7 +129,7 @@ def test_what_is_shown_is_the_same_configuration_with_its_origins(good: Path) ->
         assert line in lines
     shown, meant = parse(tomllib.loads(run.stdout)), load(good, {"CXR_BROKER_URL": broker})
     assert (shown.node, shown.callers) == (meant.node, meant.callers)
-    assert (shown.models, shown.worker) == (meant.models, meant.worker)
+    assert (shown.models.device, shown.worker) == (meant.models.device, meant.worker)
     assert shown.spool_folder == meant.spool_folder
     for one, other in zip(shown.destinations, meant.destinations, strict=True):
         assert (one.name, one.address, one.profile) == (other.name, other.address, other.profile)

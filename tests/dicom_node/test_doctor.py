@@ -1,8 +1,11 @@
 """`cxr-node doctor` on nodes that are well and on some that are not."""
 
 import json
-import socket
+import os
+import socketserver
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from dicom_node.config import parse
 from dicom_node.demo.node import free_port
 from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import Ledger
+from dicom_node.ops.liveness import Owner
 from dicom_node.ops.running import only_one
 from tests.marks import refused_connection
 
@@ -34,6 +38,17 @@ def written(folder: Path, *lines: str, to: int = 104, port: int | None = None) -
     there = ["[[destination]]", 'name = "archive"', 'aet = "PACS"', 'host = "127.0.0.1"']
     file.write_text("\n".join([*node, *lines, *there, f"port = {to}"]) + "\n")
     return file
+
+
+@contextmanager
+def another_program() -> Iterator[int]:
+    """The port of one that hangs up on whoever calls."""
+    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
 
 
 def examined(
@@ -102,8 +117,7 @@ def test_every_fault_of_a_configuration_is_named(
 def test_a_port_is_taken_by_another_program_or_by_ours(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    with another_program() as port:
         file = written(tmp_path, port=port)
         _, checks = examined(capsys, "--config", str(file), "--no-network")
         assert checks["port"]["level"] == "fault"
@@ -112,7 +126,23 @@ def test_a_port_is_taken_by_another_program_or_by_ours(
         state.mkdir()
         with only_one(parse({"node": {"state": state, "port": port}}).node, ["archive"]):
             _, checks = examined(capsys, "--config", str(file), "--no-network")
-        assert checks["port"]["found"].startswith(f"127.0.0.1:{port} is ours")
+        assert checks["port"]["found"].startswith(f"127.0.0.1:{port} is ours: cxr-node up")
+        with Owner(state / "run", "send"):
+            _, checks = examined(capsys, "--config", str(file), "--no-network")
+        assert checks["port"]["level"] == "fault"
+        with Owner(state / "run", "listen"):
+            _, checks = examined(capsys, "--config", str(file), "--no-network")
+        ours = f"127.0.0.1:{port} is ours: cxr-node listen, pid {os.getpid()}"
+        assert checks["port"]["found"] == ours
+
+
+def test_a_listener_of_another_state_folder_answers_as_ours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Pacs(tmp_path / "other", aet="CXRNODE") as other:
+        file = written(tmp_path, port=other.port)
+        _, checks = examined(capsys, "--config", str(file), "--no-network")
+    assert checks["port"]["found"].endswith("is a listener that answers as CXRNODE")
 
 
 def test_a_damaged_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

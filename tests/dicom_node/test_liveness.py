@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dicom_node.ops.liveness import Owner, dead_owners, forget_owners
+from dicom_node.ops.liveness import Owner, dead_owners, forget_owners, living_processes
 
 _OWN = """
 import sys, time
@@ -54,6 +54,16 @@ def test_a_killed_owner_is_known_to_be_dead_at_once(tmp_path: Path) -> None:
         assert dead_owners(tmp_path) == [name]
         forget_owners(tmp_path, [name])
         assert dead_owners(tmp_path) == []
+
+
+def test_the_living_of_a_role_are_known_by_their_process(tmp_path: Path) -> None:
+    process, _ = own_in_another_process(tmp_path)
+    with process, Owner(tmp_path, "send"):
+        assert living_processes(tmp_path, "work") == [process.pid]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert living_processes(tmp_path, "work") == []
+    assert living_processes(tmp_path / "none", "work") == []
 
 
 def test_an_owner_that_stops_by_itself_is_not_among_the_dead(tmp_path: Path) -> None:

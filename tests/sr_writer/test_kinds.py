@@ -15,21 +15,28 @@ from pydicom.uid import (
 )
 
 from sr_writer.kinds import KINDS, USUAL, Kind
-from tests.sr_writer.examples import ROLES
+from tests.sr_writer.examples import ROLES, all_results
+from tests.sr_writer.reading import read
 
-CLASSES = {
-    "SEG": SegmentationStorage,
-    "SR": Comprehensive3DSRStorage,
-    "SR2D": ComprehensiveSRStorage,
-    "SC": SecondaryCaptureImageStorage,
-    "KO": KeyObjectSelectionDocumentStorage,
-    "PR": GrayscaleSoftcopyPresentationStateStorage,
-    "DOC": EncapsulatedPDFStorage,
+#: SOP class, modality and series number, which archives and hanging protocols go by: a kind that is
+#: added is listed here, and none that is there may change.
+PROMISED = {
+    "SEG": (SegmentationStorage, "SEG", 100),
+    "SR": (Comprehensive3DSRStorage, "SR", 200),
+    "SR2D": (ComprehensiveSRStorage, "SR", 210),
+    "SC": (SecondaryCaptureImageStorage, "OT", 300),
+    "KO": (KeyObjectSelectionDocumentStorage, "KO", 400),
+    "PR": (GrayscaleSoftcopyPresentationStateStorage, "PR", 500),
+    "DOC": (EncapsulatedPDFStorage, "DOC", 600),
 }
 
 
-def test_every_kind_is_of_the_standards_class() -> None:
-    assert {kind.role: kind.sop_class_uid for kind in KINDS} == CLASSES
+def test_every_kind_is_what_archives_go_by() -> None:
+    results = {role: read(output) for role, output in all_results().items()}
+    assert {
+        role: (result.SOPClassUID, result.Modality, result.SeriesNumber)
+        for role, result in results.items()
+    } == PROMISED
 
 
 @pytest.mark.parametrize(

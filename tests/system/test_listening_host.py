@@ -4,6 +4,7 @@ The modules of the extras are kept from being imported: what needs one fails as 
 """
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -25,11 +26,11 @@ from dicom_node.ledger import DeliveryState, Ledger
 from tests.dicom_node.delivery.bench import Bench
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
-#: Modules of the extra `worker` and of what comes with torch and the rest.
+#: Modules of the extras `worker` and `postgres`, and of what comes with torch and the rest.
 BLOCKED = (
     *("torch", "torchvision", "segmentation_models_pytorch", "timm", "huggingface_hub"),
     *("highdicom", "skimage", "scipy", "reportlab", "tqdm", "imageio", "tifffile", "networkx"),
-    "matplotlib",
+    *("matplotlib", "psycopg"),
 )
 RUN = f"""
 import sys
@@ -104,6 +105,36 @@ def test_results_are_delivered(tmp_path: Path) -> None:
             assert set(bench.states(job_id)) == {DeliveryState.DELIVERED}
 
 
+@pytest.mark.parametrize("output", [[], ["--json"]])
+def test_the_doctor_looks_at_all_of_it(output: list[str], tmp_path: Path) -> None:
+    with Pacs(tmp_path / "pacs", aet="PACS") as pacs:
+        path = write(tmp_path, free_port(), pacs.port)
+        arguments = ["doctor", "--config", str(path), *output]
+        run = subprocess.run(command(*arguments), capture_output=True, text=True)
+    # 1: the clock and the disks are this machine's own.
+    assert (run.returncode in (0, 1), run.stderr) == (True, "")
+    if output:
+        said = {check["name"]: (check["level"], check["found"]) for check in json.loads(run.stdout)}
+    else:
+        levels = (line.split(maxsplit=1) for line in run.stdout.splitlines())
+        said = {rest.partition(": ")[0]: (level, rest.partition(": ")[2]) for level, rest in levels}
+    assert said["device"] == ("ok", "no torch; this host can only listen and send")
+    assert said["model, lung"][0] == said["model, infection"][0] == "ok"
+    assert said["destination pacs"][1].endswith("answered the echo with 0x0000")
+
+
+def test_the_doctor_knows_a_listener_that_runs_alone(tmp_path: Path) -> None:
+    path = write(tmp_path, free_port(), free_port())
+    # It takes nothing from this node itself, so an echo tells nothing.
+    path.write_text('caller = [{aet = "PACS"}]\n' + path.read_text())
+    with running("listen", path):
+        arguments = ["doctor", "--config", str(path), "--no-network"]
+        run = subprocess.run(command(*arguments), capture_output=True, text=True)
+    (said,) = (line for line in run.stdout.splitlines() if " port: " in line)
+    assert said.startswith("ok ")
+    assert "is ours: cxr-node listen, pid" in said
+
+
 @pytest.mark.parametrize("part", ["work", "up"])
 def test_what_a_worker_needs_is_named_in_one_line(part: str, tmp_path: Path) -> None:
     path = write(tmp_path, free_port(), free_port())
@@ -111,15 +142,28 @@ def test_what_a_worker_needs_is_named_in_one_line(part: str, tmp_path: Path) -> 
     assert run.returncode == 2
     (line,) = run.stderr.splitlines()
     assert "torch" in line
-    assert "pip install 'cxr-node[worker]'" in line
+    assert "in the checkout: pip install '.[worker]'" in line
 
 
 def test_so_it_is_by_a_command_that_finds_out_late(tmp_path: Path) -> None:
     arguments = ["analyze", str(tmp_path), "--out", str(tmp_path / "out")]
     run = subprocess.run(command(*arguments), capture_output=True, text=True)
     assert run.returncode == 2
-    assert run.stderr.splitlines()[-1].endswith("pip install 'cxr-node[worker]'")
+    assert run.stderr.splitlines()[-1].endswith("in the checkout: pip install '.[worker]'")
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("part", ["listen", "send"])
+def test_a_ledger_in_postgresql_needs_what_one_line_names(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXR_LEDGER_URL", "postgresql+psycopg://cxr@127.0.0.1/cxr")
+    path = write(tmp_path, free_port(), free_port())
+    arguments = [part, "--config", str(path), "--log-format", "text"]
+    run = subprocess.run(command(*arguments), capture_output=True, text=True)
+    assert run.returncode == 2
+    (line,) = run.stderr.splitlines()
+    assert line.endswith("in the checkout: pip install '.[postgres]'")
 
 
 def test_what_is_blocked_is_what_the_extras_bring() -> None:
@@ -127,8 +171,8 @@ def test_what_is_blocked_is_what_the_extras_bring() -> None:
     names = {"scikit_image": "skimage"}
     modules = {
         names.get(name, name)
-        for extra in ("worker", "train")
+        for extra in ("worker", "train", "postgres")
         for wanted in project["optional-dependencies"][extra]
-        if not (name := wanted.partition(">")[0].replace("-", "_")).startswith("cxr")
+        if not (name := re.split(r"[>\[]", wanted)[0].replace("-", "_")).startswith("cxr")
     }
     assert modules <= set(BLOCKED)

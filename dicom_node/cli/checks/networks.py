@@ -1,6 +1,7 @@
 """What analyses: the two networks' files, what they run on, and what decodes their images."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
@@ -29,10 +30,12 @@ def models(config: Config) -> Iterator[Check]:
 
 
 def device(config: Config) -> Check:
+    name = "device"
+    if not find_spec("torch"):
+        return ok(name, "no torch; this host can only listen and send")
     from inference.engines.device import DeviceUnavailable, choose_device
     from inference.evaluation.benchmark import machine
 
-    name = "device"
     try:
         chosen = choose_device(config.models.device)
     except DeviceUnavailable as exc:

@@ -13,6 +13,7 @@ from dicom_node.cli.node.preflight import fault_of_address, missing_destination
 from dicom_node.config import AnyDestination, Config, Destination
 from dicom_node.delivery.kinds import DESTINATION_KINDS
 from dicom_node.errors import DestinationUnavailable
+from dicom_node.ops.liveness import living_processes
 from dicom_node.ops.running import last_run
 from dicom_node.spool import Spool
 
@@ -24,7 +25,7 @@ _TIME_ERROR = 5
 _TIMEX_BYTES = 1024
 
 
-def port(config: Config, *, network: bool) -> Check:
+def port(config: Config) -> Check:
     """Free for a listener, or held by ours."""
     node = config.node
     name, address = "port", f"{node.host}:{node.port}"
@@ -32,9 +33,13 @@ def port(config: Config, *, network: bool) -> Check:
     if not faults:
         return ok(name, f"{address} is free: no listener runs")
     running = last_run(node.state)
-    if running and running.is_alive and running.port == node.port:
-        return ok(name, f"{address} is ours: cxr-node up, pid {running.pid}")
-    if network and _answers_as_ours(config):
+    if running and running.is_alive:
+        if running.port == node.port:
+            return ok(name, f"{address} is ours: cxr-node up, pid {running.pid}")
+    elif pids := living_processes(node.run_folder, "listen"):
+        return ok(name, f"{address} is ours: cxr-node listen, pid {pids[0]}")
+    # Of this host alone, so it is no network that is asked.
+    if _answers_as_ours(config):
         return ok(name, f"{address} is a listener that answers as {node.aet}")
     return fault(name, faults[0], "stop the other program, or choose another port in [node]")
 

@@ -36,4 +36,5 @@ def remedy(missing: ModuleNotFoundError) -> str | None:
 
 
 def _remedy(extra: str) -> str:
-    return f"This needs: pip install 'cxr-node[{extra}]'"
+    # By its path: what an index may have under this name is not ours.
+    return f"This needs, in the checkout: pip install '.[{extra}]'"

@@ -178,7 +178,9 @@ def _engine(url: URL) -> Engine:
     try:
         return create_engine(url, connect_args=limits, pool_pre_ping=True)
     except ModuleNotFoundError as error:
-        raise UsageError("PostgreSQL needs the extra: pip install 'cxr-node[postgres]'") from error
+        raise UsageError(
+            "PostgreSQL needs an extra; in the checkout: pip install '.[postgres]'"
+        ) from error
 
 
 def _assert_understood(engine: Engine) -> None:
