@@ -20,7 +20,7 @@ _SERVICE = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
     r"(?:(?P<user>[^:/@?#]*)(?::(?P<password>[^@]*))?@)?"
     r"(?:\[[0-9A-Fa-f:.]+\]|[^:/@?#\[\]]*)(?::(?P<port>[0-9]+))?"
-    r"(?:[/?][^@#]*)?"
+    r"(?:/[^?@#]*)?(?:\?[a-z_]+=[^&@#]*(?:&[a-z_]+=[^&@#]*)*)?"
 )
 _FILE = re.compile(r"sqlite:///.+")
 #: Kombu takes several, with a semicolon between; a ledger's password may hold one.

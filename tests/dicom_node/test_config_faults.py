@@ -255,6 +255,8 @@ _NOT_UNDERSTOOD = "cannot be understood: special characters in a password must b
         ("ledger", "sqlite://u:SECRET@h/db", "must begin with sqlite:///FILE or postgresql://"),
         ("ledger", "embedded", "must begin with sqlite:///FILE or postgresql://"),
         ("ledger", "postgresql://u:pw@x:SECRET@h/db", _NOT_UNDERSTOOD),
+        ("ledger", "postgresql://h/db?SECRET=1", _NOT_UNDERSTOOD),
+        ("ledger", "postgresql://h/db?SECRET", _NOT_UNDERSTOOD),
         ("ledger", "postgresql://u:SECRET@h:0/db", "has a port that is out of range"),
     ],
 )
