@@ -22,7 +22,7 @@ _TRAIN = "Train"
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 #: Nobody means more; further away is what neither Python nor a database can count.
 _LONGEST = timedelta(days=36_500)
-_YEARS = range(1900, 2900)
+_YEARS = range(1900, 3000)
 #: A number of so many may be larger than SQLite and PostgreSQL take (9.2e18).
 _TOO_MANY_DIGITS = 19
 
