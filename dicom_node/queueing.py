@@ -18,6 +18,7 @@ from amqp.exceptions import AccessRefused, NotAllowed
 from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.messaging import Consumer, Producer
+from kombu.utils.url import url_to_parts
 
 from dicom_node import embedded_broker
 from dicom_node.backoff import backoff_s
@@ -87,8 +88,10 @@ class Queues:
     def __init__(self, url: str, folder: Path | None, prefetch: int, prefix: str = "cxr") -> None:
         """`folder` is where the embedded broker (`filesystem://`) keeps its messages.
 
-        `prefetch`: how many ids a consumer takes from the broker before the first is done.
+        `prefetch`: how many ids a consumer takes from the broker before the first is done. Raises
+        UsageError where the URL cannot be understood.
         """
+        _assert_understood(url)
         self._embedded = url.startswith("filesystem:")
         if self._embedded and folder is None:
             raise UsageError("the embedded broker needs a folder")
@@ -252,6 +255,18 @@ class Queues:
     def _name(self, kind: Kind, pipeline: str) -> str:
         name = f"{self._prefix}.{kind.value}s"
         return f"{name}.{pipeline[:_NAMED_BY]}" if pipeline else name
+
+
+def _assert_understood(url: str) -> None:
+    """Here and once: what is said later of a failure to connect may not quote a password."""
+    try:
+        for each in url.split(";"):
+            url_to_parts(each)
+    except ValueError:
+        raise UsageError(
+            "the broker's URL cannot be understood: special characters in a password must be"
+            " percent-encoded"
+        ) from None
 
 
 def _handle(message: Any, kind: Kind, handler: Handler) -> None:

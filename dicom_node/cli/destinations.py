@@ -2,19 +2,22 @@
 
 import argparse
 import logging
-import re
 from contextlib import closing
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dicom_node.cli.terminal.options import Commands, add_node, node_config, parse_moment, who
+from dicom_node.cli.terminal.options import (
+    Commands,
+    add_node,
+    node_config,
+    parse_duration,
+    parse_moment,
+    who,
+)
 from dicom_node.errors import DestinationUnavailable, NodeError, UsageError
 from dicom_node.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from dicom_node.config import AnyDestination, Config
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def add(commands: Commands) -> None:
@@ -40,11 +43,11 @@ def add(commands: Commands) -> None:
     pause.add_argument("--why", default="", metavar="TEXT", help="for whoever looks")
     end = pause.add_mutually_exclusive_group()
     end.add_argument(
-        "--until", type=_parse_time, default=None, metavar="TIME",
+        "--until", type=parse_moment, default=None, metavar="TIME",
         help="2026-11-27T08:00, UTC where no zone is said",
     )  # fmt: skip
     end.add_argument(
-        "--for", dest="for_", type=_parse_duration, default=None, metavar="TIME",
+        "--for", dest="for_", type=parse_duration, default=None, metavar="TIME",
         help="90m, 2h, 3d",
     )  # fmt: skip
     pause.set_defaults(command=_pause)
@@ -223,20 +226,6 @@ def _destination(config: "Config", name: str) -> "tuple[AnyDestination, str]":
     if running is None:
         raise UsageError(f"no destination {name!r} is configured: say --config")
     return Destination.parse(name), running.aet
-
-
-def _parse_time(text: str) -> datetime:
-    try:
-        return parse_moment(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2026-11-27T08:00") from None
-
-
-def _parse_duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d+)([mhd])", text.strip())
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90m, 2h or 3d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def _add_action(

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.cli.terminal.options import Commands, add_node, node_config
+from dicom_node.cli.terminal.options import Commands, add_node, at_least_one, node_config
 from dicom_node.errors import NodeError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
         " each step took, and each result at each destination with attempts and last answer.",
     )
     add_node(parser)
-    parser.add_argument("id", type=int, metavar="ID", help="number of a job")
+    parser.add_argument("id", type=at_least_one, metavar="ID", help="number of a job")
     parser.add_argument("--all", action="store_true", help="every event, however many")
     parser.add_argument("--json", action="store_true", help="for machines; with tracebacks")
     parser.set_defaults(command=run)

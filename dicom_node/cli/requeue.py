@@ -58,7 +58,9 @@ def add(commands: Commands) -> None:
         ("--accession", "NUMBER", "images of an accession number"),
     ):
         which.add_argument(option, action="append", default=[], metavar=metavar, help=what)
-    which.add_argument("--job", type=int, action="append", default=[], metavar="ID", help="a job")
+    which.add_argument(
+        "--job", type=at_least_one, action="append", default=[], metavar="ID", help="a job"
+    )
     which.add_argument(
         "--state", dest="states", action="append", default=[], type=str.upper, choices=STATES,
         help="FAILED and SKIPPED: analysed again; REFUSED: what a destination refused is sent again"

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from dicom_node.cli.terminal.options import Commands, add_node, node_config, parse_time
+from dicom_node.cli.terminal.options import Commands, add_node, node_config, parse_time, seconds
 from dicom_node.errors import NodeError
 
 #: Seconds. A radiograph comes back in seconds; that nothing does for minutes is worth a call.
@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
     check = status.add_argument_group("for a monitor")
     check.add_argument("--check", action="store_true", help="one line, and an exit code")
     check.add_argument(
-        "--max-wait", type=float, default=MAX_WAIT_S, metavar="SECONDS",
+        "--max-wait", type=seconds, default=MAX_WAIT_S, metavar="SECONDS",
         help=f"since the image came (default {MAX_WAIT_S:.0f})",
     )  # fmt: skip
     check.add_argument("--max-failed", type=int, default=0, metavar="N", help="default 0")

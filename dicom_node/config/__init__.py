@@ -7,7 +7,6 @@ from dicom_node.config.destination import DESTINATION_SETTINGS, AnyDestination, 
 from dicom_node.config.reading import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE, load, parse
 from dicom_node.config.sections import (
     ANY_TITLE,
-    EMBEDDED_BROKER,
     BrokerSection,
     Caller,
     Config,
@@ -19,7 +18,7 @@ from dicom_node.config.sections import (
     SpoolSection,
     WorkerSection,
 )
-from dicom_node.config.values import ServiceUrl
+from dicom_node.config.urls import EMBEDDED_BROKER, ServiceUrl
 
 __all__ = [
     "ANY_TITLE",

@@ -15,6 +15,7 @@ from sr_writer.kinds import KINDS, Kind
 #: The kind of a destination that does not say of which it is.
 DEFAULT_KIND: Final = "dicom"
 _ADDRESS = "{aet}@{host}:{port}"
+_LONGEST_NAME = 64
 _PROFILE_KEYS = ("preset", "outputs", "sr", "transfer_syntaxes", "next_best", "rejection_notes")
 
 
@@ -55,7 +56,16 @@ class AnyDestination(Section):
     def _is_named(cls, name: str) -> str:
         if not name.strip():
             raise refused("is empty: leave it out")
+        if not name.isprintable():
+            raise refused(f"{name!r} has a character that cannot be printed")
         return name
+
+    @model_validator(mode="after")
+    def _is_named_shortly(self) -> Self:
+        # An address is as long as it is.
+        if self.name != self.address and len(self.name) > _LONGEST_NAME:
+            raise refused(f"name {self.name!r} is longer than {_LONGEST_NAME} characters")
+        return self
 
     @field_validator("preset", "outputs", "sr", "transfer_syntaxes")
     @classmethod

@@ -89,7 +89,8 @@ def _of_section(
     )
     at, kind = at.strip(), error["type"]
     if kind == REFUSED:
-        key = f"{where} {loc[0]}".strip()
+        # Without a key: what concerns several of them names them itself.
+        key = " ".join([where, *map(str, loc[:1])]).strip()
         yield from (f"{key} {fault}" for fault in error["ctx"]["faults"])
     elif kind == "missing":
         yield f"{at} is missing"
@@ -97,6 +98,8 @@ def _of_section(
         yield f"{at} is not a known key{did_you_mean(str(loc[-1]), unused)}"
     elif kind == "greater_than_equal":
         yield f"{at} must be at least {error['ctx']['ge']}"
+    elif kind == "less_than_equal":
+        yield f"{at} must be at most {error['ctx']['le']}"
     elif kind == "literal_error":
         yield f"{at} must be {error['ctx']['expected']}"
     else:

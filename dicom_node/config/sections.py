@@ -6,24 +6,23 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from dicom_node.config.destination import AnyDestination
+from dicom_node.config.urls import EMBEDDED_BROKER, BrokerUrl, LedgerUrl, ServiceUrl
 from dicom_node.config.values import (
     AeTitle,
     Count,
     FolderPath,
+    Host,
     IpAddress,
     ListOf,
     Seconds,
     Section,
-    ServiceUrl,
-    Url,
+    Text,
     is_loopback,
     port_fault,
     refused,
 )
 from sr_writer.equipment import Equipment
 
-#: Kombu's embedded transport: nothing to install, one host. Any other URL is given to kombu.
-EMBEDDED_BROKER = "embedded"
 LOOPBACK = "127.0.0.1"
 #: In `also_called`: whatever the node is called.
 ANY_TITLE = "*"
@@ -41,14 +40,15 @@ class NodeSection(Section):
 
     state: FolderPath  #: folder of the node's own files
     aet: AeTitle = "CXRNODE"
-    host: str = LOOPBACK  #: address the listener binds
+    host: Host = LOOPBACK  #: address the listener binds
     port: Annotated[int, AfterValidator(_bindable)] = 11112
     #: Called AE titles taken besides `aet`. DCMTK and pynetdicom call whom nobody named ANY-SCP.
     also_called: ListOf[AeTitle] = ("ANY-SCP",)
-    max_associations: Count = 20
+    max_associations: Annotated[Count, Field(le=1000)] = 20  #: each is a thread
     association_timeout_s: Seconds = 5.0  #: a connection that asks for no association is closed
     network_timeout_s: Seconds = 60.0  #: an association on which nothing comes is aborted
-    max_instance_mb: Count = 512  #: one larger is refused, and never held in memory
+    #: One larger is refused, and never held in memory. An element has at most 4 GiB (PS3.5 7.1.1).
+    max_instance_mb: Annotated[Count, Field(le=4096)] = 512
     no_destination: bool = False  #: meant so: results stay in the spool
     group_access: bool = False  #: the group may read and write the node's files: a shared mount
 
@@ -66,14 +66,14 @@ class NodeSection(Section):
 class LedgerSection(Section):
     """`[ledger]`: where the truth is."""
 
-    url: Url | None = None  #: SQLAlchemy's; None: SQLite in the state folder
+    url: LedgerUrl | None = None  #: SQLAlchemy's; None: SQLite in the state folder
 
 
 class BrokerSection(Section):
     """`[broker]`: what carries the ids."""
 
-    url: Url = ServiceUrl(EMBEDDED_BROKER)
-    queue_prefix: str = "cxr"  #: names the queues, so that two nodes can share one RabbitMQ
+    url: BrokerUrl = ServiceUrl(EMBEDDED_BROKER)
+    queue_prefix: Text = "cxr"  #: names the queues, so that two nodes can share one RabbitMQ
 
 
 class SpoolSection(Section):
@@ -86,8 +86,8 @@ class SpoolSection(Section):
 class ModelsSection(Section):
     """`[models]`: which networks, and what they run on."""
 
-    lung: str = ""  #: name or path of the lung network; "": the shipped one
-    infection: str = ""
+    lung: Text = ""  #: name or path of the lung network; "": the shipped one
+    infection: Text = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 

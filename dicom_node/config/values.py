@@ -4,7 +4,7 @@ The words go on after the section and the key: `[node] port` and `70000 is not b
 """
 
 import ipaddress
-import re
+import unicodedata
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
@@ -16,7 +16,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    Secret,
     ValidationInfo,
 )
 from pydantic_core import PydanticCustomError
@@ -26,14 +25,10 @@ REFUSED = "refused"
 #: In the context of a validation: the folder that relative paths are taken from.
 FOLDER = "folder"
 
+_DAY_S = 24 * 3600
+
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
-
-#: User and password of each URL there is; kombu takes several, with a semicolon between.
-_NEXT_URL = re.compile(r";(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
-_PASSWORD = re.compile(r"(?<=://)([^:@/]*):(.*)@", re.DOTALL)
-_PASSWORD_IN_QUERY = re.compile(r"([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
-_MASK = "***"
 
 
 class Section(BaseModel):
@@ -43,14 +38,6 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
-
-
-class ServiceUrl(Secret[str]):
-    """A URL that may hold a password, which no `repr` and no log shows."""
-
-    def _display(self) -> str:
-        """As it may be shown: with a mask for each password, rather too wide than too narrow."""
-        return ";".join(map(_masked, _NEXT_URL.split(self.get_secret_value())))
 
 
 def refused(*faults: str) -> PydanticCustomError:
@@ -90,11 +77,27 @@ def _ae_title_fault(aet: str) -> str:
 def _seconds_fault(seconds: float) -> str:
     if not 0 < seconds < inf:
         return f"must be a number of seconds greater than 0, not {seconds:g}"
+    if seconds > _DAY_S:
+        return f"must be at most {_DAY_S} seconds"
     return "" if seconds >= 1 else "must be at least 1 second"
 
 
+def _text_fault(text: str | Path) -> str:
+    is_plain = all(unicodedata.category(character) != "Cc" for character in str(text))
+    return "" if is_plain else f"{str(text)!r} has a control character"
+
+
 def _host_fault(host: str) -> str:
-    return "" if host else "is empty"
+    if not host:
+        return "is empty"
+    if not host.isprintable() or " " in host:
+        return f"{host!r} is no host: it has a space or a control character"
+    try:
+        # As it is done before it is looked up: RFC 1035 2.3.4, a label has 1 to 63 characters.
+        host.encode("idna")
+    except UnicodeError:
+        return f"{host!r} is no host: a part between its dots is empty, too long or not allowed"
+    return ""
 
 
 def _address_fault(host: str) -> str:
@@ -110,20 +113,16 @@ def _try_address(
         return False
 
 
+def _not_empty(value: Any) -> Any:
+    if value == "":
+        raise refused("is empty: write . for the folder that the file is in")
+    return value
+
+
 def _from_folder(path: Path, info: ValidationInfo) -> Path:
     """Absolute: a relative path is taken from the folder of the file that it stands in."""
     folder: Path = (info.context or {}).get(FOLDER, Path.cwd())
     return folder / path
-
-
-def _as_url(value: Any) -> Any:
-    if value == "":
-        raise refused("is empty: leave it out")
-    return ServiceUrl(value) if isinstance(value, str) else value
-
-
-def _masked(url: str) -> str:
-    return _PASSWORD_IN_QUERY.sub(rf"\1{_MASK}", _PASSWORD.sub(rf"\1:{_MASK}@", url))
 
 
 AeTitle = Annotated[str, _checked(_ae_title_fault)]
@@ -132,7 +131,13 @@ IpAddress = Annotated[str, _checked(_address_fault)]
 Port = Annotated[int, _checked(port_fault)]
 Seconds = Annotated[float, _checked(_seconds_fault)]
 Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, _checked(_text_fault)]
 #: TOML knows no tuple and no path: a list and a text are taken for them, and nothing else.
 ListOf = Annotated[tuple[_Item, ...], Field(strict=False)]
-FolderPath = Annotated[Path, Field(strict=False), AfterValidator(_from_folder)]
-Url = Annotated[ServiceUrl, BeforeValidator(_as_url)]
+FolderPath = Annotated[
+    Path,
+    Field(strict=False),
+    BeforeValidator(_not_empty),
+    _checked(_text_fault),
+    AfterValidator(_from_folder),
+]

@@ -114,6 +114,10 @@ def associate(
         association = dimse.associate(ae, to.host, to.port, to.aet, witness.handlers)
     except socket.gaierror as exc:
         raise DestinationUnavailable(f"{to.name}: host {to.host} is unknown ({exc})") from exc
+    except (OSError, ValueError) as exc:
+        # UnicodeError, a ValueError: no host name at all (an empty label, one too long).
+        reason = f"no connection to {to.host}:{to.port} ({exc})"
+        raise DestinationUnavailable(f"{to.name}: {reason}") from exc
     # pynetdicom itself aborts an association in which nothing at all was accepted.
     if not association.is_established and not association.rejected_contexts:
         waited_s = time.monotonic() - started
@@ -179,4 +183,6 @@ def _reason_of_the_system(to: Destination) -> str:
         socket.create_connection((to.host, to.port), _PROBE_TIMEOUT_S).close()
     except OSError as exc:
         return (exc.strerror or str(exc)).lower()
+    except ValueError as exc:
+        return str(exc)
     return "it was refused a moment ago"

@@ -154,7 +154,7 @@ class DeliveryLoop:
         of_class = outcome.fate is Fate.CLASS_REFUSED
         instead = self._profile.instead_of(delivery.role) if of_class else None
         state = self._ledger.deliveries.refused(
-            delivery.id, self._owner, outcome.status, outcome.message, instead
+            delivery.id, self._owner, outcome.status, outcome.message, instead, outcome.trace
         )
         extra = self._extra(delivery, outcome)
         if state is DeliveryState.SUBSTITUTED:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from traceback import format_exception
 
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS
 
@@ -30,11 +31,18 @@ class Outcome:
     fate: Fate
     message: str = ""  #: why, for people; of what was delivered: the warning, if there was one
     status: int | None = None  #: DIMSE status; None when no answer came, or by another way
+    trace: str = ""  #: the traceback of a bug
 
     @property
     def is_answer(self) -> bool:
         """Whether the destination said something of this output."""
         return self.status is not None or self.fate is Fate.DELIVERED
+
+
+def outcome_of_bug(error: Exception, where: str) -> Outcome:
+    """The outcome where our own code, or a library's, raised what nobody foresaw."""
+    trace = "".join(format_exception(error))
+    return Outcome(Fate.A_FEW_TIMES, f"{where}: unexpected {error!r}", trace=trace)
 
 
 #: By status, PS3.7 Annex C.

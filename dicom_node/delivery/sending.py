@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dicom_node.delivery.kinds import Carrier, Channel
-from dicom_node.delivery.outcome import Fate, Outcome
+from dicom_node.delivery.outcome import Fate, Outcome, outcome_of_bug
 from dicom_node.errors import (
     DamagedInSpool,
     DestinationUnavailable,
@@ -71,6 +71,7 @@ class Sending:
         `is_ours`, is to be sent again.
         """
         batch = Batch(deliveries, time.monotonic() + within_s, is_ours)
+        bug: Outcome | None = None
         for _ in range(CHANNELS):
             if not batch.open or batch.is_over:
                 break
@@ -79,9 +80,16 @@ class Sending:
             except DestinationUnavailable as exc:
                 batch.error = str(exc)
                 break
+            except Exception as exc:
+                # A bug in opening or closing a channel: without an outcome nobody would ever let
+                # these go.
+                logger.exception("failed to deliver", extra={"destination": self._name})
+                bug = outcome_of_bug(exc, self._name)
+                batch.error, batch.was_lost = bug.message, batch.was_reached
+                break
         for delivery in batch.open:
             reason = batch.error or f"{self._name}: its turn did not come"
-            batch.outcomes[delivery.id] = Outcome(Fate.AGAIN, reason)
+            batch.outcomes[delivery.id] = bug or Outcome(Fate.AGAIN, reason)
         return batch
 
     def _send_in_one(self, batch: Batch) -> None:
@@ -120,4 +128,4 @@ class Sending:
             # A bug that this output brings out: the others must not wait for it.
             extra = {"destination": self._name, "role": delivery.role, "sop_instance_uid": uid}
             logger.exception("failed to deliver", extra=extra)
-            return Outcome(Fate.A_FEW_TIMES, f"{delivery.role} {uid}: unexpected {exc!r}")
+            return outcome_of_bug(exc, f"{delivery.role} {uid}")

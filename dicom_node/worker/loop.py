@@ -109,13 +109,20 @@ class Worker:
             return
         self._hand.take([job.id])
         try:
-            self._do(job)
+            self._do_or_give_back(job)
         except LeaseLost:
             logger.warning("lost the lease", extra=_ids(job))
-        except Exception as exc:
-            self._give_back(job, exc)
+            self._tell(partial(self._ledger.jobs.outlived, job.id, self._owner))
         finally:
             self._hand.let_go(job.id)
+
+    def _do_or_give_back(self, job: Job) -> None:
+        try:
+            self._do(job)
+        except LeaseLost:
+            raise
+        except Exception as exc:
+            self._give_back(job, exc)
 
     def _do(self, job: Job) -> None:
         if job.deaths >= UNKNOWN_TRIES:

@@ -4,12 +4,15 @@ import argparse
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from dicom_node import cli
 from dicom_node.__main__ import build_parser, main
+from dicom_node.cli.terminal.options import at_least_one, parse_time
+from dicom_node.ledger import Filter, Ledger
 from tests.system.waiting import run_cli
 
 pytestmark = pytest.mark.slow
@@ -97,3 +100,49 @@ def test_the_listener_starts_without_torch() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(run.stdout.replace("'", '"')) == []
+
+
+HUGE = "99999999999999999999999"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["jobs", "--since", "99999999999d"], "is no time"),
+        (["jobs", "--since", "9999-12-31T23:59:59-23:00"], "is no time"),
+        (["jobs", "--since", "0001-01-01T00:00+14:00"], "is no time"),
+        (["jobs", "--limit", HUGE], "is no number from 1 on"),
+        (["jobs", "--limit", "9" * 5000], "is no number from 1 on"),
+        (["job", HUGE], "is no number from 1 on"),
+        (["requeue", "--job", HUGE], "is no number from 1 on"),
+        (["requeue", "--since", "999999999d"], "is no time"),
+        (["destinations", "pause", "PACS", "--for", "999999999d"], "is no time"),
+        (["destinations", "pause", "PACS", "--until", "9999-12-31"], "is no time"),
+    ],
+)
+def test_a_number_that_nobody_can_count_is_refused_in_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--max-wait", "nan"], ["--max-wait", "-1"], ["--max-wait", "1e300"], ["--since", "9999999999d"],
+])  # fmt: skip
+def test_a_check_asked_for_what_nobody_can_count_is_unknown(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--check", *arguments]) == 3
+    assert capsys.readouterr().out.startswith(f"UNKNOWN - argument {arguments[0]}: ")
+
+
+def test_the_largest_numbers_are_asked_for_in_both_databases(ledger_url: str) -> None:
+    with closing(Ledger.open(ledger_url)) as ledger:
+        largest = at_least_one("9" * 18)
+        assert ledger.jobs.get(largest) is None
+        assert ledger.lookups.jobs(Filter(ids=[largest]), largest) == []
+        for since in ("36500d", "1900-01-02", "2999-12-30"):
+            assert ledger.lookups.jobs(Filter(since=parse_time(since)), 1) == []

@@ -14,6 +14,7 @@ from dicom_node.config import (
     Caller,
     Destination,
     Reports,
+    ServiceUrl,
     load,
     parse,
 )
@@ -138,23 +139,46 @@ def test_another_kind_of_destination_brings_its_own_keys(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("embedded", "embedded"),
-        ("sqlite:////var/lib/ledger.sqlite", "sqlite:////var/lib/ledger.sqlite"),
+        ("sqlite:////var/lib/le:d@ger.sqlite", "sqlite:////var/lib/le:d@ger.sqlite"),
         ("postgresql+psycopg://cxr@db/cxr", "postgresql+psycopg://cxr@db/cxr"),
         ("postgresql://cxr:SECRET@db/cxr", "postgresql://cxr:***@db/cxr"),
-        ("amqp://cxr:SECRET/w@i:th#odd?ones@rabbit//", "amqp://cxr:***@rabbit//"),
-        ("redis://:SECRET@host", "redis://:***@host"),
+        ("postgresql://cxr:SECRET/w:ith#odd?ones@db/cxr", "postgresql://cxr:***@db/cxr"),
+        ("postgresql://cxr:SECRET@[::1]:5432/cxr", "postgresql://cxr:***@[::1]:5432/cxr"),
         ("postgresql://db/cxr?user=u&password=SECRET&a=b", "postgresql://db/cxr?user=u&password=***&a=b"),
-        ("amqp://a:SECRET@h1//;amqp://b:SECRET@h2//", "amqp://a:***@h1//;amqp://b:***@h2//"),
     ],
 )  # fmt: skip
-def test_a_password_is_shown_nowhere(tmp_path: Path, url: str, shown: str) -> None:
-    environ = {"CXR_BROKER_URL": url, "CXR_LEDGER_URL": url}
-    config = parse({"node": {"state": tmp_path}}, environ=environ)
-    assert config.broker.url.get_secret_value() == config.ledger_url == url
-    assert str(config.broker.url) == str(config.ledger.url) == shown
+def test_the_ledgers_password_is_shown_nowhere(tmp_path: Path, url: str, shown: str) -> None:
+    config = parse({"node": {"state": tmp_path}}, environ={"CXR_LEDGER_URL": url})
+    assert config.ledger_url == url
+    assert str(config.ledger.url) == shown
+    for text in (repr(config), str(config), f"{config.ledger}", str(config.model_dump())):
+        assert "SECRET" not in text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("embedded", "embedded"),
+        ("amqp://rabbit//", "amqp://rabbit//"),
+        ("amqps://cxr:SECRET%2F%40@rabbit:5671/cxr", "amqps://cxr:***@rabbit:5671/cxr"),
+        ("amqp://a:SECRET@h1//;amqp://b:SECRET@h2//", "amqp://a:***@h1//;amqp://b:***@h2//"),
+    ],
+)
+def test_the_brokers_password_is_shown_nowhere(tmp_path: Path, url: str, shown: str) -> None:
+    config = parse({"node": {"state": tmp_path}}, environ={"CXR_BROKER_URL": url})
+    assert config.broker.url.get_secret_value() == url
+    assert str(config.broker.url) == shown
     for text in (repr(config), str(config), f"{config.broker}", str(config.model_dump())):
         assert "SECRET" not in text
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["guest:SECRET@host", "amqp:/u:SECRET@h", "amqp://u:SECRET", "redis://u:SECRET;redis://zz@h",
+     "amqp://u?SECRET@h", "amqp://u:12/SECRET@h", "SECRET"],
+)  # fmt: skip
+def test_of_a_url_that_is_not_understood_nothing_is_shown(url: str) -> None:
+    assert "SECRET" not in str(ServiceUrl(url))
 
 
 def test_a_configuration_cannot_be_changed_and_goes_to_another_process(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The queues, on the embedded broker and on RabbitMQ: none lost, none doubled, no spinning."""
 
 import threading
+import traceback
 from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
 from queue import SimpleQueue
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from kombu.messaging import Producer
 
+from dicom_node.errors import UsageError
 from dicom_node.queueing import Kind, Queues, Received
 from tests.dicom_node.queue_tools import SPAWN, WITHIN_S, connected, consuming, eventually
 
@@ -190,3 +192,14 @@ def test_stop_is_heeded_at_once(queues: Queues) -> None:
     stop.set()
     thread.join(2.0)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["amqp://guest:SECRET#x@127.0.0.1", "amqp://guest:SECRET/x@127.0.0.1", "amqp://guest:SECRET",
+     "amqp://127.0.0.1:70000", "amqp://127.0.0.1;amqp://guest:SECRET?x@127.0.0.1"],
+)  # fmt: skip
+def test_a_url_that_cannot_be_understood_is_not_quoted(url: str) -> None:
+    with pytest.raises(UsageError, match="must be percent-encoded") as raised:
+        Queues(url, None, prefetch=1)
+    assert "SECRET" not in "".join(traceback.format_exception(raised.value))

@@ -210,6 +210,37 @@ def test_what_was_done_while_the_ledger_was_away_is_not_done_again(
     assert events[:3] == ["received", "claimed", "results handed over"]
 
 
+class Suspended:
+    """A device whose host is suspended while it works, until all think that it is dead.
+
+    `engine`: what it has after it; None: it fails.
+    """
+
+    def __init__(self, bench: Bench, engine: Engine | None) -> None:
+        self.size, self.models = bench.engine.size, bench.engine.models
+        self._bench = bench
+        self._engine = engine
+
+    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
+        self._bench.clock.ahead += timedelta(hours=1)
+        assert self._bench.ledger.jobs.free_expired()
+        if self._engine is None:
+            raise RuntimeError("the device is gone")
+        return self._engine.segment(image)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_host_that_is_suspended_again_and_again_kills_no_image(
+    bench: Bench, *, fails: bool
+) -> None:
+    job_id = bench.accept(file_bytes(radiograph()))
+    suspended = Suspended(bench, None if fails else bench.engine)
+    for _ in range(UNKNOWN_TRIES):
+        job = bench.work(job_id, STANDARD, engine=suspended)
+        assert (job.state, job.deaths) == (JobState.RECEIVED, 0)
+    assert bench.work(job_id, STANDARD).state is JobState.BUILT
+
+
 def test_an_error_nobody_knows_is_reported_when_it_has_repeated(bench: Bench) -> None:
     job_id = bench.accept(file_bytes(radiograph()))
     broken = Broken(bench.engine.models)

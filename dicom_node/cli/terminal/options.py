@@ -20,6 +20,11 @@ DEFAULT_STATE = Path("state")
 #: The folder of COVID-QU-Ex that is learnt from.
 _TRAIN = "Train"
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+#: Nobody means more; further away is what neither Python nor a database can count.
+_LONGEST = timedelta(days=36_500)
+_YEARS = range(1900, 3000)
+#: A number of so many may be larger than SQLite and PostgreSQL take (9.2e18).
+_TOO_MANY_DIGITS = 19
 
 
 def add_node(
@@ -101,28 +106,60 @@ def images_folder(arguments: argparse.Namespace) -> Path:
 
 def parse_time(text: str) -> datetime:
     """A moment: ISO 8601, UTC where no zone is said, as all output is; or so long ago."""
-    ago = re.fullmatch(r"(\d+)([mhd])", text.strip())
-    if ago:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        return parse_moment(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no time: write 2026-11-27T08:00, or 90m, 2h, 3d"
-        ) from None
+    if (ago := _duration(text)) is not None:
+        return datetime.now(UTC) - ago
+    if moment := _moment(text):
+        return moment
+    raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2026-11-27T08:00, or 90m, 2h, 3d")
 
 
 def parse_moment(text: str) -> datetime:
-    """ISO 8601, UTC where no zone is said; ValueError where it is none."""
-    found = datetime.fromisoformat(text)
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    """A moment: ISO 8601, UTC where no zone is said."""
+    if moment := _moment(text):
+        return moment
+    raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2026-11-27T08:00")
+
+
+def parse_duration(text: str) -> timedelta:
+    """So long."""
+    if duration := _duration(text):
+        return duration
+    raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90m, 2h or 3d")
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, 0 or more."""
+    try:
+        if 0 <= (value := float(text)) <= _LONGEST.total_seconds():
+            return value
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
 
 
 def at_least_one(text: str) -> int:
-    """A number of things."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
-    return int(text)
+    """A number of things, or of one of them; no larger than a database can be asked for."""
+    digits = text.lstrip("0")
+    if digits.isdecimal() and len(digits) < _TOO_MANY_DIGITS:
+        return int(digits)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+        moment = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.year in _YEARS else None
+
+
+def _duration(text: str) -> timedelta | None:
+    found = re.fullmatch(r"(\d{1,9})([mhd])", text.strip())
+    if not found:
+        return None
+    duration = timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return duration if duration <= _LONGEST else None
 
 
 def who() -> str:

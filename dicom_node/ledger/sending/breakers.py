@@ -20,6 +20,14 @@ _NOT_PAUSED: dict[str, Any] = {
     "paused_by": None,
     "paused_why": None,
 }
+_NEVER_FAILED: dict[str, Any] = {
+    "reachable": True,
+    "since": None,
+    "failures": 0,
+    "resting_until": None,
+    "last_error": None,
+    "last_error_at": None,
+}
 
 
 class Breakers(Part):
@@ -113,17 +121,23 @@ def standings(connection: Connection) -> dict[str, Standing]:
     return {row.name: Standing(**row._asdict()) for row in rows}
 
 
-def forget_standing(connection: Connection, name: str) -> None:
-    connection.execute(delete(destinations).where(destinations.c.name == name))
+def forget_standing(connection: Connection, name: str, now: datetime) -> None:
+    """Its failures, not a pause: that is a person's word, until a person takes it back."""
+    this = destinations.c.name == name
+    connection.execute(delete(destinations).where(this, ~_is_paused(now)))
+    connection.execute(update(destinations).where(this).values(**_NEVER_FAILED))
 
 
 def is_closed(name: str, now: datetime) -> Condition:
     """Whether nothing may be taken for a destination at this moment."""
-    paused = destinations.c.paused_at.is_not(None) & or_(
+    closed = or_(_is_paused(now), destinations.c.resting_until > now)
+    return select(destinations.c.name).where(destinations.c.name == name, closed).exists()
+
+
+def _is_paused(now: datetime) -> Condition:
+    return destinations.c.paused_at.is_not(None) & or_(
         destinations.c.paused_until.is_(None), destinations.c.paused_until > now
     )
-    closed = or_(paused, destinations.c.resting_until > now)
-    return select(destinations.c.name).where(destinations.c.name == name, closed).exists()
 
 
 def _set(connection: Connection, name: str, **values: Any) -> None:

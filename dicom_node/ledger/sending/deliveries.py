@@ -101,10 +101,11 @@ class Deliveries(Part):
         dimse_status: int | None,
         reason: str,
         instead: str | None = None,
+        trace: str = "",
     ) -> DeliveryState:
         """The destination will never take it: `instead`, a role of the same job, goes there.
 
-        SUBSTITUTED, or REFUSED where there is none.
+        SUBSTITUTED, or REFUSED where there is none. `trace`: of the bug that this was.
         """
         now = self._database.now()
         with self._database.write() as connection:
@@ -112,7 +113,8 @@ class Deliveries(Part):
             event = Event.REFUSED
             if instead and _stands_in(connection, now, job, delivery_id, instead):
                 event, reason = Event.SUBSTITUTED, f"{reason}: {instead} is sent instead"
-            row = report_delivery(connection, now, delivery_id, owner, event, dimse_status, reason)
+            row = report_delivery(connection, now, delivery_id, owner, event, dimse_status, reason,
+                                  trace=trace)  # fmt: skip
             return DeliveryState(row.state)
 
     def next_due(self, destination: str) -> datetime | None:
@@ -236,13 +238,15 @@ def report_delivery(
     dimse_status: int | None,
     reason: str | None,
     warning: str = "",
+    trace: str = "",
     **values: Any,
 ) -> Row[Any]:
     """Let `owner` end its hold on a delivery; raises LeaseLost where it has none."""
     answer = None if dimse_status is None else f"status {dimse_status:#06x}"
+    said = ": ".join(filter(None, (answer, reason, warning)))
     moved = move_deliveries(connection, now, DeliveryState.WAITING, event,
                             deliveries.c.id == delivery_id, deliveries.c.owner == owner,
-                            by=owner, detail=": ".join(filter(None, (answer, reason, warning))),
+                            by=owner, detail="\n".join(filter(None, (said, trace))),
                             dimse_status=dimse_status, reason=reason,
                             **FREE, **values)  # fmt: skip
     if not moved:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, or_, select
 
+from dicom_node.errors import UsageError
 from dicom_node.ledger.sending.breakers import forget_standing, standings
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE
@@ -59,7 +60,10 @@ class Destinations(Part):
         ]
 
     def forget(self, name: str, by: str) -> int:
-        """Withdraw what has not left for it, except what a sender holds; how many waited."""
+        """Withdraw what has not left for it, except what a sender holds; how many waited.
+
+        Its failures are forgotten with it; that it is paused is not.
+        """
 
         def withdraw(connection: Connection, now: datetime, of_jobs: Condition) -> int:
             withdrawn = 0
@@ -73,13 +77,17 @@ class Destinations(Part):
 
         count = self._job_by_job(name, withdraw)
         with self._database.write() as connection:
-            forget_standing(connection, name)
+            forget_standing(connection, name, self._database.now())
         return count
 
     def move(self, old: str, new: str, by: str) -> int:
         """Let what has not left for `old` go to `new`, but not what goes there anyway; how many
         waited.
+
+        Raises UsageError where the two are one: all that waits would be what goes there anyway.
         """
+        if old == new:
+            raise UsageError(f"{new} is where it goes already")
 
         def move(connection: Connection, now: datetime, of_jobs: Condition) -> int:
             there = select(deliveries.c.output_id).where(deliveries.c.destination == new)

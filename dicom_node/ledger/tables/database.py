@@ -76,6 +76,7 @@ class Database:
         engine = _engine(_parsed(url))
         try:
             with _as_unavailable(), _as_usage_error():
+                _assert_understood(engine)
                 migrate(engine)
         except BaseException:
             engine.dispose()
@@ -117,8 +118,10 @@ def schema_version(url: str) -> str | None:
         return None
     engine = _engine(parsed)
     try:
-        with _as_unavailable(), _as_usage_error(), engine.begin() as connection:
-            return version_of(connection)
+        with _as_unavailable(), _as_usage_error():
+            _assert_understood(engine)
+            with engine.begin() as connection:
+                return version_of(connection)
     finally:
         engine.dispose()
 
@@ -137,12 +140,20 @@ def insert_once(connection: Connection, table: Table, *unique: str) -> Insert:
     return sqlite.insert(table).on_conflict_do_nothing(index_elements=unique)
 
 
+#: Neither quoted nor the cause: what is wrong may be a part of a password.
+_NOT_UNDERSTOOD = (
+    "the ledger's URL cannot be understood: special characters in a password must be"
+    " percent-encoded, and what follows a ? be parameters of the database"
+)
+
+
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except exc.ArgumentError as error:
-        # Not quoted in the message: it may hold a password.
-        raise UsageError("the ledger's URL cannot be understood") from error
+    except (exc.ArgumentError, ValueError):
+        raise UsageError(_NOT_UNDERSTOOD) from None
+    if parsed.port is not None and not 1 <= parsed.port <= 65535:
+        raise UsageError("the ledger's URL has a port that is not between 1 and 65535")
     if parsed.drivername in ("postgresql", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername == "sqlite" and parsed.database not in (None, "", ":memory:"):
@@ -170,6 +181,14 @@ def _engine(url: URL) -> Engine:
         raise UsageError(
             "PostgreSQL needs an extra; in the checkout: pip install '.[postgres]'"
         ) from error
+
+
+def _assert_understood(engine: Engine) -> None:
+    """Raises UsageError where the driver does not know a parameter of the URL."""
+    try:
+        engine.connect().close()
+    except exc.ProgrammingError:
+        raise UsageError(_NOT_UNDERSTOOD) from None
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

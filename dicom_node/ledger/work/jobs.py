@@ -13,12 +13,14 @@ from dicom_node.ledger.tables.ending import FREE, end, lose_damaged
 from dicom_node.ledger.tables.former import JOB
 from dicom_node.ledger.tables.moves import Condition, move_jobs, record
 from dicom_node.ledger.tables.records import Acceptance, Job
-from dicom_node.ledger.tables.schema import jobs
+from dicom_node.ledger.tables.schema import events, jobs
 from dicom_node.ledger.tables.states import Event, JobState
 from dicom_node.ledger.work.instances import StoredInstance, note_arrival
 from dicom_node.ledger.work.rejecting import skip_if_rejected
 from dicom_node.ledger.work.reopening import INSTANCE, accept_again
 
+#: With these no death has been counted yet.
+_COUNTED_ANEW = (Event.REOPENED, Event.REPEATED, Event.REBUILD)
 _FIELDS = [field.name for field in fields(Job)]
 
 
@@ -81,6 +83,24 @@ class Jobs(Part):
         once more, to end it without looking at the image; if that one dies too, it is FAILED here.
         """
         return self._take_back(jobs.c.owner.in_(owners)) if owners else []
+
+    def outlived(self, job_id: int, owner: str) -> None:
+        """`owner`, whom the job was taken from as from a dead one, lives: its host was suspended,
+        perhaps. What was counted as a death of the image's doing is counted no longer.
+        """
+        this = events.c.job_id == job_id
+        claim = select(func.max(events.c.id)).where(
+            this, events.c.event == Event.CLAIMED, events.c.owner == owner
+        )
+        since = select(events.c.id).where(this, events.c.id > claim.scalar_subquery())
+        was_freed = since.where(events.c.event == Event.FREED).exists()
+        began_anew = since.where(events.c.event.in_(_COUNTED_ANEW)).exists()
+        with self._database.write() as connection:
+            connection.execute(
+                update(jobs)
+                .where(jobs.c.id == job_id, jobs.c.deaths > 0, was_freed, ~began_anew)
+                .values(deaths=jobs.c.deaths - 1)
+            )
 
     def waiting(self, pipeline: str, limit: int, not_published_since: datetime) -> list[int]:
         """Jobs that are due and of which no id was published lately, the oldest first."""

@@ -74,6 +74,16 @@ def test_an_unknown_host_is_called_so() -> None:
     assert reason_at(104, "nobody.invalid").startswith("pacs: host nobody.invalid is unknown (")
 
 
+@pytest.mark.parametrize("host", ["pacs..example", "p" * 64])
+def test_what_is_no_host_at_all_is_no_connection(host: str) -> None:
+    to = Destination.model_construct(name="pacs", aet="PACS", host=host, port=104)
+    with (
+        pytest.raises(DestinationUnavailable, match="pacs: no connection to"),
+        associate("CXRNODE", to, CONTEXTS),
+    ):
+        pass
+
+
 def test_a_connection_that_nobody_answers_times_out() -> None:
     with socket.socket() as server, socket.socket() as first, socket.socket() as second:
         server.bind(("127.0.0.1", 0))

@@ -3,8 +3,8 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,11 @@ from pydicom.uid import SegmentationStorage
 from pynetdicom import AE, evt
 
 from dicom_node.config import Destination
+from dicom_node.delivery.kinds import Channel
 from dicom_node.delivery.loop import DECLINED_TRIES, DeliveryLoop
-from dicom_node.delivery.outcome import Fate
+from dicom_node.delivery.outcome import Fate, Outcome
 from dicom_node.delivery.sender import Sender
+from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.errors import LedgerUnavailable, ThreadEnded
 from dicom_node.ledger import Delivery, DeliveryState, JobState, Ledger, Progress
@@ -40,6 +42,77 @@ def job_state(bench: Bench, job_id: int) -> JobState:
     job = bench.ledger.jobs.get(job_id)
     assert job is not None
     return job.state
+
+
+# Bugs
+
+
+class BuggyCarrier:
+    """Of a kind of destination whose channels do not open, or not close, as nobody foresaw."""
+
+    def __init__(self, channel: Channel | None = None) -> None:
+        self._channel = channel
+
+    @contextmanager
+    def open(self, deliveries: Sequence[Delivery]) -> Iterator[Channel]:  # noqa: ARG002 - of the protocol
+        if self._channel is None:
+            raise KeyError("nobody foresaw this")
+        yield self._channel
+        raise KeyError("nobody foresaw this")
+
+    def test(self) -> str:
+        return "is there"
+
+
+class KeepingChannel:
+    """Keeps one output, and has ended then."""
+
+    def __init__(self) -> None:
+        self.has_ended = False
+
+    def send(self, delivery: Delivery, content: bytes) -> Outcome:  # noqa: ARG002 - of the protocol
+        self.has_ended = True
+        return Outcome(Fate.DELIVERED)
+
+
+def buggy_loop(bench: Bench, to: Destination, carrier: BuggyCarrier) -> DeliveryLoop:
+    sending = Sending(to.name, carrier, bench.spool)
+    return DeliveryLoop(to, sending, bench.ledger, heart(bench.ledger, "sender"))
+
+
+def test_a_bug_in_opening_a_channel_lets_the_batch_go_with_a_reason(
+    bench: Bench, pacs: Pacs
+) -> None:
+    job_id = bench.build(at(pacs))
+    assert not buggy_loop(bench, at(pacs), BuggyCarrier()).deliver_due()
+    seg = delivery_of(bench, job_id, "SEG")
+    assert (seg.state, seg.owner) == (DeliveryState.WAITING, None)
+    assert seg.reason == "pacs: unexpected KeyError('nobody foresaw this')"
+    assert seg.due_at > bench.ledger.now()
+    bench.clock.advance(600)
+    bench.deliver_all(at(pacs))
+    assert sorted(arrived(pacs)) == ["SC", "SEG", "SR"]
+
+
+def test_a_bug_that_stays_ends_a_delivery_with_its_traceback(bench: Bench, pacs: Pacs) -> None:
+    job_id = bench.build(at(pacs))
+    loop = buggy_loop(bench, at(pacs), BuggyCarrier())
+    for _ in range(DECLINED_TRIES):
+        loop.deliver_due()
+        bench.clock.advance(600)
+    assert set(bench.states(job_id)) == {DeliveryState.REFUSED}
+    refused = next(e for e in bench.ledger.reports.events(job_id) if e.event == "refused")
+    assert "unexpected KeyError" in refused.detail
+    assert "Traceback (most recent call last)" in refused.detail
+
+
+def test_a_bug_in_closing_a_channel_takes_back_nothing_that_was_answered(
+    bench: Bench, pacs: Pacs
+) -> None:
+    job_id = bench.build(at(pacs))
+    buggy_loop(bench, at(pacs), BuggyCarrier(KeepingChannel())).deliver_due()
+    assert sorted(bench.states(job_id)) == ["DELIVERED", "WAITING", "WAITING"]
+    assert delivery_of(bench, job_id, "SR").owner is None
 
 
 # Files

@@ -3,7 +3,7 @@
 from contextlib import closing
 from datetime import timedelta
 
-from dicom_node.ledger import Ledger
+from dicom_node.ledger import Ledger, Standing
 from tests.dicom_node.ledger.records import LEASE_S, Clock, built
 
 ME = "operator@host"
@@ -97,5 +97,25 @@ def test_the_list_has_how_each_stands_and_what_waits_longest(ledger: Ledger, clo
     new, pacs = ledger.destinations.all()
     assert (new.name, new.counts, new.standing.is_paused(clock.now)) == ("NEW", {}, True)
     assert (pacs.oldest_waiting_at, pacs.standing.reachable) == (received_at, True)
+    ledger.breakers.resume("NEW", ME)
     ledger.destinations.forget("NEW", ME)
     assert [record.name for record in ledger.destinations.all()] == ["PACS"]
+
+
+def test_a_forgotten_destination_stays_paused_and_its_failures_are_forgotten(
+    ledger: Ledger, clock: Clock
+) -> None:
+    built(ledger, "PACS", roles="A")
+    until = clock.now + timedelta(seconds=60)
+    ledger.breakers.unreachable("PACS", "s1", "no connection", 30)
+    ledger.breakers.pause("PACS", ME, "moves house", until)
+    ledger.destinations.forget("PACS", ME)
+    assert ledger.breakers.of("PACS") == Standing(
+        "PACS", paused_at=clock.now, paused_until=until, paused_by=ME, paused_why="moves house"
+    )
+    built(ledger, "PACS", roles="A", number=2)
+    assert ledger.deliveries.claim("PACS", "s1", LEASE_S, 10) == []
+    clock.advance(61)
+    assert len(ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)) == 1
+    ledger.destinations.forget("PACS", ME)
+    assert ledger.breakers.of("PACS") == Standing("PACS")

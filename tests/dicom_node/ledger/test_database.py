@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+import traceback
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -26,7 +27,7 @@ from dicom_node.ledger import (
     Ledger,
     Progress,
 )
-from dicom_node.ledger.tables.database import Database
+from dicom_node.ledger.tables.database import Database, schema_version
 from dicom_node.ledger.tables.migrate import MIGRATIONS
 from dicom_node.ledger.tables.schema import HEAD, jobs, metadata
 from dicom_node.ledger.tables.states import (
@@ -301,3 +302,15 @@ def test_sqlite_holds_to_foreign_keys_and_syncs_every_commit(tmp_path: Path) -> 
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         ]
     assert pragmas == ["wal", 2, 1, 10_000]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://u:pw@x:SECRET@127.0.0.1/cxr", "postgresql://127.0.0.1/cxr?SECRET=1",
+     "postgresql:SECRET", "postgresql://127.0.0.1:70000/cxr", "postgresql://127.0.0.1:0/cxr"],
+)  # fmt: skip
+def test_a_url_that_cannot_be_understood_is_not_quoted(url: str) -> None:
+    for use in (Ledger.open, schema_version):
+        with pytest.raises(UsageError, match="the ledger's URL") as raised:
+            use(url)
+        assert "SECRET" not in "".join(traceback.format_exception(raised.value))

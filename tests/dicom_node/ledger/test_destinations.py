@@ -1,5 +1,8 @@
 """Destinations that have gone or moved: what has not left is withdrawn, or goes elsewhere."""
 
+import pytest
+
+from dicom_node.errors import UsageError
 from dicom_node.ledger import DeliveryState, JobState, Ledger, Progress, Route
 from dicom_node.ledger.sending.destinations import BATCH
 from tests.dicom_node.ledger.records import (
@@ -107,6 +110,13 @@ def test_what_the_new_name_gets_anyway_is_not_sent_twice(ledger: Ledger) -> None
     assert ledger.destinations.move("OLD", "PACS", ME) == 0
     assert where(ledger, job_id) == {("OLD", "A"): "WITHDRAWN", ("PACS", "A"): "DELIVERED"}
     assert progress(ledger, job_id) is Progress.DELIVERED
+
+
+def test_nothing_is_moved_to_where_it_goes_already(ledger: Ledger) -> None:
+    job_id = built(ledger, "PACS", roles="AB")
+    with pytest.raises(UsageError, match="PACS is where it goes already"):
+        ledger.destinations.move("PACS", "PACS", ME)
+    assert where(ledger, job_id) == {("PACS", "A"): "WAITING", ("PACS", "B"): "WAITING"}
 
 
 def test_more_jobs_than_one_transaction_takes_are_all_moved(ledger: Ledger) -> None:

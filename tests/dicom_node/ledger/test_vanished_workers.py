@@ -1,5 +1,7 @@
 """Jobs whose workers vanish: freed, and at last given up."""
 
+from dataclasses import replace
+
 from dicom_node.errors import UNKNOWN_TRIES
 from dicom_node.ledger import (
     JobState,
@@ -73,3 +75,38 @@ def test_transient_failures_do_not_count_as_deaths(ledger: Ledger, clock: Clock)
         assert ledger.jobs.claim(job.id, PIPELINE, "w1", LEASE_S) is not None
     ledger.jobs.free_of(["w1"])
     assert state(ledger, job.id) is JobState.RECEIVED
+
+
+def test_a_worker_that_comes_back_did_not_die_of_the_image(ledger: Ledger, clock: Clock) -> None:
+    job_id = ledger.jobs.accept(instance(), PIPELINE).job_id
+    for number in range(UNKNOWN_TRIES + 2):
+        assert ledger.jobs.claim(job_id, PIPELINE, f"w{number}", LEASE_S)
+        clock.advance(LEASE_S + 1)
+        assert ledger.jobs.free_expired() == [job_id]
+        ledger.jobs.outlived(job_id, f"w{number}")
+        job = ledger.jobs.get(job_id)
+        assert job is not None
+        assert (job.state, job.deaths) == (JobState.RECEIVED, 0)
+
+
+def test_a_real_death_stays_counted_whoever_else_comes_back(ledger: Ledger) -> None:
+    job_id = ledger.jobs.accept(instance(), PIPELINE).job_id
+    die(ledger, job_id)
+    assert ledger.jobs.claim(job_id, PIPELINE, "w1", LEASE_S)
+    ledger.jobs.outlived(job_id, "w1")
+    ledger.jobs.outlived(job_id, "never had it")
+    job = ledger.jobs.get(job_id)
+    assert job is not None
+    assert (job.state, job.deaths, job.owner) == (JobState.ANALYZING, 1, "w1")
+
+
+def test_nothing_is_taken_back_of_what_was_counted_before_new_bytes(ledger: Ledger) -> None:
+    job_id = ledger.jobs.accept(instance(), PIPELINE).job_id
+    assert ledger.jobs.claim(job_id, PIPELINE, "w1", LEASE_S)
+    ledger.jobs.free_of(["w1"])
+    ledger.jobs.accept(replace(instance(), sha256="f" * 64), PIPELINE)
+    die(ledger, job_id)
+    ledger.jobs.outlived(job_id, "w1")
+    job = ledger.jobs.get(job_id)
+    assert job is not None
+    assert job.deaths == 1
