@@ -130,7 +130,7 @@ def test_a_number_that_nobody_can_count_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--max-wait", "nan"], ["--max-wait", "-1"], ["--max-wait", "1e300"], ["--since", "9999999999d"],
+    ["--max-wait", "nan"], ["--max-wait", "-1"], ["--max-wait", "1e300"], ["--since", "999999999d"],
 ])  # fmt: skip
 def test_a_check_asked_for_what_nobody_can_count_is_unknown(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
