@@ -77,7 +77,7 @@ def test_a_port_in_use_is_named(command: str, tmp_path: Path, taken_port: int) -
         (f'[ledger]\nurl = "{POSTGRES.replace("postgres@", "nobody@")}"', "role"),
         (f'[broker]\nurl = "{RABBITMQ.replace(":guest", ":wrong")}"', "the broker refuses"),
         (f'[broker]\nurl = "{RABBITMQ.rstrip("/")}/absent"', "vhost absent not found"),
-        ('[broker]\nurl = "ampq://127.0.0.1"', "must begin with amqp://"),
+        ('[broker]\nurl = "ampq://127.0.0.1"', 'must be "embedded" or begin with amqp://'),
     ],
     ids=["state", "spool", "no ledger", "database", "role", "password", "vhost", "scheme"],
 )
