@@ -10,6 +10,8 @@ import pytest
 
 from dicom_node.config import load, parse
 
+pytestmark = pytest.mark.slow
+
 GOOD = """
 [node]
 state = "state"

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from pydicom import dcmread
 
 from dicom_node.demo.round_trip import draw_cases
+
+pytestmark = pytest.mark.slow
 
 
 def test_each_study_has_an_accession_number_of_its_own(tmp_path: Path) -> None:

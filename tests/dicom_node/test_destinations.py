@@ -15,7 +15,7 @@ from tests.dicom_node.delivery.bench import Bench, at, wait_until
 from tests.marks import refused_connection
 from tests.system.waiting import run_cli
 
-pytestmark = refused_connection
+pytestmark = [refused_connection, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from dicom_node.patients import Patients
 from tests.dicom_node.listening import Start
 from tests.dicom_node.radiographs import file_bytes
 
+pytestmark = pytest.mark.slow
+
 PATIENTS = Patients(b"k" * 32)
 #: Preamble and file meta group of a file in Explicit VR Little Endian.
 META = (

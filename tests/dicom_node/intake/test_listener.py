@@ -38,6 +38,8 @@ from dicom_node.spool import Spool
 from tests.dicom_node.listening import INSTALLATION, PIPELINE, Start
 from tests.dicom_node.radiographs import file_bytes
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_echo_is_answered(running: Start) -> None:
     assert echo("127.0.0.1", running().listener.port)

@@ -50,6 +50,8 @@ from tests.dicom_node.ledger.records import (
     to,
 )
 
+pytestmark = pytest.mark.slow
+
 # The transition tables
 
 

@@ -31,6 +31,8 @@ from inference.decode import read_radiograph
 from tests.conftest import missing
 from tests.inference.instances import instance, part10, smooth
 
+pytestmark = pytest.mark.slow
+
 DCM2PNM = "/usr/bin/dcm2pnm"
 LEAST_CORRELATION = 0.999
 

@@ -13,6 +13,8 @@ from inference.gray.quality import gray_cautions
 from tests.inference.conftest import gray_png
 from tests.inference.instances import instance
 
+pytestmark = pytest.mark.slow
+
 SIZE = 256
 QUALITY = {
     Caution.LUNG_AT_BORDER,
