@@ -16,8 +16,7 @@ from inference.findings import Findings
 from sr_writer import codes
 from sr_writer.case import Case
 from sr_writer.identity import RESEARCH_USE, Identity
-from sr_writer.ko import KO
-from sr_writer.provenance import stamp
+from sr_writer.ko.document import key_object
 from sr_writer.seg import SEG
 from sr_writer.source import Source
 from sr_writer.sr.document import device_observer, evidence, text_of
@@ -33,16 +32,8 @@ def is_key(findings: Findings) -> bool:
 def build(case: Case) -> Dataset:
     """The KO of what was found, which is positive."""
     source, identity = case.source, case.identity
-    document = Dataset()
-    document.SOPClassUID = KO.sop_class_uid
-    document.SOPInstanceUID = identity.sop_instance_uid(KO.role)
-    document.Modality = "KO"
-    document.InstanceNumber = 1
-    document.ReferencedPerformedProcedureStepSequence = []
-    document.CurrentRequestedProcedureEvidenceSequence = [evidence(source, identity)]
-    document.update(_content(source, case.findings, identity))
-    stamp(document, KO, identity, source)
-    return document
+    content = _content(source, case.findings, identity)
+    return key_object(content, [evidence(source, identity)], source, identity)
 
 
 def _content(source: Source, findings: Findings, identity: Identity) -> Dataset:

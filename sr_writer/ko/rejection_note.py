@@ -21,9 +21,9 @@ from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE, Identity, Reference
 from sr_writer.kind import Kind
 from sr_writer.ko import KO
+from sr_writer.ko.document import key_object
 from sr_writer.ko.verify import rejection_note_faults
 from sr_writer.output import Output, output_of, part10
-from sr_writer.provenance import stamp
 from sr_writer.source import EQUIPMENT, read_source
 from sr_writer.sr.document import device_observer, references, text_of
 from sr_writer.verify import verify
@@ -48,16 +48,9 @@ def write_rejection_note(
         if keyword in header:
             del header[keyword]
     source = read_source(header, identity.source_sop_instance_uid, (1, 1), None)
-    document = Dataset()
-    document.SOPClassUID = KO.sop_class_uid
-    document.SOPInstanceUID = identity.sop_instance_uid(KO.role)
-    document.Modality = "KO"
-    document.InstanceNumber = 1
-    document.ReferencedPerformedProcedureStepSequence = []
-    document.CurrentRequestedProcedureEvidenceSequence = references(rejected)
     images = {kind.sop_class_uid for kind in kinds if kind.has_pixels}
-    document.update(_content(rejected, images, title, said, identity))
-    stamp(document, KO, identity, source)
+    selection = _content(rejected, images, title, said, identity)
+    document = key_object(selection, references(rejected), source, identity)
     content = part10(document, source)
     faults = partial(rejection_note_faults, title=title, rejected=rejected)
     verify(KO, content, source, identity, faults)
