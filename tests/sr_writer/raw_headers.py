@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
-from io import SEEK_END, BytesIO
+from io import BytesIO
 
 from pydicom import DataElement, Dataset, dcmread
 from pydicom.datadict import dictionary_VR
@@ -31,6 +31,18 @@ NAMES = {
 }
 
 
+def before_data_set(dataset: Dataset, syntax: UID) -> bytes:
+    """Preamble, prefix and File Meta Information (PS3.10 7.1)."""
+    buffer = DicomBytesIO()
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = syntax
+    meta.ImplementationClassUID = UID("1.2.3")
+    write_file_meta_info(buffer, meta)
+    return b"\0" * 128 + b"DICM" + buffer.getvalue()
+
+
 def received(
     dataset: Dataset,
     transfer_syntax: str = ExplicitVRLittleEndian,
@@ -41,14 +53,6 @@ def received(
     `raw` holds attributes whose value is to be exactly these bytes.
     """
     syntax = UID(transfer_syntax)
-    buffer = DicomBytesIO(b"\0" * 128 + b"DICM")
-    buffer.seek(0, SEEK_END)
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = syntax
-    meta.ImplementationClassUID = UID("1.2.3")
-    write_file_meta_info(buffer, meta)
     body = DicomBytesIO()
     body.is_implicit_VR, body.is_little_endian = syntax.is_implicit_VR, syntax.is_little_endian
     elements: dict[BaseTag, DataElement | RawDataElement] = {e.tag: e for e in dataset}
@@ -63,4 +67,4 @@ def received(
     if syntax.is_deflated:
         compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         content = compressor.compress(content) + compressor.flush()
-    return dcmread(BytesIO(buffer.getvalue() + content))
+    return dcmread(BytesIO(before_data_set(dataset, syntax) + content))

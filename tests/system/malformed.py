@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.charset import default_encoding
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_data_element, write_file_meta_info
+from pydicom.filewriter import write_data_element
 from pydicom.uid import UID, ImplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
+
+from tests.sr_writer.raw_headers import before_data_set
 
 #: What the two-byte length of most VRs can state, kept even.
 _SHORT = 0xFFFE
@@ -89,7 +90,7 @@ def encoded(dataset: Dataset, changes: Mapping[str, Fault], syntax: UID) -> byte
         else:
             elements[tag] = (fault.vr or vr, value if fault.value is None else fault.value)
     body = b"".join(_encode(tag, *elements[tag], syntax) for tag in sorted(elements))
-    return _preamble(dataset, syntax) + body
+    return before_data_set(dataset, syntax) + body
 
 
 def _elements(dataset: Dataset) -> dict[int, tuple[bytes, bytes]]:
@@ -113,14 +114,3 @@ def _encode(tag: int, vr: bytes, value: bytes, syntax: UID) -> bytes:
         return start + vr + struct.pack("<HI", 0, len(value)) + value
     value = value[:_SHORT]
     return start + vr + struct.pack("<H", len(value)) + value
-
-
-def _preamble(dataset: Dataset, syntax: UID) -> bytes:
-    buffer = DicomBytesIO()
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = syntax
-    meta.ImplementationClassUID = UID("1.2.3")
-    write_file_meta_info(buffer, meta)
-    return b"\0" * 128 + b"DICM" + buffer.getvalue()
