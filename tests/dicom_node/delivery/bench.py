@@ -27,7 +27,7 @@ from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
-from dicom_node.ledger import BuiltOutput, DeliveryState, Ledger, Route, StoredInstance
+from dicom_node.ledger import BuiltOutput, Delivery, DeliveryState, Ledger, Route, StoredInstance
 from dicom_node.spool import Spool
 from tests.dicom_node.hearts import heart
 
@@ -133,6 +133,11 @@ def keys_of(profile: Profile) -> dict[str, Any]:
 def at(pacs: Pacs, name: str = "pacs", **keys: Any) -> Destination:
     """`keys` are of `[[destination]]`."""
     return Destination(name=name, aet=pacs.aet, host=pacs.host, port=pacs.port, **keys)
+
+
+def delivery_of(bench: Bench, job_id: int, role: str) -> Delivery:
+    (delivery,) = [d for d in bench.ledger.deliveries.of_job(job_id) if d.role == role]
+    return delivery
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

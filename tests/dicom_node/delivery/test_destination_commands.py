@@ -5,7 +5,6 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -16,19 +15,6 @@ from tests.marks import refused_connection
 from tests.system.waiting import run_cli
 
 pytestmark = [refused_connection, pytest.mark.slow]
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
-    yield bench
-    bench.ledger.close()
-
-
-@pytest.fixture
-def pacs(tmp_path: Path) -> Iterator[Pacs]:
-    with Pacs(tmp_path / "pacs") as pacs:
-        yield pacs
 
 
 @contextmanager
