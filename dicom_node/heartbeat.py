@@ -11,10 +11,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from dicom_node.errors import NodeError
-from dicom_node.ledger import Ledger, Process
+from dicom_node.ledger import GpuMemory, Ledger, Process
 from dicom_node.ledger.work.workers import BEAT_S, LEASE_S
 
 logger = logging.getLogger(__name__)
@@ -74,8 +74,15 @@ class Hand:
 class Heartbeat:
     """Beats for one process, in a thread beside its work."""
 
-    def __init__(self, ledger: Ledger, process: Process, stuck_after_s: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        process: Process,
+        stuck_after_s: float,
+        gpu_memory: Callable[[], GpuMemory | None] = lambda: None,
+    ) -> None:
         """`stuck_after_s`: work that has not got any further for so long hangs."""
+        self._gpu_memory = gpu_memory
         self._ledger = ledger
         self._process = process
         self._stuck_after_s = stuck_after_s
@@ -100,8 +107,11 @@ class Heartbeat:
 
     def stands(self, hand: Hand) -> bool:
         """Whether what it holds is certainly nobody else's yet."""
-        silent_s = time.clock_gettime(_CLOCK) - self._heard_at
-        return silent_s < LEASE_S and not hand.has_lost
+        return self.silent_s() < LEASE_S and not hand.has_lost
+
+    def silent_s(self) -> float:
+        """How long ago the ledger last took a beat."""
+        return time.clock_gettime(_CLOCK) - self._heard_at
 
     def run(self, done: threading.Event) -> None:
         """Beat until `done`, which is later than the end of the work."""
@@ -121,18 +131,20 @@ class Heartbeat:
         hands = [(hand, hand.ids) for hand in (*self._jobs, *self._deliveries)]
         asked_at = time.clock_gettime(_CLOCK)
         jobs, deliveries = self._ledger.workers.beat(
-            self._process, _union(self._jobs), _union(self._deliveries)
+            self._process, _union(self._jobs), _union(self._deliveries), self._gpu_memory()
         )
         self._heard_at = asked_at
         for hand, asked in hands:
             hand.on_beat(asked, jobs if hand in self._jobs else deliveries)
 
-    def leave(self) -> None:
-        """A clean end: nothing is held."""
+    def leave(self) -> bool:
+        """A clean end: nothing is held. False where the ledger could not be told."""
         try:
             self._ledger.workers.leave([self.owner])
         except NodeError as exc:
             logger.warning("could not say that it ends", extra={"reason": str(exc)})
+            return False
+        return True
 
     def _end_if_stuck(self) -> None:
         for hand in (*self._jobs, *self._deliveries):

@@ -1,6 +1,7 @@
 """One line per event: JSON for machines, or short text for a person at a terminal.
 
 Modules log a past-tense sentence and give ids and UIDs as `extra`; never a patient's name or ID.
+What all lines of one association, job or delivery have in common, whoever writes them, is bound.
 """
 
 import atexit
@@ -9,7 +10,9 @@ import logging
 import os
 import sys
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
@@ -18,11 +21,32 @@ from typing import Any, TextIO
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 #: They speak only when something is wrong; pynetdicom and pydicom repeat what we log, and warnings
 #: quote what is in a header, which may be a patient's name.
-_LIBRARIES = ("pynetdicom", "pydicom", "highdicom", "alembic", "kombu", "amqp", "py.warnings")
+_LIBRARIES = ("pynetdicom", "pydicom", "highdicom", "alembic", "kombu", "amqp", "httpx2",
+              "httpcore2", "uvicorn", "py.warnings")  # fmt: skip
+#: Characters of a text that is logged.
+_LONGEST = 1000
 #: Ends the wrapping of what others write to standard error.
 _LAST_LINE = "\x04 end of standard error\n"
 
+#: Of the thread that logs: what its lines say beside their own `extra`, which wins.
+_bound: ContextVar[Mapping[str, object]] = ContextVar("bound")
+
 logger = logging.getLogger(__package__)
+
+
+@contextmanager
+def bound(**ids: object) -> Iterator[None]:
+    """Every line that this thread logs within the block says these ids, libraries' lines too."""
+    token = _bound.set({**_bound.get({}), **ids})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+def bind(**ids: object) -> None:
+    """The same for as long as this thread lives: of one that was made for one association."""
+    _bound.set({**_bound.get({}), **ids})
 
 
 def configure(*, as_json: bool, is_child: bool = False, level: int = logging.INFO) -> None:
@@ -31,7 +55,7 @@ def configure(*, as_json: bool, is_child: bool = False, level: int = logging.INF
     As JSON, nothing else gets there: what C libraries or a child write is wrapped. A child leaves
     that to its parent, so that the last words of one that crashes are not lost with it.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStandardError(sys.stderr)
     handler.setFormatter(JsonLines() if as_json else TextLines())
     if as_json and not is_child:
         _let_only_json_through(handler)
@@ -52,6 +76,15 @@ def say_fault(text: str) -> None:
         logger.error(text)
     else:
         print(f"cxr-node: {text}", file=sys.stderr)
+
+
+class _ToStandardError(logging.StreamHandler[TextIO]):
+    """Goes on where nobody reads it any more: a terminal was closed, a collector of logs ended."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        # logging would write of it to standard error: here that is the pipe this thread reads.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 class JsonLines(logging.Formatter):
@@ -110,7 +143,8 @@ def _wrap(read_end: int, handler: "logging.StreamHandler[TextIO]") -> None:
             if not line.strip():
                 continue
             if _is_object(line):
-                with handler.lock or nullcontext():
+                # To be read on where nobody reads ours: whoever writes here would wait for ever.
+                with handler.lock or nullcontext(), suppress(OSError):
                     handler.stream.write(line)
                 continue
             # A library's, or the last words of a child that crashed.
@@ -134,7 +168,16 @@ def _log_uncaught(
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
-    return {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+    said = {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+    # Formatted where it was logged: in the thread whose ids these are.
+    return {key: _bounded(value) for key, value in {**_bound.get({}), **said}.items()}
+
+
+def _bounded(value: Any) -> Any:
+    """A sender chooses the UIDs it is quoted by, and a server what it answers."""
+    if not isinstance(value, str) or len(value) <= _LONGEST:
+        return value
+    return f"{value[:_LONGEST]}... ({len(value)} characters)"
 
 
 def _short(value: object) -> str:
@@ -142,5 +185,6 @@ def _short(value: object) -> str:
         return f"{value:.1f}"
     if isinstance(value, dict):
         return ",".join(f"{key}:{_short(part)}" for key, part in value.items())
-    text = str(value)
+    # Nobody begins a line of his own, or moves the terminal's cursor.
+    text = "".join(one if one.isprintable() else " " for one in str(value))
     return f'"{text}"' if " " in text else text

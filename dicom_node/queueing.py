@@ -52,7 +52,7 @@ _Answer = TypeVar("_Answer")
 class Kind(StrEnum):
     """What an id names."""
 
-    #: A job for a worker.
+    #: A job that waits: it rings the bell of a worker, who does the one whose turn it is.
     JOB = "job"
     #: An output that waits for delivery: it rings the sender's bell.
     OUTPUT = "output"
@@ -203,13 +203,13 @@ class Queues:
                     return self._run(self._link, command, queue)
                 except Exception:
                     # It may just have been idle for too long: a fresh one tells.
-                    self._drop_link()
+                    self._forget_link()
             try:
                 connection = self._connect(heartbeat_s=0)
                 self._link = _Link(connection, connection.channel(), set())
                 return self._run(self._link, command, queue)
             except Exception as exc:
-                self._drop_link()
+                self._forget_link()
                 self._rest_until = time.monotonic() + REST_S
                 raise BrokerUnavailable(f"the broker did not answer: {exc!r}") from exc
 
@@ -250,6 +250,12 @@ class Queues:
     def _drop_link(self) -> None:
         if self._link is not None:
             self._link.connection.release()
+            self._link = None
+
+    def _forget_link(self) -> None:
+        """Without a farewell, whose answer a broker that is frozen would be waited for as well."""
+        if self._link is not None:
+            self._link.connection.collect()
             self._link = None
 
     def _name(self, kind: Kind, pipeline: str) -> str:

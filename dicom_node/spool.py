@@ -4,18 +4,19 @@ A file under its final name is whole and on the disk, whatever crashed when. On 
 spool is a shared mount, so nothing here may assume that it is alone.
 """
 
+import errno
 import hashlib
 import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dicom_node.errors import DamagedInSpool, SpoolUnavailable
+from dicom_node.errors import DamagedInSpool, SpoolUnavailable, SpoolUnreadable
 
 #: A temporary file this old belongs to a process that has died, on whichever host: the longest
 #: write is seconds.
@@ -26,7 +27,13 @@ KEY_BYTES = 32
 
 #: PS3.5 9.1: a UID has at most 64 characters.
 _UID_LENGTH = 64
+#: Digits of a file's SHA-256 in its name.
+DIGEST_LENGTH = 12
+_MARK = "mark"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNSAFE = re.compile(r"[^0-9A-Za-z.-]")
+#: What a disk, or the checksums of a file system, says of a file that cannot be read.
+_BAD_SECTOR = (errno.EIO, errno.EBADMSG, errno.EUCLEAN)
 #: Patient data: for the node's own user alone, or for its group too. (folder, file)
 _PRIVATE = (0o700, 0o600)
 _GROUP_TOO = (0o770, 0o660)
@@ -41,26 +48,72 @@ class StoredFile:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """What the name and the date of a received file tell."""
+
+    path: str  #: relative to the spool
+    uid: str  #: its SOP Instance UID, as `safe_name` has it
+    digest: str  #: the first `DIGEST_LENGTH` digits of its SHA-256
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much a disk still takes."""
+
+    free_bytes: int  #: for whoever is not root
+    size_bytes: int
+
+    def is_too_little(self, min_free_bytes: int, times: int = 1) -> bool:
+        """Whether less than so many times that is free; of a small disk, a tenth is enough."""
+        return self.free_bytes < times * min(min_free_bytes, self.size_bytes // 10)
+
+    def __str__(self) -> str:
+        return f"{self.free_bytes / 1e6:.0f} MB"
+
+
+def room_of(folder: Path) -> Room:
+    """Of the disk that a folder is on; raises OSError."""
+    disk = os.statvfs(folder)
+    return Room(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
+
+
 class Spool:
     """Keeps files under names made from their UID and content; storing twice is storing once."""
 
-    def __init__(self, root: Path, *, group_access: bool = False) -> None:
+    def __init__(self, root: Path, *, group_access: bool = False, min_free_bytes: int = 0) -> None:
+        """`min_free_bytes`: with less than that, nothing is received."""
         self._root = root.absolute()
+        self._min_free_bytes = min_free_bytes
         self._temporary = self._root / "tmp"
         self._folder_mode, self._file_mode = _GROUP_TOO if group_access else _PRIVATE
         with _as_unavailable(f"spool {self._root}"):
             _make_folder(self._temporary, self._folder_mode)
 
     def store_received(self, sop_instance_uid: str, content: bytes) -> StoredFile:
-        """Keep an instance exactly as it came; when this returns, it survives a power cut."""
+        """Keep an instance exactly as it came; when this returns, it survives a power cut.
+
+        The room that is left then is for the results of what has been received.
+        """
+        self._refuse_without_room()
         return self._store("received", sop_instance_uid, content, ".dcm")
+
+    def _refuse_without_room(self) -> None:
+        room = self.room()
+        if room.is_too_little(self._min_free_bytes):
+            raise SpoolUnavailable(f"the disk of the spool has only {room} left")
 
     def store_output(self, sop_instance_uid: str, content: bytes) -> StoredFile:
         """Keep a SEG, SR or overlay exactly as it will be sent."""
         return self._store("outputs", sop_instance_uid, content, ".dcm")
 
     def quarantine(self, content: bytes, reason: str, name: str) -> Path:
-        """Keep bytes that were refused, with the reason beside them, for a person to look at."""
+        """Keep bytes that were refused, with the reason beside them, for a person to look at.
+
+        They may come without an end: as with what is received, some room is left.
+        """
+        self._refuse_without_room()
         stored = self._store("quarantine", name, content, ".bin")
         path = self.resolve(stored.path)
         self._write(path.with_suffix(".txt"), f"{reason}\n".encode("utf-8", "replace"))
@@ -78,6 +131,35 @@ class Spool:
             raise SpoolUnavailable(f"{path} is damaged: {KEY_BYTES} bytes were expected")
         return key
 
+    def mark(self) -> str:
+        """What the ledger has too, if the two belong together; "" where there is none."""
+        with _as_unavailable("the spool's mark"):
+            try:
+                return (self._root / _MARK).read_text("ascii").strip()
+            except FileNotFoundError:
+                # Of a mount that is away, nothing is there.
+                if not self._temporary.is_dir():
+                    raise
+                return ""
+
+    def set_mark(self, token: str) -> None:
+        self._write(self._root / _MARK, f"{token}\n".encode())
+
+    def date(self, path: str, received_at: datetime) -> None:
+        """Let a received file tell when it came, should the ledger ever have forgotten it: results
+        built anew are then what they were.
+        """
+        at_ns = 1000 * ((received_at - _EPOCH) // timedelta(microseconds=1))
+        with _as_unavailable(path):
+            os.utime(self.resolve(path), ns=(at_ns, at_ns))
+
+    def received(self) -> Iterator[ReceivedFile]:
+        """All that was received and is there, in no order."""
+        with _as_unavailable(f"spool {self._root}"):
+            for folder in sorted((self._root / "received").glob("??")):
+                with os.scandir(folder) as files:
+                    yield from (_received(file) for file in files if file.name.endswith(".dcm"))
+
     def resolve(self, path: str) -> Path:
         """Where a stored file lies on this host."""
         resolved = Path(os.path.normpath(self._root / path))
@@ -90,7 +172,11 @@ class Spool:
             return self.resolve(path).read_bytes()
 
     def read_verified(self, path: str, sha256: str) -> bytes:
-        """The bytes that were kept; raises DamagedInSpool where they are not there any more."""
+        """The bytes that were kept; raises DamagedInSpool where they are not there any more, and
+        SpoolUnreadable where the disk cannot read this file.
+
+        `sha256`: its first digits are enough.
+        """
         with _as_unavailable(path):
             try:
                 content = self.resolve(path).read_bytes()
@@ -101,7 +187,11 @@ class Spool:
                 raise DamagedInSpool(f"{path} is missing from the spool") from None
             except IsADirectoryError:
                 raise DamagedInSpool(f"{path} is a folder in the spool") from None
-        if hashlib.sha256(content).hexdigest() != sha256:
+            except OSError as exc:
+                if exc.errno not in _BAD_SECTOR:
+                    raise
+                raise SpoolUnreadable(f"{path}: {exc.strerror}") from exc
+        if not sha256 or not hashlib.sha256(content).hexdigest().startswith(sha256):
             raise DamagedInSpool(f"{path} is damaged in the spool (its SHA-256 differs)")
         return content
 
@@ -116,6 +206,22 @@ class Spool:
             file.flush()
             yield Path(file.name)
 
+    def room(self) -> Room:
+        """Of the disk that it is on."""
+        with _as_unavailable(f"spool {self._root}"):
+            return room_of(self._root)
+
+    def has(self, path: str) -> bool:
+        """Whether a file is there; not whether it is whole."""
+        with _as_unavailable(path):
+            return self.resolve(path).exists()
+
+    def remove(self, paths: Collection[str]) -> None:
+        """Remove stored files; one that has gone already is no matter."""
+        for path in paths:
+            with _as_unavailable(path):
+                self.resolve(path).unlink(missing_ok=True)
+
     def remove_leftovers(self, now: datetime, older_than: timedelta = LEFTOVER_AGE) -> list[str]:
         """Remove temporary files that a crash left; their names."""
         removed = []
@@ -129,7 +235,7 @@ class Spool:
 
     def _store(self, kind: str, uid: str, content: bytes, suffix: str) -> StoredFile:
         digest = hashlib.sha256(content).hexdigest()
-        path = self._root / kind / digest[:2] / f"{safe_name(uid)}_{digest[:12]}{suffix}"
+        path = self._root / kind / digest[:2] / f"{safe_name(uid)}_{digest[:DIGEST_LENGTH]}{suffix}"
         with _as_unavailable(uid):
             if _holds(path, content):
                 # Whoever renamed it may have died before the folder was synced.
@@ -190,6 +296,19 @@ def _holds(path: Path, content: bytes) -> bool:
         return path.stat().st_size == len(content) and path.read_bytes() == content
     except (FileNotFoundError, IsADirectoryError):
         return False
+    except OSError as exc:
+        # Written anew, under a name of its own first, it lies elsewhere on the disk.
+        if exc.errno in _BAD_SECTOR:
+            return False
+        raise
+
+
+def _received(file: "os.DirEntry[str]") -> ReceivedFile:
+    path = Path(file.path)
+    uid, _, digest = path.stem.rpartition("_")
+    microseconds = file.stat().st_mtime_ns // 1000
+    received_at = _EPOCH + timedelta(microseconds=microseconds)
+    return ReceivedFile(str(Path(*path.parts[-3:])), uid, digest, received_at)
 
 
 def _modified(path: Path) -> datetime:

@@ -15,9 +15,9 @@ from pydicom import Dataset
 from inference.decode import Radiograph, read_radiograph
 from inference.direction import segment_upright
 from inference.engines import Engine
-from inference.findings import Findings
+from inference.findings import Caution, Findings
 from inference.gray.quality import gray_cautions
-from inference.pipeline import STANDARD, Pipeline, Settings
+from inference.pipeline import STANDARD, Pipeline, Settings, Task
 from inference.postprocess import clean, note_missing, restore_masks
 from inference.quantify import quantify
 from inference.resize import fit
@@ -45,9 +45,12 @@ def analyze(
     with clock.stage("networks"):
         view = segment_upright(radiograph, square, engine, settings)
         radiograph = view.radiograph
+        if view.strangeness > settings.strange_above:
+            radiograph = radiograph.with_cautions(Caution.STRANGE)
     with clock.stage("postprocess"):
         rows, columns = radiograph.pixels.shape
-        cleaned = clean(view.lungs, view.infection, settings, view.doubt)
+        calibration = pipeline.model(Task.INFECTION).calibration
+        cleaned = clean(view.lungs, view.infection, settings, view.doubt, calibration)
         masks = restore_masks(cleaned, radiograph.orientation, (rows, columns))
         masks = note_missing(masks, radiograph.flat_rows)
     with clock.stage("quantify"):

@@ -36,6 +36,7 @@ class View:
     radiograph: Radiograph  #: turned and inverted where that was needed, and says so
     lungs: Lungs  #: in its upright square
     infection: NDArray[np.float32]  #: (size, size), 0..1, likewise
+    strangeness: float  #: `ProbabilityMaps.strangeness` of the image so
     doubt: str | None  #: why nothing may be concluded from them; None where it may
 
 
@@ -47,6 +48,7 @@ class _Look:
     is_inverse: bool
     lungs: Lungs
     infection: NDArray[np.float32]  #: (size, size), 0..1
+    strangeness: float
     sureness: float  #: certainty, 0..1; less a handicap of lungs that touch or of one alone
 
     @property
@@ -76,27 +78,31 @@ def _judge(radiograph: Radiograph, looks: list[_Look], settings: Settings) -> Vi
     surest, *others = sorted(looks, key=lambda look: look.sureness, reverse=True)
     is_clear = not others or surest.sureness >= others[0].sureness + settings.upright_surer_by
     if is_clear and surest is as_given:
-        return View(radiograph, as_given.lungs, as_given.infection, None)
+        return _view(radiograph, as_given, None)
     if is_clear and surest.has_lungs and surest.sureness >= settings.least_to_overrule:
         return _overrule(radiograph, as_given, surest)
     # Where there are no lungs, that is the better reason.
     is_in_doubt = as_given.has_lungs and not radiograph.orientation.known
     doubt = CANNOT_TELL if is_in_doubt else None
-    return View(radiograph, as_given.lungs, as_given.infection, doubt)
+    return _view(radiograph, as_given, doubt)
 
 
 def _overrule(radiograph: Radiograph, as_given: _Look, surest: _Look) -> View:
     is_turned = surest.turn != UNKNOWN
     if is_turned and radiograph.orientation.known:
         contradicted = radiograph.with_cautions(Caution.ORIENTATION_CONTRADICTED)
-        return View(contradicted, as_given.lungs, as_given.infection, CONTRADICTED)
+        return _view(contradicted, as_given, CONTRADICTED)
     if is_turned:
         radiograph = replace(radiograph, orientation=surest.turn)
         radiograph = radiograph.with_cautions(Caution.ORIENTATION_CORRECTED)
     if surest.is_inverse:
         radiograph = replace(radiograph, pixels=1 - radiograph.pixels)
         radiograph = radiograph.with_cautions(Caution.POLARITY_CORRECTED)
-    return View(radiograph, surest.lungs, surest.infection, None)
+    return _view(radiograph, surest, None)
+
+
+def _view(radiograph: Radiograph, look: _Look, doubt: str | None) -> View:
+    return View(radiograph, look.lungs, look.infection, look.strangeness, doubt)
 
 
 def _looks(square: NDArray[np.float32], engine: Engine, settings: Settings) -> Iterator[_Look]:
@@ -125,4 +131,5 @@ def _look(
     maps = engine.segment(turned[None])
     lungs = find_lungs(maps.lung[0], settings)
     handicap = settings.unusual_lungs_handicap if lungs.sides.cautions else 0
-    return _Look(turn, is_inverse, lungs, maps.infection[0], lungs.certainty - handicap)
+    strangeness, sureness = float(maps.strangeness[0]), lungs.certainty - handicap
+    return _Look(turn, is_inverse, lungs, maps.infection[0], strangeness, sureness)

@@ -1,14 +1,11 @@
-"""Whether there is infection, and above which probability it lies.
+"""Whether there is infection, and where it lies.
 
 The paper marks every pixel above 0.5 (section 3.2) and calls an image positive for a single one.
-Where an image is hard, an infection the network is right to suspect stays below 0.5 all over and is
-lost; but most of what is so suspected is none, and a healthy lung is not to be painted over. So
-three cases are told apart by the likeliest pixels, as many as are more than noise:
-
-- All above `infection_above`: infection lies where the paper says.
-- All above `faint_above`: only they are marked, a place to look at, and the report says how sure
-  that is.
-- Else there is none.
+How many pixels are that likely tells an infected chest from a healthy one less well than how strong
+the signs are where they are strongest: the mean logit of the likeliest hundredth of the image. A
+model card says what that strength is worth as a probability, and the settings from which
+probability on an image is positive and below which it is negative. What lies between is too faint
+to say, and nothing is marked. A card that says nothing leaves the paper's rule, less what is noise.
 """
 
 import math
@@ -17,32 +14,53 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.pipeline import STANDARD, Settings
+from inference.pipeline import STANDARD, Calibration, Settings
+
+#: Probabilities nearer to 0 or 1 than this are as good as these, so that a logit stays finite.
+_LEAST_DOUBT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Where infection lies, by its probability."""
+    """Where infection lies, by the probability of each pixel, and how sure it is that it does."""
 
     above: float  #: pixels above this are infected; 1 where there is no infection
-    is_faint: bool  #: there may well be none
+    certainty: float | None = None  #: 0..1, that there is infection; None: nobody measured it
+    is_faint: bool = False  #: there may be infection, and there may well be none
 
 
 def extent_of(
-    probability: NDArray[np.floating], square: int, settings: Settings = STANDARD
+    probability: NDArray[np.floating],
+    square: int,
+    calibration: Calibration | None = None,
+    settings: Settings = STANDARD,
 ) -> Extent:
     """`probability`, (n,), 0..1, is that of all pixels infection can lie in, in any order; `square`
     is how many pixels the whole image has.
     """
     least = least_infection(square, settings)
     if probability.size < least:
-        return Extent(above=1.0, is_faint=False)
+        return Extent(above=1.0)
     likely = np.partition(probability, -least)[-least]
+    if calibration is None:
+        is_there = likely > settings.infection_above
+        return Extent(above=settings.infection_above if is_there else 1.0)
+    certainty = calibration.certainty(strength_of(probability, square, settings))
+    if certainty < settings.positive_above:
+        return Extent(1.0, certainty, is_faint=certainty >= settings.negative_below)
     if likely > settings.infection_above:
-        return Extent(above=settings.infection_above, is_faint=False)
-    if likely > settings.faint_above:
-        return Extent(above=_just_below(likely, probability), is_faint=True)
-    return Extent(above=1.0, is_faint=False)
+        return Extent(settings.infection_above, certainty)
+    return Extent(_just_below(likely, probability), certainty)
+
+
+def strength_of(
+    probability: NDArray[np.floating], square: int, settings: Settings = STANDARD
+) -> float:
+    """The mean logit of the likeliest pixels, `strength_share` of `square` of them at most."""
+    count = min(probability.size, math.ceil(settings.strength_share * square))
+    strongest = np.partition(probability, -count)[-count:].astype(np.float64)
+    strongest = strongest.clip(_LEAST_DOUBT, 1 - _LEAST_DOUBT)
+    return float(np.log(strongest / (1 - strongest)).mean())
 
 
 def least_infection(square: int, settings: Settings = STANDARD) -> int:

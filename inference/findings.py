@@ -41,7 +41,7 @@ class Decision(StrEnum):
     POSITIVE = "positive"
     #: Lungs were found and no pixel of them is infected.
     NEGATIVE = "negative"
-    #: The networks ran, but no plausible lungs were found: nothing can be said.
+    #: The networks ran, but no plausible lungs were found or the signs are too faint to say.
     UNDETERMINED = "undetermined"
     #: The networks did not run (the instance is not a frontal chest radiograph).
     NOT_ANALYSED = "not_analysed"
@@ -109,7 +109,11 @@ class Caution(Enum):
     )
     FAINT = (
         "faint",
-        "The signs of infection are faint: images without infection may show as much.",
+        "The signs of infection are too faint to say: images without infection may show as much.",
+    )
+    STRANGE = (
+        "strange",
+        "The image is unlike all that the networks learnt from: what they see in it is not sure.",
     )
     GRAY_VALUES_DOUBTFUL = (
         "gray_values_doubtful",
@@ -125,7 +129,7 @@ class Caution(Enum):
 #: With any of these a negative would be more than can be known: it is undetermined instead.
 FORBID_NEGATIVE = frozenset({Caution.GRAY_VALUES_DOUBTFUL})
 #: With any of these nothing can be said, whatever the networks see.
-FORBID_DECISION = frozenset({Caution.PART_MISSING})
+FORBID_DECISION = frozenset({Caution.PART_MISSING, Caution.STRANGE, Caution.FAINT})
 
 #: Upper ends of extent grades 1, 2 and 3, in percent of the lung; grade 0 is nothing infected.
 EXTENT_LIMITS = (25.0, 50.0, 75.0)
@@ -188,6 +192,8 @@ class Findings:
     left: LungMeasurement
     right: LungMeasurement
     infected_percent: float | None  #: 0..100, both lungs together; None where it cannot be said
+    #: 0..1, how probable infection is (`inference.extent`); None where it cannot be said
+    certainty: float | None
     spacing_mm: tuple[float, float] | None  #: (row, column), None where unknown
     spacing_source: SpacingSource
     cautions: tuple[Caution, ...]
@@ -203,11 +209,6 @@ class Findings:
     def infected_pixels(self) -> int:
         """Infected lung pixels of both lungs, on the source grid: what the decision rests on."""
         return self.left.infected_pixels + self.right.infected_pixels
-
-    @property
-    def is_faint(self) -> bool:
-        """Whether the signs of infection are doubtful: there may well be none."""
-        return Caution.FAINT in self.cautions
 
     @property
     def percent_error_points(self) -> float | None:

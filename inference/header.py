@@ -23,6 +23,8 @@ def value_of(dataset: Dataset, keyword: str) -> Any:
     """The attribute's value; None where it is absent, empty or cannot be parsed."""
     try:
         value = dataset.get(keyword)
+    except MemoryError:
+        raise
     except Exception:
         # pydicom parses on access, and raises whatever the malformed bytes provoke.
         return None

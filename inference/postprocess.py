@@ -19,7 +19,7 @@ from inference.findings import Caution, Laterality, Mask
 from inference.lungs import Lungs
 from inference.lungs.plausibility import lung_cautions
 from inference.orientation import Orientation
-from inference.pipeline import STANDARD, Settings
+from inference.pipeline import STANDARD, Calibration, Settings
 from inference.resize import restore_mask
 
 Probability = NDArray[np.float32]
@@ -34,6 +34,7 @@ class CleanMaps:
     lung_above: float
     infection: Probability  #: not yet masked by the lungs
     infected_above: float  #: `Extent.above`
+    certainty: float | None  #: `Extent.certainty`; None where there is a fault
     fault: str | None  #: why nothing may be concluded from them; None where it may
     cautions: tuple[Caution, ...]
 
@@ -44,6 +45,7 @@ class Masks:
 
     lung: Mapping[Laterality, Mask]  #: (rows, columns) each
     infection: Mapping[Laterality, Mask]  #: within the same side's lung
+    certainty: float | None  #: `CleanMaps.certainty`
     fault: str | None  #: why there are none
     cautions: tuple[Caution, ...]
 
@@ -53,10 +55,12 @@ def clean(
     infection: Probability,
     settings: Settings = STANDARD,
     doubt: str | None = None,
+    calibration: Calibration | None = None,
 ) -> CleanMaps:
     """What is lung and what is infection, and whether to believe it; `infection` is (size, size).
 
-    `doubt` is why it may not be believed whatever the lungs look like.
+    `doubt` is why it may not be believed whatever the lungs look like, `calibration` that of the
+    infection network.
     """
     above, sides = settings.lung_above, lungs.sides
     fault = doubt or lungs.fault
@@ -66,19 +70,20 @@ def clean(
     removed = is_above & ~lungs.mask
     right = np.where(sides.left | removed, np.float32(0), filled)
     left = np.where(sides.right | removed, np.float32(0), filled)
-    extent = extent_of(infection[lungs.mask], lungs.mask.size, settings)
+    extent = extent_of(infection[lungs.mask], lungs.mask.size, calibration, settings)
     cautions: tuple[Caution, ...] = ()
     if not fault:
         faint = (Caution.FAINT,) if extent.is_faint else ()
         cautions = (*sides.cautions, *lung_cautions(sides), *faint)
-    return CleanMaps(right, left, above, infection, extent.above, fault, cautions)
+    certainty = None if fault else extent.certainty
+    return CleanMaps(right, left, above, infection, extent.above, certainty, fault, cautions)
 
 
 def restore_masks(maps: CleanMaps, orientation: Orientation, shape: tuple[int, int]) -> Masks:
     """The four masks on a source grid of `shape` (rows, columns); empty where there is a fault."""
     if maps.fault:
         nothing = dict.fromkeys(Laterality, np.zeros(shape, np.bool_))
-        return Masks(nothing, nothing, maps.fault, maps.cautions)
+        return Masks(nothing, nothing, None, maps.fault, maps.cautions)
 
     def restore_side(probability: Probability) -> tuple[Mask, Mask]:
         lung = restore_mask(probability, orientation, shape, maps.lung_above)
@@ -92,7 +97,7 @@ def restore_masks(maps: CleanMaps, orientation: Orientation, shape: tuple[int, i
     sides = (Laterality.LEFT, left), (Laterality.RIGHT, right)
     lung = {side: masks[0] for side, masks in sides}
     infection = {side: masks[1] for side, masks in sides}
-    return Masks(lung, infection, maps.fault, maps.cautions)
+    return Masks(lung, infection, maps.certainty, maps.fault, maps.cautions)
 
 
 def note_missing(masks: Masks, runs: tuple[Run, ...]) -> Masks:

@@ -1,6 +1,7 @@
 """Masks to Findings: the percentages, the areas and the decision (paper, section 3.3)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,6 +34,10 @@ def quantify(
     )
     cautions = radiograph.cautions + masks.cautions
     decision, reason = _decide(masks.fault, left, right, cautions)
+    if Caution.FAINT in cautions:
+        left, right = (
+            replace(lung, infected_percent=None, infected_area_mm2=None) for lung in (left, right)
+        )
     return Findings(
         source_sop_instance_uid=radiograph.sop_instance_uid,
         decision=decision,
@@ -41,6 +46,7 @@ def quantify(
         left=left,
         right=right,
         infected_percent=_percent_of_both(left, right),
+        certainty=masks.certainty,
         spacing_mm=radiograph.spacing_mm,
         spacing_source=radiograph.spacing_source,
         cautions=cautions,
@@ -56,7 +62,7 @@ def percent(part: int, whole: int) -> float | None:
 
 def _percent_of_both(left: LungMeasurement, right: LungMeasurement) -> float | None:
     """Section 3.3; None where one lung was not found: half the lungs are not both."""
-    if not (left.lung_pixels and right.lung_pixels):
+    if left.infected_percent is None or right.infected_percent is None:
         return None
     return percent(
         left.infected_pixels + right.infected_pixels, left.lung_pixels + right.lung_pixels
@@ -94,8 +100,7 @@ def _decide(
             return Decision.UNDETERMINED, caution.text
     infected = [lung for lung in found if lung.infected_pixels]
     if infected:
-        what = "Faint signs of infection" if Caution.FAINT in cautions else "Infection"
-        return Decision.POSITIVE, f"{what} in {_named(infected)}{_missing(found)}."
+        return Decision.POSITIVE, f"Infection in {_named(infected)}{_missing(found)}."
     if len(found) == 1:
         # A lung that is white all over is not found: what it hides must not count as healthy.
         reason = "Only one lung was found, without infection; the other cannot be judged."

@@ -8,6 +8,7 @@ hospital's own are given as a path to a .safetensors file, with a card.json besi
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from safetensors.numpy import load
 
 from inference.findings import ModelIdentity, Task
 from inference.networks import NETWORKS
+from inference.pipeline import Calibration
 
 MODELS = Path(__file__).parent / "models"
 
@@ -49,12 +51,18 @@ class ModelCard:
     weights: Path  #: the .safetensors file
     #: `ModelIdentity.percent_error_points`; None where the card does not say
     percent_error_points: float | None
+    calibration: Calibration | None  #: `ModelIdentity.calibration`; None where the card has none
     details: Mapping[str, Any]  #: the whole card: data, recipe, figures, known failures
 
     @property
     def identity(self) -> ModelIdentity:
         return ModelIdentity(
-            self.task, self.network, self.version, self.sha256, self.percent_error_points
+            self.task,
+            self.network,
+            self.version,
+            self.sha256,
+            self.percent_error_points,
+            self.calibration,
         )
 
 
@@ -165,6 +173,7 @@ def _card(fields: Mapping[str, Any], source: Path, weights: Path) -> ModelCard:
             licence=str(fields["licence"]),
             weights=weights,
             percent_error_points=_percent_error(fields.get("percent_error_points")),
+            calibration=_calibration(fields.get("calibration")),
             details=fields,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
@@ -184,6 +193,16 @@ def _percent_error(value: object) -> float | None:
     if not 0 <= error <= 100:
         raise ValueError(f"percent_error_points is {value}")
     return error
+
+
+def _calibration(fields: Mapping[str, Any] | None) -> Calibration | None:
+    """Raises KeyError, TypeError or ValueError on what is no calibration."""
+    if fields is None:
+        return None
+    slope, offset = float(fields["slope"]), float(fields["offset"])
+    if not (0 < slope < math.inf and math.isfinite(offset)):
+        raise ValueError(f"calibration is {fields}")
+    return Calibration(slope, offset)
 
 
 def _read(path: Path) -> bytes:

@@ -1,7 +1,7 @@
 """All that one radiograph's results are made from, and what several of them share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,6 +10,8 @@ from pydicom import Dataset
 
 from inference.findings import Findings
 from sr_writer.identity import Identity
+from sr_writer.languages import Words
+from sr_writer.languages.lettering import words_in
 from sr_writer.source import Source
 
 _Shared = TypeVar("_Shared")
@@ -24,11 +26,23 @@ class Case:
     findings: Findings
     pixels: NDArray[np.float32]  #: (rows, columns), 0..1, bright = dense
     identity: Identity
-    _made: dict[Callable[["Case"], Any], Any] = field(default_factory=dict, repr=False)
+    words: Words  #: of the language and the letters that a result is written in
+    _made: dict[tuple[Callable[["Case"], Any], str], Any] = field(default_factory=dict, repr=False)
 
-    def shared(self, make: Callable[["Case"], _Shared]) -> _Shared:
-        """What `make` gives of this case, made when it is first asked for."""
-        if make not in self._made:
-            self._made[make] = make(self)
-        made: _Shared = self._made[make]
+    def shared(self, make: Callable[["Case"], _Shared], *, in_words: bool = False) -> _Shared:
+        """What `make` gives of this case, made when it is first asked for.
+
+        `in_words`: it differs by language.
+        """
+        key = make, self.words.language if in_words else ""
+        if key not in self._made:
+            self._made[key] = make(self)
+        made: _Shared = self._made[key]
         return made
+
+    def spoken(self, language: str) -> "Case":
+        """The same case in another language; what needs no words is shared."""
+        if language == self.words.language:
+            return self
+        words = words_in(language, self.source)
+        return replace(self, identity=self.identity.spoken(language), words=words)

@@ -5,8 +5,7 @@ The meanings are the dictionary's own, word for word: a reader may compare them.
 
 from pydicom.sr.coding import Code
 
-from inference.findings import Laterality
-from sr_writer.verdict import Verdict
+from inference.findings import Decision, Laterality
 
 #: Our coding scheme, for what no standard scheme names. It is identified in every SR
 #: (0008,0110), so that a reader who meets it can tell whose it is.
@@ -21,6 +20,8 @@ INFECTED_PIXELS = Code("INFPIX", PRIVATE_SCHEME, "Infected lung pixels")
 #: Of one lung (inference.findings.extent_grade); the scale is in its unit.
 EXTENT_GRADE = Code("EXTGRADE", PRIVATE_SCHEME, "Extent grade, this node's")
 AREA = Code("42798000", "SCT", "Area")
+#: How probable infection is (inference.extent), as CAD reports say it (TID 4004).
+CERTAINTY = Code("111012", "DCM", "Certainty of Finding")
 
 PERCENT = Code("%", "UCUM", "Percent")
 SQUARE_MILLIMETER = Code("mm2", "UCUM", "square millimeter")
@@ -38,15 +39,14 @@ LATERALITY = {
     Laterality.RIGHT: Code("24028007", "SCT", "Right"),
 }
 
-# The decision of the paper's section 3.3; a doubtful one is no plain "Present".
+# The decision of the paper's section 3.3.
 _UNDETERMINED = Code("373068000", "SCT", "Undetermined")
 DECISION = {
-    Verdict.POSITIVE: Code("52101004", "SCT", "Present"),
-    Verdict.FAINT: Code("415684004", "SCT", "Suspected"),
-    Verdict.NEGATIVE: Code("272519000", "SCT", "Absent"),
-    Verdict.UNDETERMINED: _UNDETERMINED,
-    Verdict.NOT_ANALYSED: _UNDETERMINED,
-    Verdict.FAILED: _UNDETERMINED,
+    Decision.POSITIVE: Code("52101004", "SCT", "Present"),
+    Decision.NEGATIVE: Code("272519000", "SCT", "Absent"),
+    Decision.UNDETERMINED: _UNDETERMINED,
+    Decision.NOT_ANALYSED: _UNDETERMINED,
+    Decision.FAILED: _UNDETERMINED,
 }
 
 # How the processing went, as the CAD templates say it (TID 4100, 4101): machines tell by these why
@@ -55,24 +55,22 @@ DETECTIONS = Code("111064", "DCM", "Summary of Detections")
 _SUCCEEDED = Code("111222", "DCM", "Succeeded")
 #: CID 6042. Lungs that are not plausible, or one alone, are half a success.
 DETECTIONS_STATUS = {
-    Verdict.POSITIVE: _SUCCEEDED,
-    Verdict.FAINT: _SUCCEEDED,
-    Verdict.NEGATIVE: _SUCCEEDED,
-    Verdict.UNDETERMINED: Code("111223", "DCM", "Partially Succeeded"),
-    Verdict.NOT_ANALYSED: Code("111225", "DCM", "Not Attempted"),
-    Verdict.FAILED: Code("111224", "DCM", "Failed"),
+    Decision.POSITIVE: _SUCCEEDED,
+    Decision.NEGATIVE: _SUCCEEDED,
+    Decision.UNDETERMINED: Code("111223", "DCM", "Partially Succeeded"),
+    Decision.NOT_ANALYSED: Code("111225", "DCM", "Not Attempted"),
+    Decision.FAILED: Code("111224", "DCM", "Failed"),
 }
 PROCESSING = Code("111017", "DCM", "CAD Processing and Findings Summary")
 _WITH_FINDINGS = Code("111242", "DCM", "All algorithms succeeded; with findings")
 _NONE_SUCCEEDED = Code("111245", "DCM", "No algorithms succeeded; without findings")
 #: CID 6047.
 PROCESSING_SUMMARY = {
-    Verdict.POSITIVE: _WITH_FINDINGS,
-    Verdict.FAINT: _WITH_FINDINGS,
-    Verdict.NEGATIVE: Code("111241", "DCM", "All algorithms succeeded; without findings"),
-    Verdict.UNDETERMINED: Code("111243", "DCM", "Not all algorithms succeeded; without findings"),
-    Verdict.NOT_ANALYSED: _NONE_SUCCEEDED,
-    Verdict.FAILED: _NONE_SUCCEEDED,
+    Decision.POSITIVE: _WITH_FINDINGS,
+    Decision.NEGATIVE: Code("111241", "DCM", "All algorithms succeeded; without findings"),
+    Decision.UNDETERMINED: Code("111243", "DCM", "Not all algorithms succeeded; without findings"),
+    Decision.NOT_ANALYSED: _NONE_SUCCEEDED,
+    Decision.FAILED: _NONE_SUCCEEDED,
 }
 
 #: What a verdict is told by: concept name, and its value for each.
@@ -87,7 +85,13 @@ REPORT_TITLE = Code("126000", "DCM", "Imaging Measurement Report")
 PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure reported")
 CHEST_RADIOGRAPHY = Code("399208008", "SCT", "Plain chest X-ray")
 RADIOGRAPHY = Code("363680008", "SCT", "Radiographic imaging procedure")
-ENGLISH = Code("en-US", "RFC5646", "English (United States)")
+#: CID 5000, by the names in the configuration.
+LANGUAGE = {
+    "en": Code("en-US", "RFC5646", "English (United States)"),
+    "de": Code("de", "RFC5646", "German"),
+    "fr": Code("fr", "RFC5646", "French"),
+    "es": Code("es", "RFC5646", "Spanish"),
+}
 FINDING = Code("121071", "DCM", "Finding")
 IMAGING_MEASUREMENTS = Code("126010", "DCM", "Imaging Measurements")
 MEASUREMENT_GROUP = Code("125007", "DCM", "Measurement Group")

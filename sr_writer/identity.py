@@ -6,12 +6,13 @@ gives new ones. Nothing here needs more than the standard library, so the listen
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from inference.findings import Decision, Findings, Laterality, Task
 from inference.pipeline import Pipeline
 from sr_writer.equipment import Equipment, derived_uid
+from sr_writer.language import ENGLISH, role_in
 
 #: Of what we write: a change in content or layout takes the next number, and with it come new
 #: UIDs, so that no PACS holds two different objects of one name.
@@ -21,6 +22,8 @@ RESEARCH_USE = "Research use only - not for diagnosis"
 #: The measurement group of the decision, which is no segment's.
 DECISION_TRACKING_ID = "COVID-19"
 
+#: Roles of what has no words: results in every language refer to the same one.
+_WORDLESS = frozenset({"SEG"})
 #: Value length of LO, the shortest of the fields our texts go into (PS3.5 6.2).
 _LONG_STRING = 64
 _NOT_FOR_DIAGNOSIS = ", not for diagnosis"
@@ -82,19 +85,28 @@ class Identity:
     issue: Issue = FIRST_ISSUE
     #: Of a rejection note: what tells it from others of the same issue.
     withdraws: tuple[str, ...] = ()
+    language: str = ENGLISH  #: in which its results speak
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", results_digest(self.pipeline))
 
     def sop_instance_uid(self, role: str) -> str:
-        return self._derived("instance", role)
+        return self._derived("instance", self._spoken(role))
 
     def series_instance_uid(self, role: str) -> str:
-        return self._derived("series", role)
+        return self._derived("series", self._spoken(role))
 
     def tracking_uid(self, tracking_id: str) -> str:
         return self._derived("tracking", tracking_id)
+
+    def spoken(self, language: str) -> "Identity":
+        """Of the same results in another language: its own names for what has words."""
+        return replace(self, language=language)
+
+    def _spoken(self, role: str) -> str:
+        is_said = "@" in role or role in _WORDLESS
+        return role if is_said else role_in(role, self.language)
 
     def _derived(self, kind: str, name: str) -> str:
         """A notice is another instance than the result it stands for, which may still come."""

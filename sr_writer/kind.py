@@ -6,8 +6,10 @@ kinds import theirs when they are called.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from sr_writer.language import ENGLISH, LANGUAGES, role_in
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -45,3 +47,27 @@ class Kind:
     #: Role of what is sent instead where a destination does not accept this one's SOP Class.
     next_best: str | None = None
     compressions: frozenset[str] = DEFLATED  #: what it may be sent in, besides uncompressed
+    has_words: bool = True  #: without any it is the same in every language
+    language: str = ENGLISH  #: of its words
+
+    def spoken(self, language: str) -> "Kind":
+        """The same in another language: a kind of its own, with UIDs and series of its own."""
+        if language == self.language or not self.has_words:
+            return self
+        return replace(self, role=role_in(self.role, language), language=language)
+
+
+def spoken(kinds: Iterable[Kind], language: str) -> tuple[Kind, ...]:
+    """All kinds there are, in that language, each with its next best in the same."""
+    one_by_one = [(kind, kind.spoken(language)) for kind in kinds]
+    roles = {kind.role: one.role for kind, one in one_by_one}
+    return tuple(
+        replace(one, next_best=roles.get(kind.next_best or "", kind.next_best))
+        for kind, one in one_by_one
+    )
+
+
+def in_all_languages(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
+    """Each in its place, and behind it the same in every other language."""
+    spoken = (kind.spoken(language) for kind in kinds for language in LANGUAGES)
+    return tuple({kind.role: kind for kind in spoken}.values())

@@ -19,6 +19,9 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from sr_writer.equipment import derived_uid
 from sr_writer.identity import Identity
 from sr_writer.kind import Kind
+from sr_writer.language import ENGLISH
+from sr_writer.languages import Words
+from sr_writer.languages.lettering import charset_of
 from sr_writer.source import Source
 
 IMPLEMENTATION_CLASS_UID = UID(derived_uid("implementation", "CXR node"))
@@ -51,8 +54,16 @@ def output_of(kind: Kind, content: bytes, study_instance_uid: str, identity: Ide
     )
 
 
-def part10(dataset: Dataset, source: Source) -> bytes:
-    """The file. What we add ourselves is ASCII, so it reads the same in any character set."""
+def part10(dataset: Dataset, source: Source, words: Words) -> bytes:
+    """The file. What we add ourselves is in the letters that the inherited character set has.
+
+    In English that is ASCII, which reads the same in any of them.
+    """
+    charset = "ISO_IR 6"
+    if words.language != ENGLISH:
+        charset, is_stated = charset_of(source)
+        if not is_stated:
+            dataset.SpecificCharacterSet = charset
     buffer = DicomBytesIO()
     buffer.is_implicit_VR, buffer.is_little_endian = False, True
     buffer.write(b"\0" * 128 + b"DICM")
@@ -61,7 +72,7 @@ def part10(dataset: Dataset, source: Source) -> bytes:
         element = source.inherited.get(tag) or correct_ambiguous_vr_element(
             dataset[tag], dataset, True
         )
-        write_data_element(buffer, element, "ISO_IR 6")
+        write_data_element(buffer, element, charset)
     return buffer.getvalue()
 
 

@@ -55,8 +55,7 @@ def paint(pixels: NDArray[np.float32], findings: Findings) -> Painting:
         (segment.task, segment.laterality): _shrink(segment.mask, size)
         for segment in findings.segments
     }
-    # Faint signs are outlined, a place to look at; only what is sure enough is filled.
-    filled = [] if findings.is_faint else [(Task.INFECTION, side) for side in Laterality]
+    filled = [(Task.INFECTION, side) for side in Laterality]
     layers = [_Layer(masks[key], COLORS[key], _INFECTION_OPACITY) for key in filled]
     layers += [_Layer(_edge(mask), COLORS[key], 1.0) for key, mask in masks.items()]
     lungs = {side: masks[Task.LUNG, side] for side in Laterality}

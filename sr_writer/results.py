@@ -20,6 +20,8 @@ from sr_writer.case import Case
 from sr_writer.equipment import Equipment
 from sr_writer.identity import FIRST_ISSUE, Issue, identity_of
 from sr_writer.kinds import KINDS, USUAL, Kind
+from sr_writer.language import ENGLISH
+from sr_writer.languages import words_of
 from sr_writer.output import Output, output_of, part10
 from sr_writer.source import read_source
 from sr_writer.verify import verify
@@ -49,7 +51,7 @@ class Results:
             header, findings.source_sop_instance_uid, pixels.shape, findings.spacing_mm
         )
         identity = identity_of(findings, equipment, created, issue)
-        self._case = Case(header, source, findings, pixels, identity)
+        self._case = Case(header, source, findings, pixels, identity, words_of(ENGLISH))
         self._kinds = kinds
 
     def write(self, roles: Collection[str]) -> tuple[Output, ...]:
@@ -63,8 +65,8 @@ class Results:
         return tuple(self._write(kind) for kind in wanted if kind.exists(self._case))
 
     def _write(self, kind: Kind) -> Output:
-        case = self._case
-        content = part10(kind.build(case), case.source)
+        case = self._case.spoken(kind.language)
+        content = part10(kind.build(case), case.source, case.words)
         verify(
             kind, content, case.source, case.identity, lambda dataset: kind.verify(dataset, case)
         )

@@ -55,6 +55,7 @@ def _findings() -> Findings:
         left=LungMeasurement(Laterality.LEFT, 1, 0, 0.0, 1.0, 0.0),
         right=LungMeasurement(Laterality.RIGHT, 0, 0, None, None, None),
         infected_percent=0.0,
+        certainty=0.5,
         spacing_mm=(1.0, 1.0),
         spacing_source=SpacingSource.PIXEL_SPACING,
         cautions=(),

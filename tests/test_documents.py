@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from dicom_node.cli.statement import statement
+from dicom_node.config import parse
+
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "deploy").glob("*.md"))]
 _LINK = re.compile(r"\]\(([^)#\s]+)?(#[^)\s]+)?\)")
@@ -32,3 +35,10 @@ def _anchors(document: Path) -> set[str]:
     """Of its headings, as they are made of Markdown on the web."""
     headings = re.findall(r"^#+ (.*)$", document.read_text("utf-8"), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.slow
+def test_the_conformance_statement_is_what_the_code_says() -> None:
+    """Mend it by `cxr-node conformance --out deploy/CONFORMANCE.md`."""
+    written = (ROOT / "deploy" / "CONFORMANCE.md").read_text("utf-8")
+    assert statement(parse({"node": {"state": ROOT}})) == written

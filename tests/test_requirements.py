@@ -13,6 +13,8 @@ EXTRAS = PROJECT["optional-dependencies"]
 TORCH = {"torch", "torchvision"}
 FILES = {
     "listen.txt": PROJECT["dependencies"],
+    "listen-postgres.txt": [*PROJECT["dependencies"], *EXTRAS["postgres"]],
+    "worker.txt": [*PROJECT["dependencies"], *EXTRAS["worker"], *EXTRAS["postgres"]],
     "all.txt": [
         *PROJECT["dependencies"],
         *(wanted for extra in ("worker", "train", "postgres", "dev") for wanted in EXTRAS[extra]),
@@ -60,6 +62,8 @@ def test_every_package_has_a_hash_and_none_a_place_it_comes_from(file: str) -> N
 
 
 def test_a_host_that_listens_gets_no_more_than_all() -> None:
-    assert pinned(ROOT / "requirements/listen.txt").items() <= (
-        pinned(ROOT / "requirements/all.txt").items()
+    fewer, some, more, every = (
+        pinned(ROOT / "requirements" / file).items()
+        for file in ("listen.txt", "listen-postgres.txt", "worker.txt", "all.txt")
     )
+    assert fewer < some < more < every

@@ -6,6 +6,7 @@ from pathlib import Path
 from dicom_node.cli.terminal.options import Commands, add_models
 from sr_writer.equipment import Equipment
 from sr_writer.kinds import KINDS, USUAL
+from sr_writer.language import ENGLISH, LANGUAGES
 
 DESCRIPTION = """\
 Analyse DICOM files or folders, without network, broker or ledger. Writes for each instance
@@ -46,6 +47,10 @@ def add(commands: Commands) -> None:
         "--outputs", type=_outputs, default=USUAL, metavar="LIST",
         help=f"DICOM objects to write, of those below (default {','.join(USUAL)})",
     )  # fmt: skip
+    analyze.add_argument(
+        "--language", choices=LANGUAGES, default=ENGLISH,
+        help="what report, overlay and page speak (default en)",
+    )  # fmt: skip
     shown = analyze.add_mutually_exclusive_group()
     for option, what in (
         ("json", "print every findings.json, as one JSON list at the end"),
@@ -71,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         infection=arguments.infection,
         device=arguments.device,
         equipment=Equipment(),
+        language=arguments.language,
     )
 
 

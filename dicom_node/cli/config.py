@@ -13,9 +13,21 @@ if TYPE_CHECKING:
     from dicom_node.config import AnyDestination, Caller, Config
 
 _DEFAULT = "default"
+#: What callers have to speak, by `[tls] listen`.
+_SPOKEN = {
+    "off": "without TLS",
+    "server": "TLS alone",
+    "mutual": "TLS alone, with certificates of both sides",
+}
+#: By a destination's `verify`.
+_CONFIRMED = {
+    "none": "not verified",
+    "query": "verified by a query",
+    "commitment": "verified by storage commitment",
+}
 _AS_PRESET = "as the preset says"
 #: Sections that may be there several times, by their name in Config.
-_REPEATED = ("callers", "destinations")
+_REPEATED = ("callers", "destinations", "users")
 
 
 def add(commands: Commands) -> None:
@@ -40,18 +52,18 @@ def add(commands: Commands) -> None:
 def check(arguments: argparse.Namespace) -> int:
     config = node_config(arguments)
     print(f"{arguments.config or 'what is built in'}: good")
-    print("\n".join(_meaning(config, _origins(arguments))))
+    print("\n".join(_meaning(config, _origins(arguments, config))))
     return 0
 
 
 def show(arguments: argparse.Namespace) -> int:
     config = node_config(arguments)
     print(f"# In effect with {arguments.config or 'nothing configured'}; passwords are masked.")
-    print("\n".join(_toml(config, _origins(arguments))))
+    print("\n".join(_toml(config, _origins(arguments, config))))
     return 0
 
 
-def _origins(arguments: argparse.Namespace) -> dict[tuple[str, str], str]:
+def _origins(arguments: argparse.Namespace, config: "Config") -> dict[tuple[str, str], str]:
     """Where a value is from that is neither from the file nor a default, by section and key."""
     from dicom_node.config import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE
 
@@ -63,12 +75,16 @@ def _origins(arguments: argparse.Namespace) -> dict[tuple[str, str], str]:
     for section, variable in (("ledger", LEDGER_URL_VARIABLE), ("broker", BROKER_URL_VARIABLE)):
         if arguments.config is not None and os.environ.get(variable):
             origins[section, "url"] = f"from {variable}"
+        elif (path := getattr(config, section).url_file) is not None:
+            origins[section, "url"] = f"from {path}"
     return origins
 
 
 def _meaning(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    from dicom_node.config import Destination
+
     node = config.node
-    yield f"listens as {node.aet} on {node.host}:{node.port}"
+    yield f"listens as {node.aet} on {node.host}:{node.port}, {_SPOKEN[config.tls.listen]}"
     if config.callers:
         yield f"takes instances from {', '.join(map(_caller, config.callers))}"
         yield from _out_of_reach(config)
@@ -76,7 +92,11 @@ def _meaning(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterat
         yield "takes instances from anyone on this host, and from nowhere else"
     for destination in config.destinations:
         name, address = destination.name, destination.address
-        yield f"{name}{'' if name == address else f' ({address})'} gets {_gets(destination)}"
+        where = "" if name == address else f" ({address})"
+        over = " over TLS" if isinstance(destination, Destination) and destination.tls else ""
+        silent = "; silent: all is held, nothing is sent" if destination.silent else ""
+        gets, confirmed = _gets(destination), _CONFIRMED[destination.verify]
+        yield f"{name}{where} gets{over} {gets}; {confirmed}{silent}"
     if node.no_destination:
         yield "results stay in the spool"
     elif not config.destinations:
@@ -85,6 +105,19 @@ def _meaning(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterat
         origin = origins.get((what, "url"))
         yield f"{what}: {where}{f' ({origin})' if origin else ''}"
     yield f"spool: {config.spool_folder}"
+    yield _page(config)
+
+
+def _page(config: "Config") -> str:
+    monitor = config.monitor
+    if not monitor.listen:
+        return "no page, and nothing for a monitor to ask"
+    where = f"at {monitor.scheme}://{monitor.listen}"
+    if not monitor.pages:
+        return f"no page; /healthz and /readyz {where}"
+    who = [f"{user.name} ({user.role})" for user in config.users]
+    who += [f"whom the proxy {monitor.proxy} names"] if monitor.proxy else []
+    return f"page {where}, for {', '.join(who) or 'this host: cxr-node page link lets you in'}"
 
 
 def _out_of_reach(config: "Config") -> Iterator[str]:
@@ -124,11 +157,19 @@ def _toml(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterator[
         for key in type(section).model_fields:
             default = None if key in section.model_fields_set else _DEFAULT
             value = effective.get((name, key), getattr(section, key))
+            if value is None and key == "url_file":
+                continue
+            if value is None:
+                yield f"# {key} left out: {'never' if name == 'retention' else 'none'}"
+                continue
             yield _line(key, value, origins.get((name, key), default))
     for caller in config.callers:
         yield "\n[[caller]]"
         yield _line("aet", caller.aet)
         yield _line("host", caller.host) if caller.host else "# host left out: any address"
+    for user in config.users:
+        yield "\n[[user]]"
+        yield from (_line(key, getattr(user, key)) for key in type(user).model_fields)
     for destination in config.destinations:
         yield "\n[[destination]]"
         yield from _destination(destination)

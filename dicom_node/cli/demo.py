@@ -1,6 +1,7 @@
 """`cxr-node demo`: see it work; its work is in `dicom_node/demo`."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from dicom_node.cli.terminal.options import Commands
@@ -25,7 +26,12 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from dicom_node.demo.page import Words
     from dicom_node.demo.round_trip import demo
-    from sr_writer.wording import HEADLINE, percent
+    from inference.findings import Decision
+    from sr_writer.language import ENGLISH
+    from sr_writer.languages import words_of
+    from sr_writer.wording import percent
 
-    headlines = {verdict.value: text for verdict, text in HEADLINE.items()}
-    return demo(arguments.out, arguments.folder, Words(headlines, percent))
+    english = words_of(ENGLISH)
+    headlines = {verdict.value: english(f"headline.{verdict}") for verdict in Decision}
+    said = Words(headlines, partial(percent, words=english))
+    return demo(arguments.out, arguments.folder, said)

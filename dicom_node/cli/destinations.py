@@ -3,8 +3,8 @@
 import argparse
 import logging
 from contextlib import closing
-from typing import TYPE_CHECKING
 
+from dicom_node.cli.terminal.audited import person_did
 from dicom_node.cli.terminal.options import (
     Commands,
     add_node,
@@ -13,11 +13,7 @@ from dicom_node.cli.terminal.options import (
     parse_moment,
     who,
 )
-from dicom_node.errors import DestinationUnavailable, NodeError, UsageError
-from dicom_node.spelling import did_you_mean
-
-if TYPE_CHECKING:
-    from dicom_node.config import AnyDestination, Config
+from dicom_node.errors import UsageError
 
 
 def add(commands: Commands) -> None:
@@ -58,9 +54,9 @@ def add(commands: Commands) -> None:
     resume.set_defaults(command=_resume)
     attempt = _add_action(
         actions, "try", "ask NAME whether it is there; if so, send what waits now",
-        "Ask the destination NAME, from this host, whether it is there (a C-ECHO), and say what"
-        " it answered. If it is, its rest ends and all that waits for it is sent at once; exit"
-        " code 1 if it is not.",
+        "Ask the destination NAME, from this host, whether it is there (by C-ECHO or QIDO-RS),"
+        " and say what it answered. If it is, its rest ends and all that waits for it is sent at"
+        " once; exit code 1 if it is not.",
     )  # fmt: skip
     attempt.add_argument("name", metavar="NAME")
     attempt.set_defaults(command=_try)
@@ -92,140 +88,92 @@ def show(arguments: argparse.Namespace) -> int:
     config = node_config(arguments)
     known = known_destinations(config)
     addresses = {destination.name: destination.address for destination in config.destinations}
+    silent = [destination.name for destination in config.destinations if destination.silent]
     with closing(open_existing(config)) as ledger:
         records, now = ledger.destinations.all(), ledger.now()
     print(
-        as_json(records, addresses, known)
+        as_json(records, addresses, known, silent)
         if arguments.json
-        else "\n".join(destination_lines(records, known, now, addresses)) or "no destination"
+        else "\n".join(destination_lines(records, known, now, addresses, silent))
+        or "no destination"
     )
     return 0
 
 
 def _pause(arguments: argparse.Namespace) -> int:
-    from dicom_node.ops.standing import standing_words
+    from dicom_node.ops.asked.destinations import pause
     from dicom_node.ops.status import open_existing
 
     config, name = node_config(arguments), arguments.name
     with closing(open_existing(config)) as ledger:
-        _assert_configured(config, name)
         until = arguments.until or (arguments.for_ and ledger.now() + arguments.for_)
-        if until and until <= ledger.now():
-            raise UsageError(f"--until {until:%Y-%m-%d %H:%M} UTC has passed")
-        ledger.breakers.pause(name, arguments.by, arguments.why, until)
-        print(f"{name}: {standing_words(ledger.breakers.of(name), ledger.now())}")
+        said = pause(config, ledger, name, arguments.by, arguments.why, until)
+        person_did(config, arguments.by, f"paused the destination {name}")
+    print(f"{name}: {said}")
     return 0
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    from dicom_node.ops.standing import standing_words
+    from dicom_node.ops.asked.destinations import resume
     from dicom_node.ops.status import open_existing
 
-    name = arguments.name
-    with closing(open_existing(node_config(arguments))) as ledger:
-        _assert_known(name, [record.name for record in ledger.destinations.all()])
-        if not ledger.breakers.resume(name, arguments.by):
-            raise NodeError(f"{name} is not paused")
-        ledger.deliveries.make_due(name)
-        print(f"{name}: resumed; {standing_words(ledger.breakers.of(name), ledger.now())}")
+    config, name = node_config(arguments), arguments.name
+    with closing(open_existing(config)) as ledger:
+        said = resume(ledger, name, arguments.by)
+        person_did(config, arguments.by, f"resumed the destination {name}")
+    print(f"{name}: resumed; {said}")
     return 0
 
 
 def _try(arguments: argparse.Namespace) -> int:
     from dicom_node.cli.node.parts import open_spool
-    from dicom_node.delivery.kinds import DESTINATION_KINDS
+    from dicom_node.ops.asked.destinations import assert_configured, attempt
     from dicom_node.ops.status import open_existing
 
     # The reason why it does not answer is said once.
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
     config, name = node_config(arguments), arguments.name
-    destination, aet = _destination(config, name)
-    carrier = DESTINATION_KINDS[destination.kind].carrier(destination, aet, open_spool(config))
+    assert_configured(config, name)
+    spool = open_spool(config)
     with closing(open_existing(config)) as ledger:
-        try:
-            answer = carrier.test()
-        except DestinationUnavailable as exc:
-            ledger.breakers.tried(name, arguments.by, str(exc))
-            raise
-        ledger.breakers.tried(name, arguments.by, answer)
-        # In this order: once its rest ends, senders take what is to be counted.
-        due = ledger.deliveries.make_due(name)
-        ledger.breakers.reached(name, arguments.by)
-        paused = ledger.breakers.of(name).is_paused(ledger.now())
-    print(f"{name}: {answer}; {_what_waits(due, is_paused=paused)}")
+        answer = attempt(config, ledger, name, arguments.by, spool)
+    print(f"{name}: {answer.words}")
     return 0
 
 
-def _what_waits(count: int, *, is_paused: bool) -> str:
-    from dicom_node.ops.wording import numbered
-
-    if not count:
-        return "nothing waits for it"
-    waits = numbered(count, "delivery waits", "deliveries wait")
-    if is_paused:
-        return f"it is paused: {waits} until it is resumed"
-    return f"{waits} for it and {'is' if count == 1 else 'are'} sent now"
-
-
 def _forget(arguments: argparse.Namespace) -> int:
+    from dicom_node.ops.asked.destinations import assert_known
     from dicom_node.ops.running import known_destinations
     from dicom_node.ops.status import open_existing
     from dicom_node.ops.wording import numbered
 
     config, name = node_config(arguments), arguments.name
     with closing(open_existing(config)) as ledger:
-        _assert_known(name, [record.name for record in ledger.destinations.all()])
+        assert_known(name, [record.name for record in ledger.destinations.all()])
         if name in (known_destinations(config) or ()) and not arguments.yes:
             raise UsageError(
                 f"{name} is configured: what waits for it would never be sent, and that cannot be"
                 " undone; to keep it waiting, pause it; to forget it nevertheless, add --yes"
             )
         count = ledger.destinations.forget(name, arguments.by)
+        person_did(config, arguments.by, f"forgot the destination {name}")
     print(f"{name}: {numbered(count, 'delivery', 'deliveries')} withdrawn")
     return 0
 
 
 def _move(arguments: argparse.Namespace) -> int:
+    from dicom_node.ops.asked.destinations import assert_configured, assert_known
     from dicom_node.ops.status import open_existing
     from dicom_node.ops.wording import numbered
 
     config, old, new = node_config(arguments), arguments.old, arguments.new
-    _assert_configured(config, new)
+    assert_configured(config, new)
     with closing(open_existing(config)) as ledger:
-        _assert_known(old, [record.name for record in ledger.destinations.all()])
+        assert_known(old, [record.name for record in ledger.destinations.all()])
         count = ledger.destinations.move(old, new, arguments.by)
+        person_did(config, arguments.by, f"moved what waits from {old} to {new}")
     print(f"{old}: {numbered(count, 'delivery goes', 'deliveries go')} to {new} now")
     return 0
-
-
-def _assert_known(name: str, names: list[str]) -> None:
-    if name not in names:
-        hint = did_you_mean(name, names)
-        raise UsageError(f"nothing was ever built for a destination {name!r}{hint}")
-
-
-def _assert_configured(config: "Config", name: str) -> None:
-    from dicom_node.ops.running import known_destinations
-
-    known = known_destinations(config)
-    if known is not None and name not in known:
-        hint = did_you_mean(name, known)
-        raise UsageError(f"no destination {name!r} is configured{hint}")
-
-
-def _destination(config: "Config", name: str) -> "tuple[AnyDestination, str]":
-    """The destination as it is configured, or as `up` was given it; and the node's AE title."""
-    from dicom_node.config import Destination
-    from dicom_node.ops.running import last_run
-
-    _assert_configured(config, name)
-    for destination in config.destinations:
-        if destination.name == name:
-            return destination, config.node.aet
-    running = last_run(config.node.state)
-    if running is None:
-        raise UsageError(f"no destination {name!r} is configured: say --config")
-    return Destination.parse(name), running.aet
 
 
 def _add_action(

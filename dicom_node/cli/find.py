@@ -8,12 +8,15 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.cli.terminal.options import Commands, add_node, node_config
+from dicom_node.cli.terminal.audited import person_saw
+from dicom_node.cli.terminal.options import Commands, add_node, node_config, who
 from dicom_node.errors import UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from dicom_node.config import Config
-    from dicom_node.ledger import Delivery, Entry, FindingsRecord, JobLine, Ledger
+    from dicom_node.ledger import Delivery, Entry, FindingsRecord, JobLine, Ledger, Purged
     from dicom_node.ops.outlook import Outlook
 
 #: Jobs shown, the newest first: a patient has some dozens of radiographs.
@@ -22,7 +25,9 @@ LIMIT = 50
 DESCRIPTION = """\
 Find what was received under an accession number, a Patient ID or any UID (study, series, instance;
 of an image or of a result), and where its results are: received, analysed with its decision, each
-result at each destination with state, time and reason. Exit code 0, or 1 where there is nothing.
+result at each destination with state, time and reason. Of what was purged the UIDs of image and
+study are known, and when it was received, delivered, verified and purged. Exit code 0, or 1 where
+there is nothing.
 
 The ledger holds no Patient ID but keyed hashes of it, with its issuer and without: TEXT is hashed
 with this node's key and compared, and neither printed nor logged. `-` reads TEXT from standard
@@ -60,13 +65,18 @@ def run(arguments: argparse.Namespace) -> int:
         ids = ledger.lookups.meant_by(text, _patient_hash(config, text, arguments.issuer))
         lines = ledger.lookups.jobs(Filter(ids=ids), LIMIT) if ids else []
         found = [_follow(config, ledger, line) for line in lines]
+        gone = ledger.pruning.purged([text], [text])
+    person_saw(config, who(), [(one.study_instance_uid, one.accession_number) for one in lines])
     if arguments.json:
-        print(json.dumps([_document(one) for one in found], default=str, indent=2))
+        documents = [*map(_document, found), *(asdict(one) | {"state": "PURGED"} for one in gone)]
+        print(json.dumps(documents, default=str, indent=2))
     else:
-        print("\n".join(line for one in found for line in _lines(one)) or "nothing was found")
+        said = [line for one in found for line in _lines(one)]
+        said += [line for one in gone for line in _lines_of_purged(one)]
+        print("\n".join(said) or "nothing was found")
     if len(ids) > LIMIT:
         print(f"the newest {LIMIT} of {len(ids)}; cxr-node jobs --accession lists more")
-    return 0 if found else 1
+    return 0 if found or gone else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,7 @@ def _patient_hash(config: "Config", patient_id: str, issuer: str) -> str:
 
 
 def _lines(found: _Found) -> Iterator[str]:
-    from dicom_node.cli.terminal.following import (
+    from dicom_node.ops.asked.following import (
         analysed_line,
         delivery_lines,
         name,
@@ -125,7 +135,8 @@ def _lines(found: _Found) -> Iterator[str]:
     yield f"  accession {name(job.accession_number) or '-'}"
     yield f"  study     {name(job.study_instance_uid)}"
     yield f"  instance  {name(job.sop_instance_uid)}"
-    yield f"  received  {moment(job.received_at)} from {name(found.calling_aet)}"
+    sender = name(found.calling_aet)
+    yield f"  received  {moment(job.received_at)} from {sender}, {job.priority.name}"
     if found.findings:
         yield f"  analysed  {analysed_line(found.events, found.findings)}"
     if job.reason:
@@ -135,22 +146,45 @@ def _lines(found: _Found) -> Iterator[str]:
     yield f"  more: cxr-node job {job.id}"
 
 
+def _lines_of_purged(gone: "Purged") -> Iterator[str]:
+    from dicom_node.ops.asked.following import name
+    from dicom_node.ops.wording import moment
+
+    def at(when: "datetime | None") -> str:
+        return moment(when) if when else "-"
+
+    yield f"purged on {moment(gone.at)}: its results are where they were delivered"
+    yield f"  study     {name(gone.study_instance_uid or '-')}"
+    yield f"  instance  {name(gone.sop_instance_uid)}"
+    yield f"  received  {at(gone.received_at)}"
+    yield f"  delivered {at(gone.delivered_at)}, verified {at(gone.verified_at)}"
+
+
 def _why_none(job: "JobLine") -> str:
     """Why there is no line of a delivery."""
     from dicom_node.ledger import JobState
 
     if job.state is JobState.RECEIVED:
-        return "not analysed yet: waits for a worker (cxr-node status)"
+        return f"not analysed yet: waits for a worker (cxr-node status){_sooner(job)}"
     if job.state is JobState.ANALYZING:
         return "not analysed yet: a worker is at work on it"
     return "no result is meant for a destination"
 
 
+def _sooner(job: "JobLine") -> str:
+    from dicom_node.ledger import Priority
+
+    if job.priority is Priority.STAT:
+        return ""
+    return f"; cxr-node job {job.id} --priority STAT lets it go first"
+
+
 def _document(found: _Found) -> dict[str, Any]:
-    from dicom_node.cli.terminal.following import analysed_at, delivery_document, last_times
+    from dicom_node.ops.asked.following import analysed_at, delivery_document, last_times
 
     at = last_times(found.events)
     return asdict(found.job) | {
+        "priority": found.job.priority.name,
         "calling_aet": found.calling_aet,
         "analysed_at": analysed_at(found.events),
         "findings": asdict(found.findings) if found.findings else None,

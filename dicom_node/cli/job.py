@@ -4,16 +4,17 @@ import argparse
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.cli.terminal.options import Commands, add_node, at_least_one, node_config
-from dicom_node.errors import NodeError
+from dicom_node.cli.terminal.audited import person_saw
+from dicom_node.cli.terminal.options import Commands, add_node, at_least_one, node_config, who
 
 if TYPE_CHECKING:
-    from dicom_node.config import Config
-    from dicom_node.ledger import Delivery, Entry, Failure, FindingsRecord, Job, Ledger
-    from dicom_node.ops.outlook import Outlook
+    from dicom_node.ops.asked.story import Story
+
+#: What `--priority` may ask for, the most urgent first.
+PRIORITIES = ("STAT", "ROUTINE", "LOW")
 
 
 def add(commands: Commands) -> None:
@@ -25,6 +26,11 @@ def add(commands: Commands) -> None:
         " each step took, and each result at each destination with attempts and last answer.",
     )
     add_node(parser)
+    parser.add_argument(
+        "--priority", type=str.upper, choices=PRIORITIES,
+        help="let it, and its results, go before or after others from now on; who asked and when is"
+        " an event of it",
+    )  # fmt: skip
     parser.add_argument("id", type=at_least_one, metavar="ID", help="number of a job")
     parser.add_argument("--all", action="store_true", help="every event, however many")
     parser.add_argument("--json", action="store_true", help="for machines; with tracebacks")
@@ -33,11 +39,16 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the job; NodeError where there is none."""
+    from dicom_node.ledger import Priority
+    from dicom_node.ops.asked.story import Story
     from dicom_node.ops.status import open_existing
 
     config = node_config(arguments)
     with closing(open_existing(config)) as ledger:
-        story = _read(config, ledger, arguments.id)
+        if arguments.priority:
+            ledger.ranking.rank(arguments.id, Priority[arguments.priority], who())
+        story = Story.of(config, ledger, arguments.id)
+    person_saw(config, who(), [(story.job.study_instance_uid, story.at_a_glance.accession_number)])
     if arguments.json:
         print(json.dumps(_document(story), default=str, indent=2))
     else:
@@ -45,41 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Story:
-    """What the ledger knows of one job."""
-
-    job: "Job"
-    failure: "Failure | None"  #: None: it has not FAILED
-    events: "list[Entry]"
-    deliveries: "list[Delivery]"
-    accession_number: str  #: "" where the header does not say
-    findings: "FindingsRecord | None"  #: None: not analysed
-    outlook: "Outlook"
-
-
-def _read(config: "Config", ledger: "Ledger", job_id: int) -> _Story:
-    from dicom_node.ledger import Filter
-    from dicom_node.ops.outlook import Outlook
-
-    job = ledger.jobs.get(job_id)
-    if job is None:
-        raise NodeError(f"no job {job_id} here: cxr-node jobs lists them")
-    (at_a_glance,) = ledger.lookups.jobs(Filter(ids=[job_id]), 1)
-    deliveries = ledger.deliveries.of_job(job_id)
-    return _Story(
-        job,
-        ledger.reports.failure(job_id),
-        ledger.reports.events(job_id),
-        deliveries,
-        at_a_glance.accession_number,
-        ledger.findings.of_job(job_id),
-        Outlook.of(config, ledger, deliveries),
-    )
-
-
-def _lines(story: _Story, *, whole: bool) -> Iterator[str]:
-    from dicom_node.cli.terminal.following import (
+def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
+    from dicom_node.ops.asked.following import (
         analysed_line,
         delivery_lines,
         event_lines,
@@ -94,10 +72,10 @@ def _lines(story: _Story, *, whole: bool) -> Iterator[str]:
         yield f"  reason: {line(job.reason)}"
     if story.failure:
         yield f"  to do: {remedy(story.failure)}"
-    yield f"  accession {name(story.accession_number) or '-'}"
+    yield f"  accession {name(story.at_a_glance.accession_number) or '-'}"
     yield f"  study     {name(job.study_instance_uid)}"
     yield f"  instance  {name(job.sop_instance_uid)}"
-    yield f"  received  {moment(job.received_at)} from {name(job.calling_aet)}"
+    yield f"  received  {moment(job.received_at)} from {name(job.calling_aet)}, {job.priority.name}"
     if story.findings:
         yield f"  analysed  {analysed_line(story.events, story.findings)}"
     yield "timeline (UTC)"
@@ -106,8 +84,8 @@ def _lines(story: _Story, *, whole: bool) -> Iterator[str]:
     yield from list(delivery_lines(story.deliveries, story.events, story.outlook)) or ["  none"]
 
 
-def _document(story: _Story) -> dict[str, Any]:
-    from dicom_node.cli.terminal.following import delivery_document, event_document, last_times
+def _document(story: "Story") -> dict[str, Any]:
+    from dicom_node.ops.asked.following import delivery_document, event_document, last_times
     from dicom_node.ops.remedies import remedy
 
     job, at = story.job, last_times(story.events)
@@ -118,8 +96,9 @@ def _document(story: _Story) -> dict[str, Any]:
         "reason": job.reason,
         "remedy": remedy(story.failure) if story.failure else None,
         "received_at": job.received_at,
+        "priority": job.priority.name,
         "calling_aet": job.calling_aet,
-        "accession_number": story.accession_number,
+        "accession_number": story.at_a_glance.accession_number,
         "findings": asdict(story.findings) if story.findings else None,
         "sop_instance_uid": job.sop_instance_uid,
         "study_instance_uid": job.study_instance_uid,

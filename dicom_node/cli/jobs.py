@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 LIMIT = 50
 
 DESCRIPTION = """\
-List jobs, one line each: number, when it came, state, accession number, SOP Instance UID, decision,
-results by the state of their delivery, reason. All conditions given must be met. `cxr-node job
-NUMBER` says more of one. Exit code 0, or 1 where there is none.
+List jobs, one line each: number, when it came, state, priority, accession number, SOP Instance UID,
+decision, results by the state of their delivery, reason. All conditions given must be met.
+`cxr-node job NUMBER` says more of one. Exit code 0, or 1 where there is none.
 """
 
 
@@ -38,7 +38,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--state", dest="states", action="append", default=[], type=str.upper, metavar="STATE",
         help="RECEIVED, ANALYZING, BUILT, SKIPPED or FAILED; WAITING: a result is on its way;"
-        " REFUSED: one was refused or lost; may be repeated",
+        " REFUSED: one was refused, given up or lost; SENT: one is to be verified; UNVERIFIED: one"
+        " was not; may be repeated",
     )  # fmt: skip
     for option, metavar, what in (
         ("--accession", "NUMBER", "of this accession number; may be repeated"),
@@ -72,18 +73,19 @@ def run(arguments: argparse.Namespace) -> int:
     with closing(open_existing(node_config(arguments))) as ledger:
         found = ledger.lookups.jobs(asked, arguments.limit)
     if arguments.json:
-        print(json.dumps([asdict(job) for job in found], default=str, indent=2))
+        said = [asdict(job) | {"priority": job.priority.name} for job in found]
+        print(json.dumps(said, default=str, indent=2))
     else:
         print("\n".join(map(_line, found)) or "none")
     return 0 if found else 1
 
 
 def _line(job: "JobLine") -> str:
-    from dicom_node.cli.terminal.following import name
+    from dicom_node.ops.asked.following import name
     from dicom_node.ops.standing import deliveries_by_state
     from dicom_node.ops.wording import line, moment
 
-    said = [str(job.id), moment(job.received_at), job.state, name(job.accession_number) or "-"]
-    said += [name(job.sop_instance_uid), job.decision or "-"]
+    said = [str(job.id), moment(job.received_at), job.state, job.priority.name]
+    said += [name(job.accession_number) or "-", name(job.sop_instance_uid), job.decision or "-"]
     said += filter(None, [deliveries_by_state(job.deliveries)])
     return "  ".join(said) + (f"  ({line(job.reason)})" if job.reason else "")

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from dicom_node.cli.terminal.audited import person_did
 from dicom_node.cli.terminal.options import (
     Commands,
     add_node,
@@ -17,20 +18,24 @@ from dicom_node.cli.terminal.options import (
 from dicom_node.errors import UsageError
 
 if TYPE_CHECKING:
+    from dicom_node.config import Config
     from dicom_node.ledger import Candidate, JobLine, Ledger, Selection
 
 #: What `--state` may ask for.
-STATES = ("FAILED", "SKIPPED", "REFUSED")
+STATES = ("FAILED", "SKIPPED", "REFUSED", "UNVERIFIED", "DELIVERED", "WITHDRAWN", "HELD")
 
+DELIVERED = "DELIVERED"
 #: Jobs that are named and cannot begin again, of which it is said why.
 WHY_NOT_LIMIT = 50
 
 DESCRIPTION = """\
 Let images that FAILED or were SKIPPED be analysed again, by today's networks, and let what a
-destination REFUSED be sent again. All conditions given must be met; without any nothing is done.
-An image that was rejected only where --job or --sop-instance-uid names it. At a terminal it shows
-which and asks before it begins more than one. What was delivered is not sent again: of what is
-named and does not begin again it says why. Who asked and when is an event of each job.
+destination REFUSED, or has not confirmed to keep, be sent again. All conditions given must be met;
+without any nothing is done. An image that was rejected only where --job or --sop-instance-uid names
+it. At a terminal it shows which and asks before it begins more than one. What was delivered is sent
+again only for --state DELIVERED, where an archive has lost it: the same objects under the same
+UIDs, unless they were purged. Of what is named and does not begin again it says why. Who asked and
+when is an event of each job.
 """
 EXIT_CODES = """\
 The last line says how many.
@@ -63,12 +68,21 @@ def add(commands: Commands) -> None:
     )
     which.add_argument(
         "--state", dest="states", action="append", default=[], type=str.upper, choices=STATES,
-        help="FAILED and SKIPPED: analysed again; REFUSED: what a destination refused is sent again"
-        " (default: each of them)",
+        help="FAILED and SKIPPED: analysed again; REFUSED: what a destination refused, or what was"
+        " given up or lost, is sent again; UNVERIFIED: so is what it did not confirm to keep"
+        " (default: each of these); DELIVERED: what it has; WITHDRAWN: what was withdrawn when the"
+        " destination was forgotten; HELD: what was built while it was silent",
     )  # fmt: skip
     which.add_argument(
         "--since", type=parse_time, metavar="TIME",
         help="only what ended since: 2026-11-27T08:00 (UTC), or 90m, 2h, 3d ago",
+    )  # fmt: skip
+    which.add_argument(
+        "--until", type=parse_time, metavar="TIME", help="only what ended before that"
+    )
+    which.add_argument(
+        "--destination", dest="destinations", action="append", default=[], metavar="NAME",
+        help="only what is sent there again; nothing is analysed then",
     )  # fmt: skip
     which.add_argument(
         "--limit", type=at_least_one, metavar="N", help="at most N, the oldest: to try one first"
@@ -81,10 +95,12 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Let what is asked for begin again; 0, or 1 where there is nothing that can."""
     from dicom_node.cli.node.parts import pipeline_of
+    from dicom_node.ops.asked.requeueing import begin_again
     from dicom_node.ops.status import open_existing
     from dicom_node.ops.wording import numbered
 
     selection, config = _selection(arguments), node_config(arguments)
+    _assert_may_leave(config, selection)
     with closing(open_existing(config)) as ledger:
         can = ledger.requeue.candidates(selection)
         found = can[: arguments.limit]
@@ -96,25 +112,51 @@ def run(arguments: argparse.Namespace) -> int:
             print("nothing was changed")
             return 1
         else:
-            print(_begin_again(ledger, found, pipeline_of(config)))
+            print(begin_again(ledger, found, selection, pipeline_of(config), who()).words)
+            jobs = ", ".join(str(one.job_id) for one in found)
+            person_did(config, who(), f"requeued the jobs {jobs or 'of none'}")
     return 0 if found else 1
 
 
+def _assert_may_leave(config: "Config", selection: "Selection") -> None:
+    """What is held for who is silent would only be held again."""
+    from dicom_node.ledger import HELD
+
+    silent = {to.name for to in config.destinations if to.silent}
+    if (meant := silent & set(selection.destinations or silent)) and HELD in selection.states:
+        raise UsageError(
+            f"{', '.join(sorted(meant))}: silent, nothing is sent there; end that first"
+            " (silent under [node] or [[destination]], then a restart), or say --destination"
+        )
+
+
 def _line(one: "Candidate") -> str:
-    from dicom_node.cli.terminal.following import name
+    from dicom_node.ops.asked.following import name
     from dicom_node.ops.wording import line
 
-    what = "send again what was refused" if one.is_built else "analyse again"
+    what = "send again" if one.is_built else "analyse again"
     return f"{one.job_id} {name(one.sop_instance_uid)} {one.state}: {what} ({line(one.reason)})"
 
 
 def _why_not(ledger: "Ledger", selection: "Selection", can: Collection[int]) -> Iterator[str]:
     """Why a job that is meant by name does not begin again, a line for each."""
     from dicom_node.ledger import Filter
+    from dicom_node.ops.wording import line, moment, numbered
 
+    if selection.has_time and DELIVERED in selection.states:
+        count = ledger.pruning.count_purged(selection.since, selection.until)
+        if count:
+            yield f"of {numbered(count, 'image', 'images')} delivered then, the results were purged"
     if not selection.is_of_some:
         return
     named = ledger.requeue.named(selection)
+    for gone in ledger.pruning.purged(selection.sop_instance_uids, selection.study_instance_uids)[
+        :WHY_NOT_LIMIT
+    ]:
+        yield (
+            f"{line(gone.sop_instance_uid)}: its results were purged {moment(gone.at)}; send the"
+            " image again, then requeue it"
+        )
     if not named:
         yield "no such job here: cxr-node jobs lists them"
     ids = [job_id for job_id in named if job_id not in can]
@@ -123,8 +165,8 @@ def _why_not(ledger: "Ledger", selection: "Selection", can: Collection[int]) -> 
 
 
 def _why_it_stays(job: "JobLine", selection: "Selection") -> str:
-    from dicom_node.cli.terminal.following import state_line
-    from dicom_node.ledger import REFUSED, Progress
+    from dicom_node.ledger import HELD, REFUSED, UNVERIFIED, WITHDRAWN, Progress
+    from dicom_node.ops.asked.following import state_line
     from dicom_node.ops.wording import line
 
     said = state_line(job)
@@ -133,11 +175,17 @@ def _why_it_stays(job: "JobLine", selection: "Selection") -> str:
     if job.state == "ANALYZING":
         return f"{said}: a worker is at work on it"
     # What was built and was not refused is not to begin again, whatever was asked.
-    if job.progress not in (None, Progress.INCOMPLETE):
+    if job.progress not in (None, Progress.INCOMPLETE, Progress.UNVERIFIED):
+        states = {Progress.DELIVERED: DELIVERED, Progress.SENT: DELIVERED,
+                  Progress.WITHDRAWN: WITHDRAWN, Progress.HELD: HELD}  # fmt: skip
+        by_state = states.get(job.progress) if job.progress else None
+        if by_state and by_state not in selection.states:
+            return f"{said}: nothing to send again, but for --state {by_state}"
         return f"{said}: nothing to send again"
-    asked_for = REFUSED if job.progress else job.state
-    if asked_for not in selection.states or selection.since is not None:
-        return f"{said}: not what --state and --since ask for"
+    by_progress = {Progress.INCOMPLETE: REFUSED, Progress.UNVERIFIED: UNVERIFIED}
+    asked_for = by_progress[job.progress] if job.progress else job.state
+    if asked_for not in selection.states or selection.has_time or selection.destinations:
+        return f"{said}: not what --state, --since, --until and --destination ask for"
     return f"{said} ({line(job.reason or '')}): only --job or --sop-instance-uid begins it again"
 
 
@@ -151,37 +199,24 @@ def _is_wanted(count: int) -> bool:
         return False
 
 
-def _begin_again(ledger: "Ledger", found: "list[Candidate]", pipeline: str) -> str:
-    """Do it; one line that says what was done."""
-    from dicom_node.ops.wording import numbered
-
-    by = who()
-    again = ledger.requeue.repeat([one.job_id for one in found if not one.is_built], pipeline, by)
-    sent = ledger.repairs.redeliver([one.job_id for one in found if one.is_built], by)
-    left = sum(not one.is_built for one in found) - len(again)
-    said = (
-        f"requeued {numbered(len(again), 'job', 'jobs')} and"
-        f" {numbered(sent, 'delivery', 'deliveries')}"
-    )
-    if left:
-        said += f"; left out {left} whose image has a job of today's pipeline"
-    return said
-
-
 def _selection(arguments: argparse.Namespace) -> "Selection":
     # Here, so that `--help` of other commands does not pay for the ledger.
-    from dicom_node.ledger import Selection
+    from dicom_node.ledger import USUAL, Selection
 
     named = (arguments.job, arguments.sop_instance_uid, arguments.study, arguments.accession)
-    if not any((*named, arguments.states)) and arguments.since is None:
+    times = arguments.since, arguments.until
+    if not any((*named, arguments.states, arguments.destinations)) and times == (None, None):
         raise UsageError(
-            "say what to requeue: --job, --sop-instance-uid, --study, --accession, --state, --since"
+            "say what to requeue: --job, --sop-instance-uid, --study, --accession, --state,"
+            " --destination, --since, --until"
         )
     return Selection(
         job_ids=arguments.job,
         sop_instance_uids=arguments.sop_instance_uid,
         study_instance_uids=arguments.study,
         accession_numbers=arguments.accession,
-        states=arguments.states or STATES,
+        states=arguments.states or USUAL,
         since=arguments.since,
+        until=arguments.until,
+        destinations=arguments.destinations,
     )

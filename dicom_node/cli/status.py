@@ -19,9 +19,11 @@ EXIT_CODES = """\
 exit codes of --check:
   0    OK
   1    WARNING: more than --max-failed images FAILED, or had a result refused, since --since and
-       are not repaired; the others come out
+       are not repaired; the others come out. Or a certificate ends within 30 days, or the disk of
+       the spool is nearly full (four times [retention] min_free_mb)
   2    CRITICAL: an image or a result has waited longer than --max-wait, no listener, worker or
-       sender is alive on any host, or the ledger does not answer
+       sender is alive on any host, the ledger does not answer, or the disk of the spool is so full
+       that nothing is received (min_free_mb)
   3    UNKNOWN: it cannot be said, because of the options, the configuration or the folder that was
        named
 """

@@ -9,9 +9,10 @@ def add(commands: Commands) -> None:
     up = commands.add_parser(
         "up",
         help="run the whole node on this host, nothing else installed",
-        description="Run the whole node on this host: listener, worker and sender, with a SQLite"
-        " ledger, an embedded broker and a spool folder under --state. Without --config it listens"
-        " on 127.0.0.1 only and takes any caller there. Stops cleanly on SIGTERM and Ctrl-C.",
+        description="Run the whole node on this host: listener, worker, sender and page, with a"
+        " SQLite ledger, an embedded broker and a spool folder under --state. Without --config it"
+        " listens on 127.0.0.1 only and takes any caller there. Stops cleanly on SIGTERM and"
+        " Ctrl-C.",
     )
     add_node(up, piped="json")
     up.add_argument(
@@ -25,6 +26,10 @@ def add(commands: Commands) -> None:
     up.add_argument(
         "--no-destination", action="store_true", default=None,
         help="results are meant to stay in the spool",
+    )  # fmt: skip
+    up.add_argument(
+        "--monitor", metavar="HOST:PORT",
+        help="where the page answers (default 127.0.0.1:9112; '' for none)",
     )  # fmt: skip
     up.set_defaults(command=run)
 

@@ -3,22 +3,34 @@
 `deploy/node.toml` comments every key. Nothing starts until every fault has been named.
 """
 
-from dicom_node.config.destination import DESTINATION_SETTINGS, AnyDestination, Destination
-from dicom_node.config.reading import BROKER_URL_VARIABLE, LEDGER_URL_VARIABLE, load, parse
+from dicom_node.config.alerting import AlertsSection, NotifySection
+from dicom_node.config.audit import AuditSection
+from dicom_node.config.destination import AnyDestination, Destination
+from dicom_node.config.monitor import MonitorSection, Role, User, role_of
+from dicom_node.config.node import ANY_TITLE, NodeSection
+from dicom_node.config.reading import (
+    BROKER_URL_VARIABLE,
+    DESTINATION_SETTINGS,
+    LEDGER_URL_VARIABLE,
+    load,
+    parse,
+)
 from dicom_node.config.sections import (
-    ANY_TITLE,
     BrokerSection,
     Caller,
     Config,
     EquipmentSection,
     LedgerSection,
     ModelsSection,
-    NodeSection,
+    PrioritySection,
     Reports,
+    RetentionSection,
     SpoolSection,
+    TlsSection,
     WorkerSection,
 )
 from dicom_node.config.urls import EMBEDDED_BROKER, ServiceUrl
+from dicom_node.config.web import WebDestination
 
 __all__ = [
     "ANY_TITLE",
@@ -26,7 +38,9 @@ __all__ = [
     "DESTINATION_SETTINGS",
     "EMBEDDED_BROKER",
     "LEDGER_URL_VARIABLE",
+    "AlertsSection",
     "AnyDestination",
+    "AuditSection",
     "BrokerSection",
     "Caller",
     "Config",
@@ -34,11 +48,20 @@ __all__ = [
     "EquipmentSection",
     "LedgerSection",
     "ModelsSection",
+    "MonitorSection",
     "NodeSection",
+    "NotifySection",
+    "PrioritySection",
     "Reports",
+    "RetentionSection",
+    "Role",
     "ServiceUrl",
     "SpoolSection",
+    "TlsSection",
+    "User",
+    "WebDestination",
     "WorkerSection",
     "load",
     "parse",
+    "role_of",
 ]

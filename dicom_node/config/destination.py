@@ -1,22 +1,36 @@
 """`[[destination]]`: where results go, and what each gets; each kind has keys of its own."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from dicom_node.config.faults import faults_in
 from dicom_node.config.profiles import Profile, profile_faults, read_profile
-from dicom_node.config.values import AeTitle, Host, ListOf, Port, Section, refused
+from dicom_node.config.values import (
+    AeTitle,
+    Count,
+    FilePath,
+    Host,
+    ListOf,
+    Port,
+    Seconds,
+    Section,
+    Text,
+    refused,
+)
 from dicom_node.errors import UsageError
 from sr_writer.kinds import KINDS, Kind
+from sr_writer.language import ENGLISH
 
 #: The kind of a destination that does not say of which it is.
 DEFAULT_KIND: Final = "dicom"
 _ADDRESS = "{aet}@{host}:{port}"
 _LONGEST_NAME = 64
-_PROFILE_KEYS = ("preset", "outputs", "sr", "transfer_syntaxes", "next_best", "rejection_notes")
+_PROFILE_KEYS = (
+    *("preset", "outputs", "sr", "language"),
+    *("transfer_syntaxes", "next_best", "rejection_notes"),
+)
 
 
 class AnyDestination(Section):
@@ -27,6 +41,8 @@ class AnyDestination(Section):
 
     #: Every output there is; a subclass may know of more.
     known_outputs: ClassVar[tuple[Kind, ...]] = KINDS
+    #: How the kind can have it confirmed that an output is kept, beside "none".
+    known_verifications: ClassVar[tuple[str, ...]] = ()
 
     kind: str
     #: The ledger knows the destination by this: keep it when its address changes.
@@ -35,14 +51,29 @@ class AnyDestination(Section):
     #: None, here and below: as the preset says.
     outputs: ListOf[str] | None = None
     sr: str | None = None  #: the report's SOP Class
+    language: str = ENGLISH  #: of the words in its outputs
     transfer_syntaxes: ListOf[str] | None = None
     next_best: bool | None = None
     rejection_notes: bool | None = None
+    #: How it is confirmed that it keeps what it stored; "none": its answer to the sending counts.
+    verify: str = "none"
+    verify_within_s: Seconds = 3600.0  #: what is not confirmed by then stays unverified
+    silent: bool = False  #: what it is to get is built, shown and held; see `[node]`
+    give_up_days: Annotated[Count, Field(le=3650)] = 30  #: what waits longer is tried no more
 
     @property
     def address(self) -> str:
         """Where it is, for a person."""
         return self.kind
+
+    def secured_by(self, node: Any) -> Self:  # noqa: ARG002 - a kind without TLS has no use for it
+        """With what the node's own `[tls]` says and it does not."""
+        return self
+
+    @property
+    def lacks_trust(self) -> bool:
+        """Whether it is to be believed and nobody says how."""
+        return False
 
     @property
     def profile(self) -> Profile:
@@ -67,7 +98,15 @@ class AnyDestination(Section):
             raise refused(f"name {self.name!r} is longer than {_LONGEST_NAME} characters")
         return self
 
-    @field_validator("preset", "outputs", "sr", "transfer_syntaxes")
+    @field_validator("verify")
+    @classmethod
+    def _can_be_verified(cls, verify: str) -> str:
+        known = ("none", *cls.known_verifications)
+        if verify not in known:
+            raise refused(f"must be one of {', '.join(known)}")
+        return verify
+
+    @field_validator("preset", "outputs", "sr", "language", "transfer_syntaxes")
     @classmethod
     def _is_known(cls, value: Any, info: ValidationInfo) -> Any:
         key = str(info.field_name)
@@ -79,11 +118,22 @@ class AnyDestination(Section):
 class Destination(AnyDestination):
     """An Application Entity that results go to by C-STORE."""
 
+    known_verifications: ClassVar[tuple[str, ...]] = ("commitment", "query")
+
     kind: Literal["dicom"] = DEFAULT_KIND
     name: str = ""  #: left out: its address
     aet: AeTitle
     host: Host
     port: Port
+    tls: bool = False  #: to be spoken there (PS3.15 B.12)
+    #: Name or address that its certificate is for; "": its host; "*": any, where only its own
+    #: certificate is trusted.
+    tls_name: Text = ""
+    #: None, here and below: as `[tls]` says.
+    trusted: FilePath | None = None
+    revoked: FilePath | None = None
+    certificate: FilePath | None = None
+    key: FilePath | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -95,6 +145,19 @@ class Destination(AnyDestination):
         ):
             return {**entry, "name": _ADDRESS.format(**entry)}
         return entry
+
+    def secured_by(self, node: Any) -> Self:
+        if not self.tls:
+            return self
+        own = self if self.certificate else node
+        # A list is of those who are trusted.
+        believing = self if self.trusted else node
+        found = {"certificate": own.certificate, "key": own.key, "trusted": believing.trusted}
+        return self.model_copy(update=found | {"revoked": self.revoked or believing.revoked})
+
+    @property
+    def lacks_trust(self) -> bool:
+        return self.tls and self.trusted is None
 
     @property
     def address(self) -> str:
@@ -112,9 +175,3 @@ class Destination(AnyDestination):
         except ValidationError as exc:
             faults = faults_in(exc, cls, "", {})
             raise UsageError(f"destination {text!r}: {'; '.join(faults)}") from None
-
-
-#: The model of each kind of destination, by the value of its key `kind`.
-DESTINATION_SETTINGS: Mapping[str, type[AnyDestination]] = MappingProxyType(
-    {DEFAULT_KIND: Destination}
-)

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dicom_node.errors import ConfigError
+from sr_writer.kind import spoken
 from sr_writer.kinds import KINDS, USUAL, Kind
+from sr_writer.language import ENGLISH, LANGUAGES
 
 #: PS3.5 Annex A. Outputs are built in the first; the others are made on the way.
 TRANSFER_SYNTAXES = {
@@ -33,6 +35,7 @@ class Profile:
     transfer_syntaxes: tuple[str, ...] = ("explicit", "implicit")  #: the best liked first
     next_best: bool = True  #: send what comes closest to an output that is not accepted
     rejection_notes: bool = True  #: send notes (IHE IOCM) that take back superseded results
+    language: str = ENGLISH  #: of the words in `outputs`, whose roles say so as well
     #: Every output there is, in the order of sending: what a report refers to is there before it.
     kinds: tuple[Kind, ...] = field(default=KINDS, repr=False)
 
@@ -116,12 +119,20 @@ def read_profile(keys: Mapping[str, Any], kinds: tuple[Kind, ...] = KINDS) -> Pr
         if key not in ("preset", "sr")
     }
     profile = replace(PRESETS[keys.get("preset", "standard")], **changes, kinds=kinds)
-    if "sr" not in keys:
-        return profile
-    report = _REPORT_CLASSES[keys["sr"]]
-    reports = {kind.role for kind in kinds if kind.is_report}
-    outputs = dict.fromkeys(report if role in reports else role for role in profile.outputs)
-    return replace(profile, outputs=tuple(outputs))
+    if "sr" in keys:
+        report = _REPORT_CLASSES[keys["sr"]]
+        reports = {kind.role for kind in kinds if kind.is_report}
+        outputs = dict.fromkeys(report if role in reports else role for role in profile.outputs)
+        profile = replace(profile, outputs=tuple(outputs))
+    return _spoken(profile)
+
+
+def _spoken(profile: Profile) -> Profile:
+    """With the roles of its language, which the kinds of that language have."""
+    in_it = spoken(profile.kinds, profile.language)
+    roles = {kind.role: one.role for kind, one in zip(profile.kinds, in_it, strict=True)}
+    outputs = tuple(roles[role] for role in profile.outputs)
+    return replace(profile, outputs=outputs, kinds=in_it)
 
 
 def unknown_outputs(names: list[Any], kinds: Sequence[Kind] = KINDS) -> Iterator[str]:
@@ -133,6 +144,7 @@ def profile_faults(keys: Mapping[str, Any], kinds: Sequence[Kind] = KINDS) -> It
     """What is wrong with the values of these keys, each by itself."""
     yield from _unknown("preset", [keys["preset"]] if "preset" in keys else [], PRESETS)
     yield from _unknown("sr", [keys["sr"]] if "sr" in keys else [], _REPORT_CLASSES)
+    yield from _unknown("language", [keys["language"]] if "language" in keys else [], LANGUAGES)
     yield from unknown_outputs(keys.get("outputs", []), kinds)
     syntaxes = keys.get("transfer_syntaxes", [])
     yield from _unknown("transfer_syntaxes", syntaxes, TRANSFER_SYNTAXES)

@@ -9,13 +9,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dicom_node.config.destination import DEFAULT_KIND, DESTINATION_SETTINGS, AnyDestination
+from dicom_node.config.destination import DEFAULT_KIND, AnyDestination, Destination
 from dicom_node.config.faults import faults_in, faults_of, where_is, written_as_list
 from dicom_node.config.sections import Config
-from dicom_node.config.values import FOLDER, port_fault
+from dicom_node.config.values import CREDENTIALS, CREDENTIALS_VARIABLE, FOLDER, port_fault
+from dicom_node.config.web import WebDestination
 from dicom_node.errors import ConfigError
 from dicom_node.spelling import did_you_mean
 
+#: The model of each kind of destination, by the value of its key `kind`.
+DESTINATION_SETTINGS: Mapping[str, type[AnyDestination]] = MappingProxyType(
+    {DEFAULT_KIND: Destination, "dicomweb": WebDestination}
+)
 #: Secrets (URLs hold passwords) come from the environment and win over the file.
 LEDGER_URL_VARIABLE = "CXR_LEDGER_URL"
 BROKER_URL_VARIABLE = "CXR_BROKER_URL"
@@ -29,10 +34,12 @@ def load(
     options: Mapping[str, Any] = _NOTHING,
     destinations: tuple[AnyDestination, ...] = (),
     destination_settings: Mapping[str, type[AnyDestination]] = DESTINATION_SETTINGS,
+    monitor: Mapping[str, Any] = _NOTHING,
 ) -> Config:
     """The configuration in `path`; raises ConfigError with every fault found.
 
-    `options` are keys of `[node]` that win over the file; `destinations` come on top of its own.
+    `options` are keys of `[node]` that win over the file, `monitor` of `[monitor]`; `destinations`
+    come on top of its own.
     """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
@@ -45,6 +52,8 @@ def load(
         # A port of 0, any that is free, is an option for those who can ask which it came to.
         faults = [f"[node] port {port_fault(0)}"] if node.get("port") == 0 else []
         document["node"] = node | dict(options)
+    if monitor and isinstance(keys := document.get("monitor", {}), dict):
+        document["monitor"] = keys | dict(monitor)
     folder = path.resolve().parent
     try:
         config = parse(document, folder, environ, destinations, destination_settings)
@@ -70,8 +79,10 @@ def parse(
     for section, variable in _FROM_ENVIRONMENT.items():
         keys = whole.get(section, {})
         if environ.get(variable) and isinstance(keys, dict):
-            whole[section] = keys | {"url": environ[variable]}
-    context = {FOLDER: folder or Path.cwd()}
+            others = {key: value for key, value in keys.items() if key != "url_file"}
+            whole[section] = others | {"url": environ[variable]}
+    given = environ.get(CREDENTIALS_VARIABLE)
+    context = {FOLDER: folder or Path.cwd(), CREDENTIALS: Path(given) if given else None}
     own, faults = _destinations(whole.pop("destination", []), destination_settings, context)
     whole["destination"] = [*own, *destinations]
     try:
@@ -81,11 +92,35 @@ def parse(
         raise ConfigError([*faults_of(exc, Config, whole), *faults]) from None
     if faults:
         raise ConfigError(faults)
-    return config
+    return _with_urls_from_files(config)
+
+
+def _with_urls_from_files(config: Config) -> Config:
+    """With what lies in files of their own; raises ConfigError, in which nothing of them stands."""
+    faults: list[str] = []
+    read: dict[str, Any] = {}
+    for name in _FROM_ENVIRONMENT:
+        section = getattr(config, name)
+        if section.url_file is None:
+            continue
+        try:
+            url = section.url_file.read_text("utf-8").strip()
+            checked = type(section).model_validate({"url": url})
+        except (OSError, UnicodeDecodeError) as exc:
+            why = exc.strerror if isinstance(exc, OSError) else "is no text"
+            faults.append(f"[{name}] url_file {section.url_file}: {why}")
+        except ValidationError as exc:
+            said = faults_in(exc, type(section), f"[{name}]", {})
+            faults += [f"{section.url_file}: {fault}" for fault in said]
+        else:
+            read[name] = section.model_copy(update={"url": checked.url})
+    if faults:
+        raise ConfigError(faults)
+    return config.model_copy(update=read)
 
 
 def _destinations(
-    entries: Any, kinds: Mapping[str, type[AnyDestination]], context: dict[str, Path]
+    entries: Any, kinds: Mapping[str, type[AnyDestination]], context: dict[str, Path | None]
 ) -> tuple[list[AnyDestination], list[str]]:
     """Each by the model of its kind; and the faults of those that are none."""
     if not isinstance(entries, list):

@@ -1,79 +1,90 @@
 """The sections of the configuration, nested as the file is: each part is given its own."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from dicom_node.config.alerting import AlertsSection, NotifySection
+from dicom_node.config.audit import AuditSection
 from dicom_node.config.destination import AnyDestination
+from dicom_node.config.monitor import MonitorSection, User
+from dicom_node.config.node import LOOPBACK, NodeSection
 from dicom_node.config.urls import EMBEDDED_BROKER, BrokerUrl, LedgerUrl, ServiceUrl
 from dicom_node.config.values import (
     AeTitle,
+    Attribute,
     Count,
+    FilePath,
     FolderPath,
-    Host,
     IpAddress,
     ListOf,
     Seconds,
     Section,
+    Share,
     Text,
     is_loopback,
-    port_fault,
     refused,
 )
+from inference.pipeline import STANDARD, Settings
 from sr_writer.equipment import Equipment
 
-LOOPBACK = "127.0.0.1"
-#: In `also_called`: whatever the node is called.
-ANY_TITLE = "*"
+Days = Annotated[Count, Field(le=36500)]
 
 
-def _bindable(port: int) -> int:
-    # 0, any free port, is for those who can ask which: `load` and the command line refuse it.
-    if fault := port_fault(port, lowest=0):
-        raise refused(fault)
-    return port
+class TlsSection(Section):
+    """`[tls]`: the node's own certificate, and whom it believes (PS3.15 B.12)."""
+
+    #: Whether who connects has to speak TLS: "mutual": and to show a certificate that is trusted.
+    listen: Literal["off", "server", "mutual"] = "off"
+    #: PEM files; destinations may have others. None: it has none.
+    certificate: FilePath | None = None
+    key: FilePath | None = None  #: None: it is in the certificate's file
+    trusted: FilePath | None = None  #: issuers of the peers' certificates, or these themselves
+    revoked: FilePath | None = None  #: lists of those that were revoked, one of each issuer
+
+    @model_validator(mode="after")
+    def _is_enough(self) -> Self:
+        if self.key is not None and self.certificate is None:
+            raise refused("[tls] key is of no use without certificate")
+        if self.listen != "off" and self.certificate is None:
+            raise refused(f"[tls] listen = {self.listen!r} needs certificate")
+        if self.revoked is not None and self.trusted is None:
+            raise refused("[tls] revoked is of no use without trusted")
+        if self.listen == "mutual" and self.trusted is None:
+            raise refused("[tls] listen = 'mutual' needs trusted: whose certificates are believed")
+        return self
 
 
-class NodeSection(Section):
-    """`[node]`: who this node is to others, and where it keeps its files."""
-
-    state: FolderPath  #: folder of the node's own files
-    aet: AeTitle = "CXRNODE"
-    host: Host = LOOPBACK  #: address the listener binds
-    port: Annotated[int, AfterValidator(_bindable)] = 11112
-    #: Called AE titles taken besides `aet`. DCMTK and pynetdicom call whom nobody named ANY-SCP.
-    also_called: ListOf[AeTitle] = ("ANY-SCP",)
-    max_associations: Annotated[Count, Field(le=1000)] = 20  #: each is a thread
-    association_timeout_s: Seconds = 5.0  #: a connection that asks for no association is closed
-    network_timeout_s: Seconds = 60.0  #: an association on which nothing comes is aborted
-    #: One larger is refused, and never held in memory. An element has at most 4 GiB (PS3.5 7.1.1).
-    max_instance_mb: Annotated[Count, Field(le=4096)] = 512
-    no_destination: bool = False  #: meant so: results stay in the spool
-    group_access: bool = False  #: the group may read and write the node's files: a shared mount
-
-    @property
-    def queue_folder(self) -> Path:
-        """Where the embedded broker keeps its messages."""
-        return self.state / "queue"
-
-    @property
-    def run_folder(self) -> Path:
-        """Locks of the processes alive on this host."""
-        return self.state / "run"
+def _refuse_two(section: "LedgerSection | BrokerSection", where: str) -> None:
+    if {"url", "url_file"} <= section.model_fields_set:
+        raise refused(f"{where} url and url_file contradict each other: drop one")
 
 
 class LedgerSection(Section):
     """`[ledger]`: where the truth is."""
 
     url: LedgerUrl | None = None  #: SQLAlchemy's; None: SQLite in the state folder
+    url_file: FilePath | None = None  #: that holds it, since it holds a password
+
+    @model_validator(mode="after")
+    def _is_said_once(self) -> Self:
+        _refuse_two(self, "[ledger]")
+        return self
 
 
 class BrokerSection(Section):
     """`[broker]`: what carries the ids."""
 
     url: BrokerUrl = ServiceUrl(EMBEDDED_BROKER)
+    url_file: FilePath | None = None  #: that holds it, since it holds a password
     queue_prefix: Text = "cxr"  #: names the queues, so that two nodes can share one RabbitMQ
+
+    @model_validator(mode="after")
+    def _is_said_once(self) -> Self:
+        _refuse_two(self, "[broker]")
+        return self
 
 
 class SpoolSection(Section):
@@ -84,11 +95,29 @@ class SpoolSection(Section):
 
 
 class ModelsSection(Section):
-    """`[models]`: which networks, and what they run on."""
+    """`[models]`: which networks, what they run on, and how sure of infection a verdict is."""
 
     lung: Text = ""  #: name or path of the lung network; "": the shipped one
     infection: Text = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    #: The operating point, certainties of infection: see `inference.pipeline.Settings`.
+    negative_below: Share = STANDARD.negative_below
+    positive_above: Share = STANDARD.positive_above
+
+    @field_validator("positive_above")
+    @classmethod
+    def _leaves_no_verdict_twice(cls, value: float, info: ValidationInfo) -> float:
+        negative = info.data.get("negative_below", 0)
+        if value < negative:
+            raise refused(f"{value:g} is less than negative_below, {negative:g}")
+        return value
+
+    @property
+    def settings(self) -> Settings:
+        """How the networks are read."""
+        return replace(
+            STANDARD, negative_below=self.negative_below, positive_above=self.positive_above
+        )
 
 
 class WorkerSection(Section):
@@ -103,6 +132,46 @@ class Reports(Section):
 
     failed: bool = True  #: those whose analysis broke off
     not_analysed: bool = False  #: those that are no frontal chest radiograph
+
+
+class PrioritySection(Section):
+    """`[priority]`: who goes first."""
+
+    #: Calling AE titles whose images are STAT, or LOW.
+    stat_callers: ListOf[AeTitle] = ()
+    low_callers: ListOf[AeTitle] = ()
+    #: `KEYWORD=VALUE`, with * and ?: what of an image's header makes it STAT, or LOW.
+    stat_attributes: ListOf[Attribute] = (
+        "RequestedProcedurePriority=STAT",
+        "RequestedProcedurePriority=HIGH",
+    )
+    low_attributes: ListOf[Attribute] = ("RequestedProcedurePriority=LOW",)
+    low_after_days: Days = 7  #: what was acquired so long ago is LOW
+    #: Whether the C-STORE's own priority counts (PS3.7 9.1.1.1). Many senders say LOW to all.
+    c_store_priority: Literal["ignore", "high", "all"] = "ignore"
+    longest_wait_s: Seconds = 120.0  #: what has waited longer takes turns with the most urgent
+
+    @field_validator("low_callers", "low_attributes")
+    @classmethod
+    def _are_not_both(cls, low: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        other = str(info.field_name).replace("low", "stat")
+        stat = {one.strip() for one in info.data.get(other, ())}
+        if both := [one for one in low if one.strip() in stat]:
+            raise refused(*(f"{one!r} is in {other} as well" for one in both))
+        return low
+
+
+class RetentionSection(Section):
+    """`[retention]`: what is removed, and when; None: never."""
+
+    delivered_days: Days | None = None  #: since the last destination had, and verified, its results
+    skipped_days: Days | None = None  #: since it was found that there is nothing to analyse
+    held_days: Days | None = None  #: since it was built for a destination that was silent
+    min_free_mb: Annotated[int, Field(ge=0)] = 500  #: with less nothing is received
+
+    @property
+    def min_free_bytes(self) -> int:
+        return self.min_free_mb * 1_000_000
 
 
 class EquipmentSection(Section):
@@ -136,13 +205,22 @@ class Config(Section):
     """The whole file. Paths are absolute. Only who puts a process together should ask for it."""
 
     node: NodeSection
+    tls: TlsSection = TlsSection()
     ledger: LedgerSection = LedgerSection()
     broker: BrokerSection = BrokerSection()
     spool: SpoolSection = SpoolSection()
     models: ModelsSection = ModelsSection()
     worker: WorkerSection = WorkerSection()
     reports: Reports = Reports()
+    priority: PrioritySection = PrioritySection()
+    retention: RetentionSection = RetentionSection()
     equipment: EquipmentSection = EquipmentSection()
+    audit: AuditSection = Field(default=AuditSection(), validate_default=True)
+    monitor: MonitorSection = MonitorSection()
+    alerts: AlertsSection = AlertsSection()
+    notify: NotifySection = NotifySection()
+    #: Who may log in to the page.
+    users: ListOf[User] = Field(default=(), alias="user", validate_default=True)
     #: Empty: anyone, and then only on the loopback address.
     callers: ListOf[Caller] = Field(default=(), alias="caller", validate_default=True)
     destinations: ListOf[AnyDestination] = Field(default=(), alias="destination")
@@ -162,6 +240,14 @@ class Config(Section):
     def destination_names(self) -> tuple[str, ...]:
         return tuple(destination.name for destination in self.destinations)
 
+    @field_validator("audit")
+    @classmethod
+    def _is_told_safely(cls, audit: AuditSection, info: ValidationInfo) -> AuditSection:
+        secured = audit.secured_by(info.data.get("tls") or TlsSection())
+        if secured.lacks_trust:
+            raise refused("[audit] syslog needs trusted, there or in [tls]: whom to believe")
+        return secured
+
     @field_validator("callers")
     @classmethod
     def _strangers_stay_out(
@@ -174,6 +260,29 @@ class Config(Section):
                 f" without one the node listens on {LOOPBACK} only"
             )
         return callers
+
+    @field_validator("users")
+    @classmethod
+    def _nobody_reads_of_patients_unknown(
+        cls, users: tuple[User, ...], info: ValidationInfo
+    ) -> tuple[User, ...]:
+        names = [user.name for user in users]
+        faults = [f"[[user]] {name!r} is named twice" for name in dict.fromkeys(names)
+                  if names.count(name) > 1]  # fmt: skip
+        monitor, tls = info.data.get("monitor"), info.data.get("tls")
+        if monitor and monitor.listen and monitor.pages:
+            is_open = not users and monitor.proxy is None
+            if is_open and not monitor.is_for_this_host:
+                faults.append(
+                    f"[monitor] listen {monitor.listen} shows images of patients to whoever calls:"
+                    " name who may log in ([[user]]; cxr-node page password makes the hash), or a"
+                    f" proxy that knows them, or set pages = false, or listen on {LOOPBACK}"
+                )
+        if monitor and monitor.tls and tls and tls.certificate is None:
+            faults.append("[monitor] tls needs [tls] certificate")
+        if faults:
+            raise refused(*faults)
+        return users
 
     @field_validator("destinations")
     @classmethod
@@ -188,6 +297,15 @@ class Config(Section):
             faults.append(
                 "[node] no_destination and a [[destination]] contradict each other: drop one"
             )
+        tls = info.data.get("tls") or TlsSection()
+        secured = tuple(destination.secured_by(tls) for destination in destinations)
+        if node and node.silent:
+            secured = tuple(one.model_copy(update={"silent": True}) for one in secured)
+        faults += [
+            f"[[destination]] {one.name!r} tls needs trusted, there or in [tls]: whom to believe"
+            for one in secured
+            if one.lacks_trust
+        ]
         if faults:
             raise refused(*faults)
-        return destinations
+        return secured

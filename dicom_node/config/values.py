@@ -20,12 +20,22 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from dicom_node.spelling import did_you_mean
+
 #: The type of an error whose context holds the words for it.
 REFUSED = "refused"
 #: In the context of a validation: the folder that relative paths are taken from.
 FOLDER = "folder"
+#: Likewise: systemd's folder of secrets, or None where it has given none.
+CREDENTIALS = "credentials"
+#: systemd's own name for it in the environment of a unit (systemd.exec, LoadCredential), with which
+#: a path may begin.
+CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
 
 _DAY_S = 24 * 3600
+#: Value representations that are text, PS3.5 6.2.
+_WRITTEN_VRS = ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC",
+                "UI", "UR", "UT")  # fmt: skip
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
@@ -119,10 +129,41 @@ def _not_empty(value: Any) -> Any:
     return value
 
 
+def _names_a_file(value: Any) -> Any:
+    if value == "":
+        raise refused("is empty: leave it out, or name a file")
+    return value
+
+
 def _from_folder(path: Path, info: ValidationInfo) -> Path:
     """Absolute: a relative path is taken from the folder of the file that it stands in."""
     folder: Path = (info.context or {}).get(FOLDER, Path.cwd())
     return folder / path
+
+
+def _from_credentials(path: Path, info: ValidationInfo) -> Path:
+    """Of `$CREDENTIALS_DIRECTORY/NAME`: the file of that name where systemd has put it."""
+    if path.parts[:1] != (f"${CREDENTIALS_VARIABLE}",):
+        return path
+    folder: Path | None = (info.context or {}).get(CREDENTIALS)
+    if folder is None:
+        raise refused(f"names ${CREDENTIALS_VARIABLE}, which nobody has set")
+    return folder.joinpath(*path.parts[1:])
+
+
+def _attribute_fault(text: str) -> str:
+    """What is asked of a header: `StationName=ER*`."""
+    # Here, so that a configuration without any does not pay for pydicom.
+    from pydicom.datadict import dictionary_VR, keyword_dict
+
+    keyword, found, value = text.partition("=")
+    if not found or not value.strip():
+        return f"{text!r} must be written KEYWORD=VALUE, as in StationName=ER*"
+    if keyword not in keyword_dict:
+        return f"{text!r}: {keyword!r} is no keyword of DICOM{did_you_mean(keyword, keyword_dict)}"
+    if dictionary_VR(keyword_dict[keyword]) not in _WRITTEN_VRS:
+        return f"{text!r}: {keyword} does not hold a text"
+    return ""
 
 
 AeTitle = Annotated[str, _checked(_ae_title_fault)]
@@ -131,7 +172,9 @@ IpAddress = Annotated[str, _checked(_address_fault)]
 Port = Annotated[int, _checked(port_fault)]
 Seconds = Annotated[float, _checked(_seconds_fault)]
 Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, _checked(_text_fault)]
+Attribute = Annotated[str, _checked(_attribute_fault)]
 #: TOML knows no tuple and no path: a list and a text are taken for them, and nothing else.
 ListOf = Annotated[tuple[_Item, ...], Field(strict=False)]
 FolderPath = Annotated[
@@ -139,5 +182,13 @@ FolderPath = Annotated[
     Field(strict=False),
     BeforeValidator(_not_empty),
     _checked(_text_fault),
+    AfterValidator(_from_folder),
+]
+FilePath = Annotated[
+    Path,
+    Field(strict=False),
+    BeforeValidator(_names_a_file),
+    _checked(_text_fault),
+    AfterValidator(_from_credentials),
     AfterValidator(_from_folder),
 ]

@@ -1,27 +1,35 @@
-"""One association as a Storage SCU (PS3.8, PS3.4 Annex B), and why it was not to be had or kept."""
+"""One association as an SCU (PS3.8): what is asked by it, and why it was not to be had or kept."""
 
 import socket
+import ssl
 import struct
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydicom import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.pdu import A_ABORT_RQ
 
-from dicom_node import dimse
 from dicom_node.config import Destination
-from dicom_node.errors import DestinationUnavailable
+from dicom_node.errors import DestinationUnavailable, UsageError
+from dicom_node.network import dimse
+from dicom_node.network.tls import Context, Files, client_context, ends_at
 
+#: As a destination's `tls_name`: whatever name its certificate is for.
+ANY_NAME = "*"
 #: Seconds that a destination gets to take a connection, to answer a request for an association,
 #: and to take any more bytes while it is sent to.
 CONNECT_TIMEOUT_S = 10.0
 #: Seconds for asking the operating system once more why there is no connection.
 _PROBE_TIMEOUT_S = 2.0
+#: Statuses of a C-FIND that another match came with, PS3.4 C.4.1.1.4.
+_PENDING = (0xFF00, 0xFF01)
 #: PS3.8 table 9-18: the abstract syntax is known, none of its transfer syntaxes is.
 _NO_TRANSFER_SYNTAX = 0x04
 #: PS3.8 table 9-26: who aborted; only this one gives a reason.
@@ -33,8 +41,8 @@ _ADVICE = {
 }
 
 
-class StoreAssociation:
-    """An association that the destination answered; stores one output at a time."""
+class DicomAssociation:
+    """An association that the destination answered; asks one thing at a time."""
 
     def __init__(self, association: Association, name: str, witness: "_Witness") -> None:
         self._association = association
@@ -46,6 +54,11 @@ class StoreAssociation:
         """Whether the destination has ended it since it accepted something."""
         accepted_any = bool(self._association.accepted_contexts)
         return accepted_any and not self._association.is_established
+
+    @property
+    def certificate_ends_at(self) -> datetime | None:
+        """When the certificate ends that the destination showed; None without TLS."""
+        return self._witness.certificate_ends_at
 
     def syntax_for(self, sop_class_uid: str, wanted: Collection[str]) -> str | None:
         """The first of the wanted transfer syntaxes that was accepted for a SOP Class."""
@@ -65,30 +78,53 @@ class StoreAssociation:
 
         `timeout_s`: for all of it, sending and the answer. After a failure the association is lost.
         """
-        self._association.dimse_timeout = timeout_s
-        started = time.monotonic()
-        try:
-            answer = self._association.send_c_store(path)
-        except RuntimeError:
-            # pynetdicom: it ended between the caller's look and the request.
-            answer = None
-        if answer is not None and "Status" in answer:
-            return int(answer.Status)
-        raise DestinationUnavailable(self._why_lost(time.monotonic() - started, timeout_s))
+        return self._status(lambda: self._association.send_c_store(path), timeout_s)
 
     def echo(self, timeout_s: float) -> int:
         """The status that a C-ECHO is answered with; raises DestinationUnavailable."""
+        return self._status(self._association.send_c_echo, timeout_s)
+
+    def act(
+        self, information: Dataset, action: int, instance: tuple[str, str], timeout_s: float
+    ) -> int:
+        """The status that an N-ACTION on (SOP Class, SOP Instance) is answered with (PS3.7 10.1.4);
+        raises DestinationUnavailable.
+        """
+        return self._status(
+            lambda: self._association.send_n_action(information, action, *instance)[0], timeout_s
+        )
+
+    def find(self, wanted: Dataset, model: str, timeout_s: float) -> tuple[int, list[Dataset]]:
+        """The last status of a C-FIND, and the matches before it (PS3.7 9.1.2); raises
+        DestinationUnavailable.
+        """
+        found: list[Dataset] = []
+
+        def ask() -> Dataset:
+            for status, match in self._association.send_c_find(wanted, model):
+                last: Dataset = status
+                if last.get("Status") not in _PENDING:
+                    return last
+                found.extend([match] if match is not None else [])
+            return Dataset()
+
+        return self._status(ask, timeout_s), found
+
+    def _status(self, ask: Callable[[], Dataset], timeout_s: float) -> int:
         self._association.dimse_timeout = timeout_s
         started = time.monotonic()
         try:
-            answer = self._association.send_c_echo()
+            answer = ask()
         except RuntimeError:
-            answer = None
-        if answer is not None and "Status" in answer:
+            # pynetdicom: it ended between the caller's look and the request.
+            answer = Dataset()
+        if "Status" in answer:
             return int(answer.Status)
         raise DestinationUnavailable(self._why_lost(time.monotonic() - started, timeout_s))
 
     def _why_lost(self, waited_s: float, timeout_s: float) -> str:
+        if self._witness.tls is not None and self._witness.tls.fault:
+            return f"{self._name}: {self._witness.tls.fault}"
         if aborted := self._witness.aborted:
             return f"{self._name}: aborted the association ({aborted})"
         if waited_s >= timeout_s:
@@ -102,16 +138,20 @@ def associate(
     to: Destination,
     contexts: Collection[tuple[str, str]],
     timeout_s: float = CONNECT_TIMEOUT_S,
-) -> Iterator[StoreAssociation]:
+    handlers: Sequence[dimse.Handler] = (),
+) -> Iterator[DicomAssociation]:
     """Associate with `to`, proposing each (SOP Class, transfer syntax) in a context of its own.
 
-    Raises DestinationUnavailable with the reason.
+    `handlers`: of what it asks of us meanwhile. Raises DestinationUnavailable with the reason.
     """
     ae = dimse.requestor(aet, contexts, timeout_s)
     witness = _Witness(timeout_s)
+    tls = _tls(to)
+    witness.tls = tls and tls[0]
     started = time.monotonic()
     try:
-        association = dimse.associate(ae, to.host, to.port, to.aet, witness.handlers)
+        handling = [*witness.handlers, *handlers]
+        association = dimse.associate(ae, to.host, to.port, to.aet, handling, tls)
     except socket.gaierror as exc:
         raise DestinationUnavailable(f"{to.name}: host {to.host} is unknown ({exc})") from exc
     except (OSError, ValueError) as exc:
@@ -123,10 +163,22 @@ def associate(
         waited_s = time.monotonic() - started
         raise DestinationUnavailable(f"{to.name}: {_why_not(association, to, witness, waited_s)}")
     try:
-        yield StoreAssociation(association, to.name, witness)
+        yield DicomAssociation(association, to.name, witness)
     finally:
         if association.is_established:
             association.release()
+
+
+def _tls(to: Destination) -> tuple[Context, str] | None:
+    """What is to be spoken with it, with the files as they are now."""
+    if not to.tls:
+        return None
+    files = Files(to.certificate, to.key, to.trusted, to.revoked)
+    try:
+        context = client_context(files, any_name=to.tls_name == ANY_NAME)
+    except UsageError as exc:
+        raise DestinationUnavailable(f"{to.name}: no TLS: {exc}") from exc
+    return context, to.host if to.tls_name in ("", ANY_NAME) else to.tls_name
 
 
 class _Witness:
@@ -134,6 +186,8 @@ class _Witness:
 
     def __init__(self, timeout_s: float) -> None:
         self.is_connected = False
+        self.tls: Context | None = None
+        self.certificate_ends_at: datetime | None = None
         self.aborted = ""  #: by whom and why, where an A-ABORT came
         self.handlers = [(evt.EVT_CONN_OPEN, self._on_open), (evt.EVT_PDU_RECV, self._on_pdu)]
         self._timeout_s = timeout_s
@@ -145,6 +199,8 @@ class _Witness:
         # wait for it without end, and for its own waiting thread when it gives up.
         timeval = struct.pack("@ll", int(self._timeout_s), int(self._timeout_s % 1 * 1e6))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+        if isinstance(sock, ssl.SSLSocket):
+            self.certificate_ends_at = ends_at(sock.getpeercert() or {})
 
     def _on_pdu(self, event: Event) -> None:
         if isinstance(event.pdu, A_ABORT_RQ):
@@ -156,6 +212,8 @@ class _Witness:
 def _why_not(association: Association, to: Destination, witness: _Witness, waited_s: float) -> str:
     address = f"{to.host}:{to.port}"
     timeout_s = association.acse_timeout
+    if witness.tls is not None and witness.tls.fault:
+        return f"no TLS with {address}: {witness.tls.fault}"
     if association.is_rejected:
         return _rejection(association.acceptor.primitive)
     if not witness.is_connected:
@@ -166,7 +224,8 @@ def _why_not(association: Association, to: Destination, witness: _Witness, waite
         return f"aborted the association as it was requested ({witness.aborted})"
     if waited_s >= timeout_s:
         return f"{address} took the connection and said nothing for {timeout_s:g} s"
-    return f"{address} closed the connection instead of answering: does it speak DICOM?"
+    speaks = "DICOM without TLS" if witness.tls is None else "DICOM over TLS"
+    return f"{address} closed the connection instead of answering: does it speak {speaks}?"
 
 
 def _rejection(primitive: Any) -> str:

@@ -10,16 +10,25 @@ import random
 import threading
 import time
 from collections import deque
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 
-from dicom_node.backoff import backoff_s
+from dicom_node.backoff import Retry, backoff_s
 from dicom_node.config import AnyDestination
 from dicom_node.delivery.outcome import Fate, Outcome
 from dicom_node.delivery.sending import Batch, Sending
 from dicom_node.errors import LedgerUnavailable
 from dicom_node.heartbeat import Heartbeat
-from dicom_node.ledger import Delivery, DeliveryState, LeaseLost, Ledger
+from dicom_node.ledger import (
+    REJECTION_NOTE,
+    Delivery,
+    DeliveryState,
+    LeaseLost,
+    Ledger,
+    Turns,
+    Verify,
+)
 from dicom_node.ledger.work.workers import LEASE_S
+from dicom_node.logs import bound
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +37,9 @@ BATCH = 32
 #: Look into the ledger this often even when nothing rings: another host's sender may have died, or
 #: a person have resumed a destination.
 POLL_S = 2.0
+#: Seconds after sending that a destination is first asked whether it keeps it: an archive indexes,
+#: and the results of one study come together.
+SETTLE_S = 2.0
 #: How often an output is sent to a destination that declines it with a status of failure. Some
 #: archives answer 0xC000 to anything, a busy database included; the waits between make minutes.
 DECLINED_TRIES = 5
@@ -45,15 +57,25 @@ class DeliveryLoop:
         sending: Sending,
         ledger: Ledger,
         heartbeat: Heartbeat,
+        turns: Turns | None = None,
+        sent: Callable[[Batch], None] = lambda _: None,
     ) -> None:
+        """`sent`: told of each batch, once all of it has an outcome."""
         self.name = destination.name
+        self._turns = turns or Turns()
         self._profile = destination.profile
+        self._give_up_after_s = 24 * 3600.0 * destination.give_up_days
+        self._verify = (
+            None if destination.verify == "none" else Verify(SETTLE_S, destination.verify_within_s)
+        )
         self._sending = sending
+        self._sent = sent
         self._ledger = ledger
         self._heartbeat = heartbeat
         self._owner = heartbeat.owner
         self._hand = heartbeat.deliveries()
         self._bell = threading.Event()
+        self._was_lost = False  #: the answer to the last claim
         #: What was sent and is not in the ledger yet, because that was away.
         self._unrecorded: deque[tuple[Delivery, Outcome]] = deque()
 
@@ -77,17 +99,39 @@ class DeliveryLoop:
     def deliver_due(self) -> bool:
         """Send what is due of one study; False when nothing was, or it is to be left alone."""
         self._record_all()
-        claimed = self._ledger.deliveries.claim(self.name, self._owner, LEASE_S, BATCH)
+        claimed = self._claim()
         if not claimed:
             return False
         self._hand.take([each.id for each in claimed])
+        with bound(destination=self.name, **_shared_ids(claimed)):
+            return self._deliver(claimed)
+
+    def _deliver(self, claimed: list[Delivery]) -> bool:
         started = time.monotonic()
         # Where it was taken from us, by whoever held us for dead, that one sends the rest.
-        batch = self._sending.send(claimed, is_ours=lambda: self._heartbeat.stands(self._hand))
+        try:
+            batch = self._sending.send(claimed, is_ours=lambda: self._heartbeat.stands(self._hand))
+        except Exception:
+            # In hand, their leases would be renewed for ever.
+            for each in claimed:
+                self._hand.let_go(each.id)
+            raise
         self._log_sent(batch, time.monotonic() - started)
+        self._sent(batch)
         self._unrecorded.extend((each, batch.outcomes[each.id]) for each in claimed)
         self._record_all()
+        if any(outcome.fate is Fate.AGAIN for outcome in batch.outcomes.values()):
+            self._give_up()
         return self._judge_destination(batch)
+
+    def _claim(self) -> list[Delivery]:
+        """What this loop holds is recorded by now: whatever else it holds, it was not told of."""
+        was_lost, self._was_lost = self._was_lost, True
+        claimed = self._ledger.deliveries.claim(
+            self.name, self._owner, LEASE_S, BATCH, self._turns, is_repeated=was_lost
+        )
+        self._was_lost = False
+        return claimed
 
     def _turn(self, stop: threading.Event) -> None:
         self._bell.wait(self._wait_s())
@@ -100,7 +144,8 @@ class DeliveryLoop:
         while self._unrecorded:
             delivery, outcome = self._unrecorded[0]
             try:
-                self._record(delivery, outcome)
+                with bound(job_id=delivery.job_id, delivery_id=delivery.id):
+                    self._record(delivery, outcome)
             except LedgerUnavailable:
                 raise
             except LeaseLost as exc:
@@ -126,20 +171,24 @@ class DeliveryLoop:
                 self._record_damage(delivery, outcome)
 
     def _record_arrival(self, delivery: Delivery, outcome: Outcome) -> None:
-        self._ledger.deliveries.delivered(delivery.id, self._owner, outcome.status, outcome.message)
-        if outcome.message:
-            status = "" if outcome.status is None else f"{outcome.status:#06x}"
-            extra = self._extra(delivery, outcome) | {"status": status}
+        # Archives act on a rejection note and may hide it: nobody could say that it is there.
+        verify = None if delivery.role == REJECTION_NOTE else self._verify
+        self._ledger.deliveries.delivered(
+            delivery.id, self._owner, outcome.status, outcome.message, verify
+        )
+        if outcome.status:
+            extra = self._extra(delivery, outcome) | {"status": f"{outcome.status:#06x}"}
             logger.warning("was stored with a warning", extra=extra)
 
     def _record_retry(
         self, delivery: Delivery, outcome: Outcome, wait_s: float, *, declined: bool = False
     ) -> None:
-        logger.warning("will try again", extra=self._extra(delivery, outcome) | {"in_s": wait_s})
-        retry_at = self._ledger.now() + timedelta(seconds=wait_s)
+        retry = Retry(outcome.message, wait_s)
+        logger.warning("will try again", extra=self._extra(delivery) | retry.extra)
         self._ledger.deliveries.retry(
-            delivery.id, self._owner, outcome.status, outcome.message, retry_at, declined=declined
-        )
+            delivery.id, self._owner, outcome.status, retry.reason,
+            retry.due_at(self._ledger.now()), declined=declined, in_doubt=outcome.in_doubt,
+        )  # fmt: skip
 
     def _record_declined(self, delivery: Delivery, outcome: Outcome) -> None:
         tries = 1 + self._ledger.deliveries.times_declined(delivery.id)
@@ -164,11 +213,17 @@ class DeliveryLoop:
 
     def _record_damage(self, delivery: Delivery, outcome: Outcome) -> None:
         state = self._ledger.repairs.damaged(delivery.id, self._owner, outcome.message)
-        extra = self._extra(delivery, outcome) | {"job_id": delivery.job_id}
+        extra = self._extra(delivery, outcome)
         if state is DeliveryState.DAMAGED:
             logger.warning("has an output built again", extra=extra)
         else:
             logger.error("cannot be delivered", extra=extra)
+
+    def _give_up(self) -> None:
+        """What it could not be brought for too long: a person may ask for it again."""
+        if given_up := self._ledger.deliveries.give_up(self.name, self._give_up_after_s):
+            extra = self._extra() | {"deliveries": len(given_up)}
+            logger.error("given up, as it could not be delivered for so long", extra=extra)
 
     def _log_sent(self, batch: Batch, seconds: float) -> None:
         """Of what was sent: nothing is said here of a destination that was not there."""
@@ -176,7 +231,6 @@ class DeliveryLoop:
             return
         stored = sum(answer.fate is Fate.DELIVERED for answer in batch.answers)
         extra = {
-            "study_instance_uid": batch.deliveries[0].study_instance_uid,
             "outputs": len(batch.answers),
             "stored": stored,
             "duration_ms": 1000 * seconds,
@@ -188,11 +242,11 @@ class DeliveryLoop:
         breakers = self._ledger.breakers
         if not batch.was_reached:
             failures = breakers.of(self.name).failures + 1
-            rest_s = backoff_s(failures, random.random())
+            rest_s = max(batch.wait_s, backoff_s(failures, random.random()))
             breakers.unreachable(self.name, self._owner, batch.error, rest_s)
             return False
-        if batch.was_lost and not batch.answers:
-            breakers.rest(self.name, batch.error, _LOST_REST_S)
+        if batch.wait_s or (batch.was_lost and not batch.answers):
+            breakers.rest(self.name, batch.error, max(batch.wait_s, _LOST_REST_S))
             return False
         if breakers.reached(self.name, self._owner):
             self._ledger.deliveries.make_due(self.name)
@@ -213,6 +267,42 @@ class DeliveryLoop:
         if delivery:
             extra |= _ids(delivery)
         return extra | {"reason": outcome.message} if outcome else extra
+
+
+class SilentLoop:
+    """In place of the other where the destination is silent: holds what waits, and sends nothing.
+
+    What is built meanwhile is held from the start; this is for what waited when silence began, for
+    rejection notes, and for what a person moves there.
+    """
+
+    def __init__(self, name: str, owner: str, ledger: Ledger) -> None:
+        self.name = name
+        self._owner = owner
+        self._ledger = ledger
+
+    def run(self, stop: threading.Event) -> None:
+        """Hold until `stop`."""
+        logger.warning("silent: nothing is sent", extra={"destination": self.name})
+        while not stop.is_set():
+            try:
+                if held := self._ledger.deliveries.hold(self.name, self._owner):
+                    extra = {"destination": self.name, "deliveries": held}
+                    logger.warning("held what waited", extra=extra)
+            except LedgerUnavailable as exc:
+                extra = {"destination": self.name, "reason": str(exc)}
+                logger.warning("could not hold what waits", extra=extra)
+            stop.wait(POLL_S)
+
+    def ring(self) -> None:
+        """What is built for it is held already."""
+
+
+def _shared_ids(deliveries: Sequence[Delivery]) -> dict[str, object]:
+    """Of a batch, which is of one study, and mostly of one job."""
+    job_ids = sorted({each.job_id for each in deliveries})
+    job = {"job_id": job_ids[0]} if len(job_ids) == 1 else {"job_ids": job_ids}
+    return job | {"study_instance_uid": deliveries[0].study_instance_uid}
 
 
 def _ids(delivery: Delivery) -> dict[str, object]:

@@ -32,6 +32,8 @@ class Outcome:
     message: str = ""  #: why, for people; of what was delivered: the warning, if there was one
     status: int | None = None  #: DIMSE status; None when no answer came, or by another way
     trace: str = ""  #: the traceback of a bug
+    #: Whether it may be there although no answer said so; None: this attempt did not reach so far.
+    in_doubt: bool | None = None
 
     @property
     def is_answer(self) -> bool:
@@ -78,7 +80,7 @@ def outcome_of(status: int, destination: str, role: str, uid: str) -> Outcome:
     answered = f"answered {status:#06x}{_in_brackets(words(status))}"
     if fate is Fate.CLASS_REFUSED:
         return Outcome(fate, f"{destination} does not accept {role} ({answered})", status)
-    return Outcome(fate, f"{destination}: {role} {uid}: {answered}", status)
+    return Outcome(fate, f"{destination}: {role} {uid}: {answered}", status, in_doubt=False)
 
 
 def fate_of(status: int) -> Fate:

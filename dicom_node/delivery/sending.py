@@ -5,13 +5,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from dicom_node.delivery.kinds import Carrier, Channel
+from dicom_node.delivery.kinds import Carrier, Channel, Query
 from dicom_node.delivery.outcome import Fate, Outcome, outcome_of_bug
 from dicom_node.errors import (
     DamagedInSpool,
+    DestinationAway,
     DestinationUnavailable,
     InvalidResult,
+    NodeError,
     SpoolUnavailable,
+    SpoolUnreadable,
 )
 from dicom_node.ledger import Delivery
 from dicom_node.spool import Spool
@@ -36,6 +39,7 @@ class Batch:
     was_reached: bool = False  #: the destination opened a channel
     was_lost: bool = False  #: one that it had opened broke off
     error: str = ""  #: what was wrong with it, last
+    wait_s: float = 0.0  #: how long it asked to be left alone, at least
 
     @property
     def answers(self) -> list[Outcome]:
@@ -56,10 +60,14 @@ class Batch:
 class Sending:
     """Sends batches to one destination."""
 
-    def __init__(self, name: str, carrier: Carrier, spool: Spool) -> None:
+    def __init__(
+        self, name: str, carrier: Carrier, spool: Spool, query: Query | None = None
+    ) -> None:
+        """`query`: asked before what may be there already is sent again."""
         self._name = name
         self._carrier = carrier
         self._spool = spool
+        self._query = query
 
     def send(
         self,
@@ -72,11 +80,17 @@ class Sending:
         """
         batch = Batch(deliveries, time.monotonic() + within_s, is_ours)
         bug: Outcome | None = None
+        self._settle_doubts(batch)
         for _ in range(CHANNELS):
             if not batch.open or batch.is_over:
                 break
             try:
                 self._send_in_one(batch)
+            except DestinationAway as exc:
+                # Known only once something was sent, where a channel opens without asking.
+                batch.error, batch.wait_s = str(exc), exc.wait_s
+                batch.was_reached, batch.was_lost = bool(batch.answers), True
+                break
             except DestinationUnavailable as exc:
                 batch.error = str(exc)
                 break
@@ -92,8 +106,28 @@ class Sending:
             batch.outcomes[delivery.id] = bug or Outcome(Fate.AGAIN, reason)
         return batch
 
+    def _settle_doubts(self, batch: Batch) -> None:
+        """Do not send again what an attempt without an answer has brought there."""
+        doubtful = [delivery for delivery in batch.deliveries if delivery.in_doubt]
+        if not doubtful or self._query is None:
+            return
+        try:
+            held = self._query.held(doubtful)
+        except NodeError:
+            # To send the same instance again does no harm; not to send it may.
+            return
+        except Exception:
+            # A bug, or an answer that no library reads: they are to be sent all the same.
+            logger.exception("failed to ask what is there", extra={"destination": self._name})
+            return
+        batch.was_reached = True
+        said = "it was there, after an attempt without an answer"
+        batch.outcomes |= dict.fromkeys(held, Outcome(Fate.DELIVERED, said))
+
     def _send_in_one(self, batch: Batch) -> None:
-        """As much as one channel carries; raises DestinationUnavailable where there is none."""
+        """As much as one channel carries; raises DestinationUnavailable where there is none, and
+        DestinationAway where it turns out that nothing can be sent.
+        """
         with self._carrier.open(batch.open) as channel:
             batch.was_reached = True
             for delivery in batch.open:
@@ -104,10 +138,12 @@ class Sending:
                     return
                 try:
                     batch.outcomes[delivery.id] = self._send(channel, delivery)
+                except DestinationAway:
+                    raise
                 except DestinationUnavailable as exc:
                     batch.was_lost = True
                     batch.error = str(exc)
-                    batch.outcomes[delivery.id] = Outcome(Fate.AGAIN, batch.error)
+                    batch.outcomes[delivery.id] = Outcome(Fate.AGAIN, batch.error, in_doubt=True)
                     return
 
     def _send(self, channel: Channel, delivery: Delivery) -> Outcome:
@@ -118,7 +154,7 @@ class Sending:
             return channel.send(delivery, content)
         except DestinationUnavailable:
             raise
-        except DamagedInSpool as exc:
+        except (DamagedInSpool, SpoolUnreadable) as exc:
             return Outcome(Fate.DAMAGED, f"{delivery.role} {uid}: {exc}")
         except InvalidResult as exc:
             return Outcome(Fate.REFUSED, f"{self._name}: {exc}")

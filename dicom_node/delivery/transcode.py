@@ -45,6 +45,8 @@ def transcode(content: bytes, transfer_syntax_uid: str) -> bytes:
     explicit = content[_BEFORE_META + meta.FileMetaInformationGroupLength :]
     try:
         encoded = _ENCODERS[syntax](explicit, dataset)
+    except MemoryError:
+        raise
     except Exception as exc:
         # What was inherited may be malformed in any way, and each raises something else.
         raise InvalidResult(f"{dataset.SOPInstanceUID} as {syntax.name}: {exc}") from exc

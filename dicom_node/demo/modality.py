@@ -17,8 +17,8 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.sop_class import Verification
 
-from dicom_node.dimse import associate, requestor
 from dicom_node.errors import SUCCESS, DestinationUnavailable, NotDicom
+from dicom_node.network.dimse import associate, requestor
 
 CONNECT_TIMEOUT_S = 10.0
 RESPONSE_TIMEOUT_S = 60.0

@@ -37,8 +37,8 @@ from pynetdicom import ALL_TRANSFER_SYNTAXES, evt
 from pynetdicom.events import Event
 from pynetdicom.transport import ThreadedAssociationServer
 
-from dicom_node.dimse import acceptor
 from dicom_node.errors import CANNOT_UNDERSTAND, SUCCESS
+from dicom_node.network.dimse import acceptor
 
 #: What radiography sends and what is made of it. Not all of storage: pynetdicom copies every
 #: context for every association, 100 ms for the 170 classes there are.

@@ -36,14 +36,14 @@ img { display: block; width: 100%; height: 24rem; object-fit: contain; }
             border: 1px solid; }
 /* Negative is not green: it may still be another pneumonia. */
 .positive { color: #c2410c; }
-.faint, .undetermined { color: #a16207; }
+.undetermined { color: #a16207; }
 .skipped { color: #64748b; } .fault { color: #b91c1c; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { font-weight: 400; text-align: left; } td { text-align: right; }
 th, td { border-top: 1px solid var(--soft); padding: .15rem 0; }
 footer { margin-top: 2rem; font-size: .9rem; opacity: .8; }
 @media (prefers-color-scheme: dark) { .positive { color: #fb923c; }
-  .faint, .undetermined { color: #facc15; }
+  .undetermined { color: #facc15; }
   .skipped { color: #94a3b8; } .fault { color: #f87171; } }
 """
 

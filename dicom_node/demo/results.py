@@ -13,10 +13,9 @@ from pydicom import Dataset, dcmread
 
 #: Our private concept (PS3.16 has none for it), see the conformance notes of the report.
 INFECTED_PERCENT = "INFPERC"
-#: SCT Present, Suspected, Absent, Undetermined.
+#: SCT Present, Absent, Undetermined.
 _DECISIONS = {
     "52101004": "positive",
-    "415684004": "faint",
     "272519000": "negative",
     "373068000": "undetermined",
 }
@@ -46,7 +45,7 @@ class Percentages:
 class Report:
     """What a Structured Report says."""
 
-    decision: str  #: "positive", "faint", "negative" or "undetermined"
+    decision: str  #: "positive", "negative" or "undetermined"
     percentages: Percentages
 
 

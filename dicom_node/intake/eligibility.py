@@ -8,7 +8,6 @@ asks `Verdict.says_chest`).
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 
 from pydicom import Dataset
 from pydicom.uid import (
@@ -31,6 +30,7 @@ from dicom_node.intake.vocabulary import (
     states_lateral,
     states_other_part,
 )
+from dicom_node.skipping import Refusal
 from inference.header import MAX_PIXELS, items_of, text_of, texts_of
 
 #: SOP Classes the node analyses, PS3.4 B.5.
@@ -42,20 +42,6 @@ ANALYSED_SOP_CLASSES: tuple[UID, ...] = (
 )
 
 _MODALITIES = {"CR", "DX"}
-
-
-class Refusal(Enum):
-    """Why an instance is stored but not analysed."""
-
-    UNSUPPORTED_CLASS = "SOP Class is not CR, DX or Secondary Capture"
-    NOT_RADIOGRAPHY = "Modality is neither CR nor DX"
-    NOT_CHEST = "not the chest"
-    LATERAL = "not a frontal view"
-    DERIVED = "derived from another image"
-    MULTI_FRAME = "more than one frame"
-    NOT_HUMAN = "not a human patient"
-    TOO_LARGE = "too large to analyse"
-    NO_LUNGS = "the header does not say what is shown, and no lungs were found"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,24 @@ only itself.
 """
 
 import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from io import BytesIO
 
 from pydicom import Dataset, dcmread
 from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag, Tag
 
 from dicom_node.errors import ClassMismatch, InvalidUid, NotDicom
 from dicom_node.intake.eligibility import ANALYSED_SOP_CLASSES
 from dicom_node.intake.rejection import KEY_OBJECT_SELECTION
 from dicom_node.intake.store_requests import uid_fault, written
-from dicom_node.ledger import InstanceKind, Origin
+from dicom_node.ledger import InstanceKind, Origin, StoredInstance
 from dicom_node.patients import Patients
+from dicom_node.spool import StoredFile
+from inference.decoding.bounded import bounded
+from inference.header import items_of, texts_of
 
 #: Characters of a text that are kept: the most that any of them may have (VR LO).
 MOST_CHARACTERS = 64
@@ -29,6 +34,8 @@ _TEXTS = [*_MAKER, "StationName", "AccessionNumber", "PatientID", "IssuerOfPatie
 _TIMES = [("AcquisitionDateTime",), ("AcquisitionDate", "AcquisitionTime"),
           ("ContentDate", "ContentTime")]  # fmt: skip
 _ZONE = "TimezoneOffsetFromUTC"
+#: What was requested may stand here too, an item for each request (PS3.3 Table 10-9).
+_REQUESTS = "RequestAttributesSequence"
 _READ = [*_UID_KEYWORDS, *_TEXTS, *(keyword for keywords in _TIMES for keyword in keywords), _ZONE]
 
 #: VR DT, and VR DA with TM behind it; dots and colons as ACR-NEMA wrote them.
@@ -49,36 +56,85 @@ class Index:
     series_instance_uid: str
     transfer_syntax_uid: str
     origin: Origin
+    said: Mapping[str, Sequence[str]]  #: of what else was asked, by keyword
+
+    def stored(self, file: StoredFile, calling_aet: str) -> StoredInstance:
+        """The instance once its file is in the spool."""
+        return StoredInstance(
+            sop_class_uid=self.sop_class_uid,
+            sop_instance_uid=self.sop_instance_uid,
+            study_instance_uid=self.study_instance_uid,
+            series_instance_uid=self.series_instance_uid,
+            transfer_syntax_uid=self.transfer_syntax_uid,
+            calling_aet=calling_aet,
+            path=file.path,
+            sha256=file.sha256,
+            size_bytes=file.size_bytes,
+            kind=self.kind,
+            origin=self.origin,
+        )
 
 
 def read_index(
-    content: bytes, sop_class_uid: str, sop_instance_uid: str, patients: Patients
+    content: bytes,
+    sop_class_uid: str,
+    sop_instance_uid: str,
+    patients: Patients,
+    also: Collection[str] = (),
 ) -> Index:
-    """Of a Part 10 file that a request named so; raises InvalidUid, NotDicom or ClassMismatch."""
+    """Of a Part 10 file that a request named so; raises InvalidUid, NotDicom or ClassMismatch.
+
+    `also`: keywords of further attributes, texts all, whose values are asked for.
+    """
     if fault := uid_fault(sop_instance_uid):
         raise InvalidUid(f"SOP Instance UID {fault}")
+    index = index_of(content, sop_instance_uid, patients, also)
+    if (index.sop_instance_uid, index.sop_class_uid) != (sop_instance_uid, sop_class_uid):
+        raise ClassMismatch(
+            f"data set is {index.sop_instance_uid}, the request says {sop_instance_uid}"
+        )
+    return index
+
+
+def index_of(content: bytes, name: str, patients: Patients, also: Collection[str] = ()) -> Index:
+    """Of a Part 10 file, called so in errors; raises NotDicom."""
     try:
-        header = dcmread(BytesIO(content), stop_before_pixels=True, specific_tags=_READ)
+        header = _header(content, [*_READ, *also, _REQUESTS])
         uids = {keyword: written(header, keyword) for keyword in _UID_KEYWORDS}
+    except MemoryError:
+        # No fault of the bytes: the sender is to try again.
+        raise
     except Exception as exc:
         # pydicom raises a dozen unrelated types on bytes that are no data set.
-        raise NotDicom(f"{sop_instance_uid}: no readable data set ({exc})") from exc
+        raise NotDicom(f"{name}: no readable data set ({exc})") from exc
     for keyword, uid in uids.items():
         if not uid:
-            raise NotDicom(f"{sop_instance_uid}: data set has no {keyword}")
-    if uids["SOPInstanceUID"] != sop_instance_uid or uids["SOPClassUID"] != sop_class_uid:
-        raise ClassMismatch(
-            f"data set is {uids['SOPInstanceUID']}, the request says {sop_instance_uid}"
-        )
+            raise NotDicom(f"{name}: data set has no {keyword}")
     return Index(
-        kind=_kind(sop_class_uid),
-        sop_class_uid=sop_class_uid,
-        sop_instance_uid=sop_instance_uid,
+        kind=_kind(uids["SOPClassUID"]),
+        sop_class_uid=uids["SOPClassUID"],
+        sop_instance_uid=uids["SOPInstanceUID"],
         study_instance_uid=uids["StudyInstanceUID"],
         series_instance_uid=uids["SeriesInstanceUID"],
         transfer_syntax_uid=str(header.file_meta.TransferSyntaxUID),
         origin=_origin(header, patients),
+        said={keyword: _values(header, keyword) for keyword in also},
     )
+
+
+def _header(content: bytes, wanted: Sequence[str]) -> Dataset:
+    """What is asked for of it; all that is large in others than radiographs lies behind that."""
+    tags: list[BaseTag | int] = [Tag(keyword) for keyword in wanted]
+    last = max(tags)
+
+    def is_behind(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        return bool(tag > last)
+
+    header = read_partial(bounded(content, is_behind), stop_when=is_behind, specific_tags=tags)
+    if all(keyword in header for keyword in _UID_KEYWORDS):
+        return header
+    # Not in the order of tags, as some write.
+    return dcmread(bounded(content), stop_before_pixels=True, specific_tags=list(wanted))
 
 
 def _kind(sop_class_uid: str) -> InstanceKind:
@@ -100,6 +156,13 @@ def _origin(header: Dataset, patients: Patients) -> Origin:
         model_name=said["ManufacturerModelName"][:MOST_CHARACTERS],
         station_name=said["StationName"][:MOST_CHARACTERS],
     )
+
+
+def _values(header: Dataset, keyword: str) -> list[str]:
+    """Of an attribute and, in each request, of the same."""
+    own = [value.strip(" \0") for value in _text(header, keyword).split("\\")]
+    requested = (texts_of(item, keyword) for item in items_of(header, _REQUESTS))
+    return [value for values in (own, *requested) for value in values if value]
 
 
 def _text(header: Dataset, keyword: str) -> str:

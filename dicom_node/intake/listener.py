@@ -5,18 +5,19 @@ sender may delete its copy on Success.
 """
 
 import logging
+import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pydicom import Dataset
 from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom.events import Event
-from pynetdicom.transport import ThreadedAssociationServer
 
-from dicom_node.config import Caller, NodeSection
-from dicom_node.dimse import Handler, acceptor, hang_up, serve
+from dicom_node.audit import Trail, events
+from dicom_node.commitments import PROCESSING_FAILURE, receive
+from dicom_node.config import Caller, NodeSection, PrioritySection
 from dicom_node.errors import (
     OUT_OF_RESOURCES,
     SUCCESS,
@@ -24,19 +25,23 @@ from dicom_node.errors import (
     Permanent,
     Transient,
 )
-from dicom_node.intake.acceptance import Acceptance, Rejection, request_of
+from dicom_node.intake.acceptance import Acceptance, Rejection
 from dicom_node.intake.eligibility import unsupported_class
 from dicom_node.intake.indexing import Index, read_index
+from dicom_node.intake.ranking import MEDIUM, Ranking
+from dicom_node.intake.receipts import Receipts
+from dicom_node.intake.refusals import Refusals
 from dicom_node.intake.store_requests import StoreRequests
 from dicom_node.ledger import InstanceKind, JobState, Ledger, StoredInstance
+from dicom_node.logs import bind, bound
+from dicom_node.network.dimse import Asked, Handler, Server, acceptor, asked_of
+from dicom_node.network.tls import Renewed
 from dicom_node.patients import Patients
 from dicom_node.queueing import Kind, Queues
 from dicom_node.spool import Spool
 
 logger = logging.getLogger(__name__)
 
-#: Seconds a sender gets to finish what it is sending when the node stops.
-STOP_WITHIN_S = 5.0
 #: Bytes an Error Comment (0000,0902) may have, VR LO.
 _COMMENT_LENGTH = 64
 _MEGABYTE = 1_000_000
@@ -63,17 +68,27 @@ class Listener:
         ledger: Ledger,
         queues: Queues,
         installation: Installation,
+        reporters: Collection[str] = (),
+        tls: Renewed | None = None,
+        priority: PrioritySection = PrioritySection(),  # noqa: B008 - frozen
+        trail: Trail | None = None,
     ) -> None:
+        """`reporters`: AE titles that may report on storage commitments, whoever may send."""
+        self._tls = tls
         self._node = node
         self._spool = spool
         self._patients = Patients.of(spool)
         self._ledger = ledger
         self._queues = queues
         self._installation = installation
-        self._acceptance = Acceptance(node, callers, installation.transfer_syntaxes)
+        self._acceptance = Acceptance(node, callers, installation.transfer_syntaxes, reporters)
         self._requests = StoreRequests(node.max_instance_mb * _MEGABYTE)
+        self._trail = trail or Trail.off()
+        self._receipts = Receipts(self._trail)
+        self._refusals = Refusals(node.state, alert=self._alert)
+        self._ranking = Ranking(priority)
         self._ae = acceptor(node.aet, node.association_timeout_s, node.network_timeout_s)
-        self._server: ThreadedAssociationServer | None = None
+        self._server: Server | None = None
         self._returned_by: set[str] = set()
 
     def start(self) -> None:
@@ -82,84 +97,116 @@ class Listener:
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_C_ECHO, self._on_echo),
             (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_N_EVENT_REPORT, self._on_report),
         ]
         address = (self._node.host, self._node.port)
-        self._server = serve(self._ae, address, [*self._requests.handlers, *handlers])
-        logger.info("started listening", extra={"aet": self._node.aet, "port": self.port})
+        self._server = Server(
+            self._ae,
+            address,
+            [*self._requests.handlers, *self._receipts.handlers, *handlers],
+            self._on_asked,
+            self._acceptance.begun,
+            self._refusals.unasked,
+            self._tls,
+            share_port=self._node.share_port,
+        )
+        self._server.start()
+        logger.info(
+            "started listening",
+            extra={"aet": self._node.aet, "port": self.port, "tls": self._tls is not None},
+        )
 
     @property
     def port(self) -> int:
         """The port bound; differs from the configured one when that is 0."""
         assert self._server is not None, "the listener has not been started"
-        return int(self._server.server_address[1])
+        return self._server.port
 
     def connections(self) -> int:
         """How many TCP connections are open, with or without an association."""
-        return sum(one.is_acceptor for one in self._ae.active_associations)
+        if self._server is None:
+            return 0
+        return self._server.waiting + len(self._server.associations)
 
-    def stop(self, within_s: float = STOP_WITHIN_S) -> None:
-        """Accept nothing more, let running associations end, abort those that do not."""
+    def stop(self) -> None:
+        """Accept nothing more, let running associations end, abort those that do not in time."""
         if self._server is None:
             return
-        self._server.shutdown()
-        hang_up(self._ae)
-        deadline = time.monotonic() + within_s
-        for association in self._ae.active_associations:
+        deadline = time.monotonic() + self._node.drain_s
+        logger.info("stops listening", extra={"connections": self.connections()})
+        self._server.close()
+        for association in self._server.associations:
             association.join(max(0.0, deadline - time.monotonic()))
+        if left := len(self._server.associations):
+            logger.warning("aborts associations that have not ended", extra={"associations": left})
         self._ae.shutdown()
+        self._refusals.close()
         self._server = None
         logger.info("stopped listening")
 
-    def receive(self, content: bytes, sop_class_uid: str, sop_instance_uid: str, aet: str) -> None:
-        """Keep one Part 10 file; returns only when the promise behind Success holds."""
+    def receive(
+        self,
+        content: bytes,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        aet: str,
+        request_priority: int = MEDIUM,
+    ) -> Index | None:
+        """Keep one Part 10 file; returns only when the promise behind Success holds.
+
+        None: it is a result of our own that came back, and was dropped.
+        """
+        also = self._ranking.keywords
         try:
-            index = read_index(content, sop_class_uid, sop_instance_uid, self._patients)
+            index = read_index(content, sop_class_uid, sop_instance_uid, self._patients, also)
         except Permanent as exc:
             self._spool.quarantine(content, str(exc), sop_instance_uid)
             raise
         if self._is_our_own(index):
             self._note_returned(sop_instance_uid, aet)
-            return
+            return None
         instance = self._store(content, index, aet)
-        pipeline = self._installation.pipeline
-        acceptance = self._ledger.jobs.accept(instance, pipeline)
-        ids = {"job_id": acceptance.job_id, "sop_instance_uid": sop_instance_uid}
-        if not acceptance.is_new:
-            what = "other bytes" if acceptance.other_bytes else "the same bytes"
-            again = {"with": what, "state": acceptance.state, "reopened": acceptance.is_reopened}
-            logger.info("received again", extra=ids | again)
-        if acceptance.state is JobState.RECEIVED and (acceptance.is_new or acceptance.is_reopened):
-            self._hand_on(acceptance.job_id, index)
-        if acceptance.is_new:
-            logger.info("received", extra=ids | {"from": aet, "bytes": instance.size_bytes})
+        pipeline, received_at = self._installation.pipeline, self._ledger.now()
+        priority, why = self._ranking.of(
+            aet, index.origin.acquired_at, index.said, request_priority, received_at
+        )
+        acceptance = self._ledger.jobs.accept(instance, pipeline, priority, why, received_at)
+        if not self._spool.has(instance.path):
+            # An older job of the same bytes was purged meanwhile.
+            self._spool.store_received(index.sop_instance_uid, content)
+        if acceptance.is_new or acceptance.other_bytes:
+            self._spool.date(instance.path, received_at)
+        with bound(job_id=acceptance.job_id, sop_instance_uid=sop_instance_uid):
+            if acceptance.is_new:
+                extra = {"from": aet, "bytes": instance.size_bytes, "priority": priority.name}
+                logger.info("received", extra=extra)
+            else:
+                what = "other bytes" if acceptance.other_bytes else "the same bytes"
+                state, reopened = acceptance.state, acceptance.is_reopened
+                extra = {"with": what, "state": state, "reopened": reopened}
+                logger.info("received again", extra=extra)
+            begins = acceptance.is_new or acceptance.is_reopened
+            if acceptance.state is JobState.RECEIVED and begins:
+                self._hand_on(acceptance.job_id, index)
+        return index
 
     def _store(self, content: bytes, index: Index, aet: str) -> StoredInstance:
         stored = self._spool.store_received(index.sop_instance_uid, content)
-        return StoredInstance(
-            sop_class_uid=index.sop_class_uid,
-            sop_instance_uid=index.sop_instance_uid,
-            study_instance_uid=index.study_instance_uid,
-            series_instance_uid=index.series_instance_uid,
-            transfer_syntax_uid=index.transfer_syntax_uid,
-            calling_aet=aet,
-            path=stored.path,
-            sha256=stored.sha256,
-            size_bytes=stored.size_bytes,
-            kind=index.kind,
-            origin=index.origin,
-        )
+        return index.stored(stored, aet)
 
     def _hand_on(self, job_id: int, index: Index) -> None:
         """To a worker, or straight to its end where the class alone says that nothing is to do."""
         if index.kind is InstanceKind.OTHER:
             # A study's hundreds of CT slices must not stand before the next radiograph.
-            self._ledger.jobs.passed_over(job_id, unsupported_class(index.sop_class_uid))
+            reason = unsupported_class(index.sop_class_uid)
+            self._ledger.jobs.passed_over(job_id, reason)
+            closing = {"outcome": JobState.SKIPPED.value, "reason": reason}
+            logger.info("passed over", extra=closing)
             return
         try:
             self._queues.publish(Kind.JOB, job_id, self._installation.pipeline)
         except BrokerUnavailable as exc:
-            extra = {"job_id": job_id, "reason": str(exc)}
-            logger.warning("could not publish; recovery will", extra=extra)
+            logger.warning("could not publish; recovery will", extra={"reason": str(exc)})
 
     def _is_our_own(self, index: Index) -> bool:
         """Whether this is a result of this node, or of another of its kind."""
@@ -177,46 +224,71 @@ class Listener:
             extra={"from": aet, "sop_instance_uid": sop_instance_uid},
         )
 
+    def _on_asked(self, asked: Asked) -> tuple[int, int, int] | None:
+        rejection = self._acceptance.decide(asked)
+        if rejection is None:
+            return None
+        self._refusals.rejected(asked, self._why(rejection))
+        return rejection.value
+
     def _on_requested(self, event: Event) -> None:
         association = event.assoc
-        rejection = self._acceptance.decide(association)
-        if rejection is None:
-            proposed = association.requestor.primitive.presentation_context_definition_list
-            association.acceptor.supported_contexts = self._acceptance.contexts(proposed)
-            return
-        request = request_of(association)
-        who = {"from": request.calling_aet, "host": request.host, "called": request.called_aet}
-        logger.warning(f"rejected an association: {self._why(rejection)}", extra=who)
-        association.acse.send_reject(*rejection.value)
-        # As pynetdicom does after its own rejections: lets the PDU out, then ends the thread.
-        association.kill()
+        # In its own thread, in which all that it asks is served.
+        bind(association=secrets.token_hex(4))
+        proposed = association.requestor.primitive.presentation_context_definition_list
+        supported = self._acceptance.contexts(proposed, asked_of(association))
+        association.acceptor.supported_contexts = supported
+
+    def _alert(self, host: str, aet: str, why: str) -> None:
+        if self._trail.is_on:
+            self._trail.record(events.refused(self._trail.process, host, aet, why))
 
     def _why(self, rejection: Rejection) -> str:
         return {
             Rejection.CALLING: "the caller is not on the allow-list ([[caller]])",
             Rejection.CALLED: f"this node is {self._node.aet}; see also_called",
             Rejection.LIMIT: f"there are {self._node.max_associations} (max_associations)",
+            Rejection.LIMIT_OF_ONE: (
+                f"this host has {self._node.max_associations_of_one_host} already"
+                " (max_associations_of_one_host)"
+            ),
         }[rejection]
 
     def _on_echo(self, event: Event) -> int:
         logger.info("answered an echo", extra={"from": event.assoc.requestor.ae_title.strip()})
         return SUCCESS
 
+    def _on_report(self, event: Event) -> tuple[int, None]:
+        """A destination reports on a storage commitment that a sender requested."""
+        aet = event.assoc.requestor.ae_title.strip()
+        try:
+            return receive(self._ledger, event.event_type, event.event_information, aet), None
+        except Exception as exc:
+            # Of hostile bytes pydicom raises what it likes, and quotes what is in them.
+            extra = {"from": aet, "reason": type(exc).__name__}
+            logger.warning("a report that cannot be read", extra=extra)
+            return PROCESSING_FAILURE, None
+
     def _on_store(self, event: Event) -> Dataset:
         """The boundary: whatever happens becomes a status, and the node goes on."""
         sop_class_uid = str(event.request.AffectedSOPClassUID)
         sop_instance_uid = self._requests.sop_instance_uid(event)
         aet = event.assoc.requestor.ae_title.strip()
-        try:
-            self.receive(self._requests.content(event), sop_class_uid, sop_instance_uid, aet)
-        except (Permanent, Transient) as exc:
-            extra = {"sop_instance_uid": sop_instance_uid, "from": aet, "reason": str(exc)}
-            logger.warning("refused to store", extra=extra | {"status": f"{exc.dimse_status:#06x}"})
-            return _status(exc.dimse_status, str(exc))
-        except Exception:
-            # A bug must not look like Success: the sender keeps its copy and tries again.
-            logger.exception("failed to store", extra={"sop_instance_uid": sop_instance_uid})
-            return _status(OUT_OF_RESOURCES, "unexpected error, see the node's log")
+        with bound(sop_instance_uid=sop_instance_uid):
+            try:
+                content, priority = self._requests.content(event), event.request.Priority
+                index = self.receive(content, sop_class_uid, sop_instance_uid, aet, priority)
+                if index is not None:
+                    study = index.study_instance_uid
+                    self._receipts.received(event.assoc, content, study, sop_class_uid)
+            except (Permanent, Transient) as exc:
+                extra = {"from": aet, "reason": str(exc), "status": f"{exc.dimse_status:#06x}"}
+                logger.warning("refused to store", extra=extra)
+                return _status(exc.dimse_status, str(exc))
+            except Exception:
+                # A bug must not look like Success: the sender keeps its copy and tries again.
+                logger.exception("failed to store")
+                return _status(OUT_OF_RESOURCES, "unexpected error, see the node's log")
         return _status(SUCCESS)
 
 

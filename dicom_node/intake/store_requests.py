@@ -10,13 +10,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from pydicom import Dataset
-from pydicom.uid import UID
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 
-from dicom_node.dimse import Handler
 from dicom_node.errors import TooLarge
+from dicom_node.network.dimse import Handler
+from inference.decoding.deflated import inflates_beyond
 
 #: Stands in a request for what is no UID, so that the request can be answered.
 NO_UID = "0"
@@ -73,6 +74,10 @@ class StoreRequests:
             raise TooLarge(
                 f"{_megabytes(size)} MB, max_instance_mb is {_megabytes(self._max_bytes)}"
             )
+        if event.context.transfer_syntax == DeflatedExplicitVRLittleEndian and inflates_beyond(
+            event.request.DataSet.getvalue(), self._max_bytes
+        ):
+            raise TooLarge(f"inflated, beyond max_instance_mb, {_megabytes(self._max_bytes)}")
         content: bytes = event.encoded_dataset()
         return content
 

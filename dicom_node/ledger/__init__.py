@@ -4,20 +4,33 @@ SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL 
 method is one transaction. A Ledger's members are its rooms, so that each part of the node says what
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `tables` (what is kept, what
 goes in and out, and how it changes), `work` (what arrived, the jobs, what was found, who works),
-`sending` (deliveries and destinations), `reading` (what people and metrics ask).
+`sending` (deliveries and destinations), `watching` (counts and alerts), `reading` (what people and
+metrics ask).
 """
 
 from datetime import datetime
 from typing import Self
 
+from dicom_node.ledger.figures import Dead, Depth, Figures, Gauges, Living, Place
 from dicom_node.ledger.reading.counts import Backlog, Counts, Day
 from dicom_node.ledger.reading.lookups import STATES as JOB_STATES
-from dicom_node.ledger.reading.lookups import Filter, JobLine, Lookups
-from dicom_node.ledger.reading.reports import Reports
+from dicom_node.ledger.reading.lookups import Filter, JobLine, Lookups, Output
+from dicom_node.ledger.reading.pace import Arrival, Declined, Flow, Pace, Stage, Stages
+from dicom_node.ledger.reading.quality import Device, Found, Quality
+from dicom_node.ledger.reading.reports import SKIPS_LOOKED_AT, Reports
+from dicom_node.ledger.reading.trial import Trial, TrialCase
 from dicom_node.ledger.sending.breakers import Breakers
 from dicom_node.ledger.sending.deliveries import Deliveries
 from dicom_node.ledger.sending.destinations import Destinations
-from dicom_node.ledger.tables.database import Clock, Database, schema_version
+from dicom_node.ledger.sending.verifications import CommitmentReport, Reported, Verifications
+from dicom_node.ledger.tables.database import (
+    ANSWER_TIMEOUT_S,
+    PERSON_WAITS_S,
+    Clock,
+    Database,
+)
+from dicom_node.ledger.tables.looking import clock_ahead_s, schema_version, try_to_write
+from dicom_node.ledger.tables.priority import Priority, Turns
 from dicom_node.ledger.tables.progress import Progress
 from dicom_node.ledger.tables.records import (
     REJECTION_NOTE,
@@ -33,24 +46,30 @@ from dicom_node.ledger.tables.records import (
     Failure,
     Job,
     LeaseLost,
-    Process,
+    Line,
     Refusal,
     Route,
+    Silence,
     Skipped,
     Source,
     Standing,
     Substitution,
     Summary,
-    WorkerRecord,
+    Unverified,
+    Verify,
 )
 from dicom_node.ledger.tables.schema import HEAD
 from dicom_node.ledger.tables.states import (
+    ARRIVED,
     DeliveryState,
     DestinationEvent,
     Event,
     IllegalTransition,
     JobState,
 )
+from dicom_node.ledger.watching.alerts import Alert, Alerts, Holding, Turned
+from dicom_node.ledger.watching.notices import Notice, Notices
+from dicom_node.ledger.watching.tallies import Tallies
 from dicom_node.ledger.work.findings import Findings, FindingsRecord
 from dicom_node.ledger.work.handover import HandOver
 from dicom_node.ledger.work.instances import (
@@ -63,57 +82,110 @@ from dicom_node.ledger.work.instances import (
 )
 from dicom_node.ledger.work.issues import Issues
 from dicom_node.ledger.work.jobs import Jobs
+from dicom_node.ledger.work.marks import Marks
+from dicom_node.ledger.work.pruning import Kept, Pruning, Purged
+from dicom_node.ledger.work.ranking import Ranking
 from dicom_node.ledger.work.rejecting import Rejecting
 from dicom_node.ledger.work.repairs import Repairs
-from dicom_node.ledger.work.requeue import REFUSED, Candidate, Requeue, Selection
-from dicom_node.ledger.work.workers import Workers
+from dicom_node.ledger.work.requeue import Candidate, Requeue
+from dicom_node.ledger.work.resending import (
+    DELIVERED,
+    HELD,
+    REFUSED,
+    UNVERIFIED,
+    USUAL,
+    WITHDRAWN,
+    Selection,
+)
+from dicom_node.ledger.work.withdrawing import Withdrawing, Withdrawn
+from dicom_node.ledger.work.workers import GpuMemory, Process, WorkerRecord, Workers
 
 __all__ = [
+    "ARRIVED",
+    "DELIVERED",
     "HEAD",
+    "HELD",
     "JOB_STATES",
+    "PERSON_WAITS_S",
     "REFUSED",
     "REJECTION_NOTE",
+    "SKIPS_LOOKED_AT",
+    "UNVERIFIED",
+    "USUAL",
+    "WITHDRAWN",
     "Acceptance",
+    "Alert",
+    "Arrival",
     "Arrived",
     "Backlog",
     "BuiltOutput",
     "Candidate",
     "Change",
+    "CommitmentReport",
     "Day",
+    "Dead",
+    "Declined",
     "Delivery",
     "DeliveryState",
+    "Depth",
     "DestinationEntry",
     "DestinationEvent",
     "DestinationRecord",
+    "Device",
     "Earlier",
     "Entry",
     "Event",
     "Failure",
+    "Figures",
     "Filter",
     "FindingsRecord",
+    "Flow",
+    "Found",
+    "GpuMemory",
+    "Holding",
     "IllegalTransition",
     "Instance",
     "InstanceKind",
     "Job",
     "JobLine",
     "JobState",
+    "Kept",
     "LeaseLost",
     "Ledger",
+    "Line",
+    "Living",
+    "Notice",
     "Origin",
+    "Output",
+    "Place",
+    "Priority",
     "Process",
     "Progress",
+    "Purged",
     "Refusal",
+    "Reported",
     "Route",
     "Search",
     "Selection",
+    "Silence",
     "Skipped",
     "Source",
+    "Stage",
+    "Stages",
     "Standing",
     "StoredInstance",
     "Substitution",
     "Summary",
+    "TrialCase",
+    "Turned",
+    "Turns",
+    "Unverified",
+    "Verify",
+    "Withdrawn",
     "WorkerRecord",
+    "clock_ahead_s",
     "schema_version",
+    "try_to_write",
 ]
 
 
@@ -131,17 +203,31 @@ class Ledger:
         self.deliveries = Deliveries(database)
         self.repairs = Repairs(database)
         self.requeue = Requeue(database)
+        self.withdrawing = Withdrawing(database)
+        self.ranking = Ranking(database)
+        self.verifications = Verifications(database)
         self.destinations = Destinations(database)
         self.breakers = Breakers(database)
+        self.pruning = Pruning(database)
+        self.marks = Marks(database)
         self.workers = Workers(database)
         self.reports = Reports(database)
         self.counts = Counts(database)
+        self.pace = Pace(database)
+        self.quality = Quality(database)
         self.lookups = Lookups(database)
+        self.trial = Trial(database)
+        self.gauges = Gauges(database)
+        self.tallies = Tallies(database)
+        self.alerts = Alerts(database)
+        self.notices = Notices(database)
 
     @classmethod
-    def open(cls, url: str, clock: Clock | None = None) -> Self:
+    def open(
+        cls, url: str, clock: Clock | None = None, answer_within_s: float = ANSWER_TIMEOUT_S
+    ) -> Self:
         """The ledger at `url`, made or migrated if need be; see `Database.open` for its errors."""
-        return cls(Database.open(url, clock))
+        return cls(Database.open(url, clock, answer_within_s))
 
     def now(self) -> datetime:
         """The time that every time in the ledger is to be compared with."""

@@ -2,13 +2,17 @@
 
 The kernel releases an flock whatever ends a process, kill -9 and out-of-memory included, so a
 worker's death is known at once and not only when its lease has run out.
+
+`python -m dicom_node.ops.liveness STATE PART...` asks for a container's health check or a probe:
+without a word, and with exit code 0, where each of these parts lives here and has what it needs.
 """
 
 import fcntl
 import os
 import secrets
 import socket
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -23,6 +27,11 @@ class Owner:
         self.name = f"{socket.gethostname()}:{role}:{secrets.token_hex(4)}"
         self._folder = folder
         self._file: FileIO | None = None
+        self._leaves_something = False
+
+    def abandon(self) -> None:
+        """What it holds could not be given back: at its end that is to count as a dead one's."""
+        self._leaves_something = True
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -41,8 +50,8 @@ class Owner:
         traceback: TracebackType | None,
     ) -> None:
         assert self._file is not None
-        # After an exception the lock stays, unlocked: what is still held counts as the dead's.
-        if exc_type is None:
+        # After an exception too the lock stays, unlocked: what is still held counts as the dead's.
+        if exc_type is None and not self._leaves_something:
             (self._folder / self.name).unlink(missing_ok=True)
         self._file.close()
 
@@ -84,3 +93,20 @@ def _can_be_locked(path: Path) -> bool:
             return True
     except (BlockingIOError, FileNotFoundError):
         return False
+
+
+def main(argv: Sequence[str]) -> int:
+    """0 where all parts named live on this host, else 1 and a line that says which do not.
+
+    A part has its lock once its networks are loaded and its ledger answers; one that hangs ends
+    itself. So this needs to ask neither a database nor a port.
+    """
+    state, *parts = argv
+    missing = [part for part in parts if not living_processes(Path(state) / "run", part)]
+    if missing:
+        print(f"not alive: {', '.join(missing)}")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

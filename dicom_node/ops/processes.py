@@ -1,6 +1,6 @@
 """The processes of the node in lines: which parts are alive, where, and since when."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 from dicom_node.ledger import WorkerRecord
@@ -8,6 +8,9 @@ from dicom_node.ops.wording import age, line
 
 #: The parts a node needs, in the order of a radiograph's way.
 PARTS = ("listen", "work", "send")
+#: Digits of a pipeline's digest, as in the name of its queue.
+_SHOWN = 12
+_NOBODY = "to do: start one of the version and [models] that it was received with"
 
 
 def process_lines(records: Collection[WorkerRecord], now: datetime) -> Iterator[str]:
@@ -18,6 +21,27 @@ def process_lines(records: Collection[WorkerRecord], now: datetime) -> Iterator[
             yield f"  {part:<7} {_about(record, now)}"
         if not any(record.is_alive for record in of_part):
             yield f"  {part:<7} none is alive"
+
+
+def pipeline_lines(
+    records: Collection[WorkerRecord], unfinished: Mapping[str, int]
+) -> Iterator[str]:
+    """Which workers do which pipeline: where there are several, as in an upgrade, or where
+    instances are `unfinished` (how many, by pipeline) that no worker does.
+    """
+    workers: dict[str, list[str]] = {pipeline: [] for pipeline in unfinished}
+    for record in records:
+        process = record.process
+        if process.part == "work" and record.is_alive:
+            name = f"{line(process.host, 64)} pid {process.pid}"
+            workers.setdefault(process.pipeline, []).append(name)
+    if len(workers) < 2 and all(workers.values()):
+        return
+    yield "pipelines"
+    for pipeline, who in sorted(workers.items()):
+        waits = unfinished.get(pipeline, 0)
+        does = f"done by {', '.join(who)}" if who else f"no worker that does it is alive; {_NOBODY}"
+        yield f"  {pipeline[:_SHOWN]:<{_SHOWN}} {waits} unfinished, {does}"
 
 
 def dead_parts(records: Collection[WorkerRecord]) -> list[str]:

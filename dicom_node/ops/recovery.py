@@ -7,9 +7,11 @@ ledger, and an output's id only rings its bell.
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from dicom_node.backoff import CAP_S
 from dicom_node.errors import BrokerUnavailable, NodeError
 from dicom_node.ledger import JobState, Ledger
 from dicom_node.ledger.work.workers import LEASE_S
@@ -24,6 +26,8 @@ BATCH = 500
 #: A waiting job whose id was published this long ago may have lost it. Longer than a listener
 #: takes from commit to publish, and than a worker from the broker to its claim.
 LOST_AFTER = timedelta(seconds=10)
+#: Nothing is put off for longer: what is due later still was put off before the clock was set back.
+LONGEST_WAIT = timedelta(seconds=CAP_S)
 #: For so long a sweeper must have seen the ledger before it may say that a lease has ended: where
 #: the ledger was away, or this host slept, the living could not renew theirs either.
 STEADY_FOR = timedelta(seconds=LEASE_S)
@@ -35,7 +39,16 @@ LONGEST_GAP = STEADY_FOR / 2
 class Recovery:
     """Frees what the dead held and republishes what waits."""
 
-    def __init__(self, ledger: Ledger, queues: Queues, spool: Spool, run_folder: Path) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        queues: Queues,
+        spool: Spool,
+        run_folder: Path,
+        silent_s: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """`silent_s`: how long ago the ledger last took a beat of this process."""
+        self._silent_s = silent_s
         self._ledger = ledger
         self._queues = queues
         self._spool = spool
@@ -58,6 +71,8 @@ class Recovery:
     def sweep(self) -> None:
         """Do it all once; raises LedgerUnavailable or SpoolUnavailable."""
         self._free_leases()
+        if waited := self._ledger.jobs.wait_no_longer_than(LONGEST_WAIT):
+            logger.warning("the clock was set back: made due", extra={"jobs": waited})
         self._republish()
         leftovers = self._spool.remove_leftovers(self._ledger.now())
         if leftovers:
@@ -81,15 +96,18 @@ class Recovery:
         for job in filter(None, map(self._ledger.jobs.get, jobs)):
             if job.state is JobState.FAILED:
                 uid = {"job_id": job.id, "sop_instance_uid": job.sop_instance_uid}
-                logger.error("failed for good", extra=uid | {"reason": job.reason})
+                said = {"outcome": job.state.value, "reason": job.reason}
+                logger.error("failed for good", extra=uid | said)
 
     def _may_judge(self) -> bool:
         """Whether the ledger was there to be told for as long as a lease lasts.
 
-        A clock that is set, in either direction, counts as a gap too.
+        A clock that is set, in either direction, counts as a gap too; and so does a ledger that can
+        only be read, since it is read-only or locked by another: it takes nobody's beat, nor ours.
         """
         now = self._ledger.now()
-        if not timedelta() <= now - self._looked_at <= LONGEST_GAP:
+        is_told = timedelta(seconds=self._silent_s()) <= LONGEST_GAP
+        if not (is_told and timedelta() <= now - self._looked_at <= LONGEST_GAP):
             self._steady_since = now
         return now - self._steady_since >= STEADY_FOR
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from types import MappingProxyType
 
-from dicom_node.ledger import DeliveryState, DestinationRecord, Standing
+from dicom_node.ledger import ARRIVED, DeliveryState, DestinationRecord, Silence, Standing
 from dicom_node.ops.wording import age, line, moment
 
 #: States of deliveries that are nobody's matter: kept ready, and sent only where something else is
@@ -19,12 +19,14 @@ def as_json(
     records: Collection[DestinationRecord],
     addresses: Mapping[str, str],
     known: Collection[str] | None,
+    silent: Collection[str] = (),
 ) -> str:
     rows = [
         asdict(record)
         | {
             "address": addresses.get(record.name),
             "configured": known is not None and record.name in known,
+            "silent": record.name in silent,
         }
         for record in records
     ]
@@ -36,13 +38,17 @@ def destination_lines(
     known: Collection[str] | None,
     now: datetime,
     addresses: Mapping[str, str] = _NOWHERE,
+    silent: Collection[str] = (),
 ) -> Iterator[str]:
-    """`known`: what is configured; None where nobody says. Times are UTC."""
+    """`known`: what is configured; None where nobody says. `silent`: nothing is sent to these.
+    Times are UTC.
+    """
     found = {record.name: record for record in records}
     for name in known or ():
         found.setdefault(name, DestinationRecord(name, {}, None, None, Standing(name)))
     for name in sorted(found):
-        yield from _lines(found[name], addresses.get(name, ""), known, now)
+        is_silent = name in silent
+        yield from _lines(found[name], addresses.get(name, ""), known, now, is_silent=is_silent)
 
 
 def deliveries_by_state(counts: Mapping[DeliveryState, int]) -> str:
@@ -76,14 +82,29 @@ def standing_words(standing: Standing, now: datetime, *, has_delivered: bool = F
     return "; ".join(said)
 
 
+def silence_words(name: str, silence: Silence) -> str:
+    """What it keeps from us, and where that is mended."""
+    return (
+        f"{line(name)} has answered none of {silence.requests} requests for storage commitment"
+        f" since {moment(silence.since)}: see that it knows this node's AE title, address and port"
+    )
+
+
 def _lines(
-    record: DestinationRecord, address: str, known: Collection[str] | None, now: datetime
+    record: DestinationRecord,
+    address: str,
+    known: Collection[str] | None,
+    now: datetime,
+    *,
+    is_silent: bool,
 ) -> Iterator[str]:
     name, standing = line(record.name), record.standing
     strange = "" if known is None or record.name in known else "  (not configured)"
     where = f"  {address}" if address and address != record.name else ""
     yield f"{name}{where}{strange}"
-    has_delivered = record.counts.get(DeliveryState.DELIVERED, 0) > 0
+    if is_silent:
+        yield "  silent: nothing is sent there; what it is to get is held"
+    has_delivered = any(record.counts.get(state) for state in ARRIVED)
     if said := standing_words(standing, now, has_delivered=has_delivered):
         yield f"  {said}"
     if counted := deliveries_by_state(record.counts):
@@ -95,6 +116,8 @@ def _lines(
             yield f"  nothing sends it: cxr-node destinations move {name!r} NEW, or forget {name!r}"
     if record.last_delivered_at:
         yield f"  last delivered {moment(record.last_delivered_at)}"
+    if record.silence:
+        yield f"  {silence_words(record.name, record.silence)}"
     if standing.last_error and standing.last_error_at:
         yield f"  last error {moment(standing.last_error_at)}: {line(standing.last_error)}"
 

@@ -1,55 +1,56 @@
 """The job loop: what the ledger gives and gets, around what is done in memory."""
 
+import itertools
 import logging
-import random
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import timedelta
 from functools import partial
 from traceback import format_exception
 from typing import TypeVar
 
-from dicom_node.backoff import backoff_s
 from dicom_node.config import AnyDestination, Reports
 from dicom_node.config.profiles import steps
 from dicom_node.errors import (
     UNKNOWN_TRIES,
     BrokerUnavailable,
-    DamagedInSpool,
-    LedgerUnavailable,
+    MemoryUnavailable,
     NodeError,
+    SpoolUnreadable,
     Transient,
     WorkerDied,
     is_retriable,
 )
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.intake.rejection import EXPIRED, KEY_OBJECT_SELECTION, Rejection, read_rejection
-from dicom_node.ledger import FindingsRecord, Job, LeaseLost, Ledger, Route
+from dicom_node.ledger import BuiltOutput, Job, JobState, LeaseLost, Ledger, Route, Turns
+from dicom_node.ledger.watching.counting import steps_words
 from dicom_node.ledger.work.workers import LEASE_S
+from dicom_node.logs import bound
 from dicom_node.queueing import Kind, Queues, Received
+from dicom_node.skipping import REJECTION_NOTE
 from dicom_node.spool import Spool
+from dicom_node.worker.account import EXAMINED, Stages, account_of, record_of
+from dicom_node.worker.memory import as_memory_fault, wait_for_memory
 from dicom_node.worker.notices import Notices
 from dicom_node.worker.past import Past
 from dicom_node.worker.processing import process, read_dataset
-from dicom_node.worker.spooling import spool_output
+from dicom_node.worker.retrying import retry_of
+from dicom_node.worker.spooling import read_received, spool_output
+from dicom_node.worker.waiting import AWAY_WAIT_S, once_there
 from inference.engines import Engine
-from inference.findings import Decision, Findings
+from inference.findings import Decision
 from inference.pipeline import Pipeline, Settings
 from sr_writer.equipment import Equipment
 from sr_writer.identity import Issue, results_digest
+from sr_writer.kind import in_all_languages
 from sr_writer.kinds import KINDS
 from sr_writer.kinds import Kind as OutputKind
 from sr_writer.results import Output
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two tries to tell the ledger what was done, while it is away.
-LEDGER_WAIT_S = 1.0
-
-_Told = TypeVar("_Told")
+_Had = TypeVar("_Had")
 
 
 class Worker:
@@ -67,8 +68,13 @@ class Worker:
         queues: Queues,
         heartbeat: Heartbeat,
         kinds: Sequence[OutputKind] = KINDS,
+        turns: Turns | None = None,
+        looked_at: Callable[[Job, bytes], None] = lambda *_: None,
     ) -> None:
+        """`looked_at`: told of each image that is analysed."""
         profiles = [destination.profile for destination in destinations]
+        # All, since what was sent before may have been in another language than is spoken now.
+        kinds = in_all_languages(kinds)
         sent = {role for profile in profiles for role in profile.built}
         saying_so = [kind for kind in kinds if kind.is_report and kind.role in sent]
         pipeline = Pipeline(engine.models, settings)
@@ -79,14 +85,18 @@ class Worker:
         self._kinds = kinds
         self._steps = steps(profiles, kinds)
         self._routes = [
-            Route(to.name, to.profile.outputs, to.profile.reserves) for to in destinations
+            Route(to.name, to.profile.outputs, to.profile.reserves, to.silent)
+            for to in destinations
         ]
         self._notices = Notices(reports, saying_so, pipeline, equipment)
         self._spool = spool
         self._ledger = ledger
         self._queues = queues
+        self._turns = turns or Turns()
+        self._looked_at = looked_at
         self._owner = heartbeat.owner
         self._hand = heartbeat.jobs()
+        self._was_lost = False  #: the answer to the last claim, at first
         noted = [to.name for to in destinations if to.profile.rejection_notes]
         self._stop = threading.Event()
         self._past = Past(
@@ -99,78 +109,104 @@ class Worker:
         self._queues.consume(Kind.JOB, self.handle, stop, self._pipeline)
 
     def handle(self, received: Received) -> None:
-        """Do one job; when this returns, the ledger knows what became of it."""
-        # An id may come again because the connection of a worker broke that is alive: where its job
-        # is held, the ledger's word that the holder is dead is waited for.
-        job = self._ledger.jobs.claim(received.id, self._pipeline, self._owner, LEASE_S)
+        """Do the job whose turn it is; when this returns, the ledger knows what became of it.
+
+        Whose id came does not matter: as many come as jobs wait, and each rings once. One may come
+        again because the connection of a worker broke that is alive: what that one holds is nobody
+        else's turn.
+        """
+        job = self._claim_next()
         if job is None:
             extra = {"job_id": received.id, "redelivered": received.redelivered}
             logger.info("had nothing to do", extra=extra)
             return
         self._hand.take([job.id])
-        try:
-            self._do_or_give_back(job)
-        except LeaseLost:
-            logger.warning("lost the lease", extra=_ids(job))
-            self._tell(partial(self._ledger.jobs.outlived, job.id, self._owner))
-        finally:
-            self._hand.let_go(job.id)
+        with bound(**_ids(job)):
+            try:
+                self._do_or_give_back(job, Stages())
+            except LeaseLost:
+                logger.warning("lost the lease")
+                self._once_there(partial(self._ledger.jobs.outlived, job.id, self._owner))
+            finally:
+                self._hand.let_go(job.id)
 
-    def _do_or_give_back(self, job: Job) -> None:
+    def _claim_next(self) -> Job | None:
+        """None where nothing waits."""
+        tries, was_lost = itertools.count(), self._was_lost
+
+        def claim() -> Job | None:
+            # After the first try the ledger was away: it may have given us one, and we not know.
+            return self._ledger.jobs.claim_next(
+                self._pipeline, self._owner, LEASE_S, self._turns,
+                is_repeated=next(tries) > 0 or was_lost,
+            )  # fmt: skip
+
+        job = self._once_there(claim)
+        # A server that was frozen may do what it was asked first only after what it was asked then.
+        self._was_lost = next(tries) > 1
+        return job
+
+    def _do_or_give_back(self, job: Job, stages: Stages) -> None:
         try:
-            self._do(job)
+            self._do(job, stages)
         except LeaseLost:
             raise
         except Exception as exc:
-            self._give_back(job, exc)
+            self._give_back(job, stages, exc)
 
-    def _do(self, job: Job) -> None:
+    def _do(self, job: Job, stages: Stages) -> None:
         if job.deaths >= UNKNOWN_TRIES:
             raise WorkerDied(f"the worker died {job.deaths} times while analysing it")
-        started = time.monotonic()
-        durations_ms: dict[str, float] = {}
-        with _timed(durations_ms, "read"):
-            content = self._read_received(job)
+        with stages.timed("read"):
+            content = read_received(self._spool, job)
         self._hand.get_on()
         if rejection := _rejection(job, content):
-            self._reject(job, rejection)
+            self._reject(job, rejection, stages)
             return
         if noted := self._past.nothing_new(job, content):
             self._ledger.issues.unchanged(job, self._owner, noted)
-            logger.info("found nothing new", extra=_ids(job) | {"reason": noted})
+            closing = stages.closing(JobState.BUILT) | {"reason": noted}
+            logger.info("found nothing new", extra=closing)
             return
-        processed = process(
-            content, self._engine, self._equipment, job.received_at, self._settings,
-            partial(self._past.supersede, job, content), self._kinds,
-        )  # fmt: skip
+        with stages.timed(EXAMINED):
+            processed = process(
+                content, self._engine, self._equipment, job.received_at, self._settings,
+                partial(self._past.supersede, job, content), self._kinds,
+            )  # fmt: skip
         if processed.results is None or processed.analysis is None:
-            self._skip(job, content, processed.verdict.reason)
+            self._skip(job, content, processed.verdict.reason, stages)
             return
         self._hand.get_on()
+        self._looked_at(job, content)
         findings = processed.analysis.findings
-        durations_ms |= findings.durations_ms
+        stages.analysed(findings.durations_ms)
         for step in self._steps:
             commit: Callable[..., list[int]] = self._ledger.handover.handed_over
+            with stages.timed(step.name):
+                built = self._spool_outputs(processed.write(step.roles))
             if step is self._steps[-1]:
                 self._past.withdraw(job, content)
-                commit = partial(self._ledger.handover.built, findings=_record(findings))
-            with _timed(durations_ms, step.name):
-                # The sender is at work on it while the next is built.
-                self._hand_over(job, processed.write(step.roles), commit)
-        total_ms = 1000 * (time.monotonic() - started)
-        logger.info("analysed", extra=_ids(job) | _account(findings, durations_ms, total_ms))
+                commit = partial(
+                    self._ledger.handover.built,
+                    findings=record_of(findings),
+                    detail=steps_words(stages.durations_ms),
+                )
+            # The sender is at work on it while the next is built.
+            self._commit(job, built, commit)
+        logger.info("analysed", extra=account_of(findings) | stages.closing(JobState.BUILT))
 
-    def _skip(self, job: Job, content: bytes, reason: str) -> None:
+    def _skip(self, job: Job, content: bytes, reason: str, stages: Stages) -> None:
         notices: tuple[Output, ...] = ()
         if not self._past.is_told(job, reason):
             issue = self._past.supersede(job, content, Decision.NOT_ANALYSED)
             write = partial(self._notices.not_analysed, content, reason, job.received_at, issue)
             notices = self._try_to_write(job, write)
             self._past.withdraw(job, content, Decision.NOT_ANALYSED)
-        self._hand_over(job, notices, partial(self._ledger.handover.skipped, reason=reason))
-        logger.info("skipped", extra=_ids(job) | {"reason": reason})
+        with stages.timed("notices"):
+            self._hand_over(job, notices, partial(self._ledger.handover.skipped, reason=reason))
+        logger.info("skipped", extra=stages.closing(JobState.SKIPPED) | {"reason": reason})
 
-    def _reject(self, job: Job, rejection: Rejection) -> None:
+    def _reject(self, job: Job, rejection: Rejection, stages: Stages) -> None:
         """Stop what has not left of the images that a rejection note names, take back the rest."""
         uids, reason = rejection.sop_instance_uids, rejection.reason
         rejected, leaving = self._ledger.rejections.rejected(
@@ -184,44 +220,37 @@ class Worker:
                 said = "The image that these results were made from was rejected."
                 self._past.take_back(job, image, arrived, rejection.title, said)
         known = f"{len(rejected)} of {len(uids)} instances it names were received"
+        outcome = JobState.BUILT
         if self._ledger.deliveries.of_job(job.id):
             self._ledger.handover.built(job.id, self._owner, [], [])
         else:
-            self._ledger.handover.skipped(job.id, self._owner, f"a rejection note ({known})")
-        logger.warning("obeyed a rejection note", extra=_ids(job) | {"reason": reason, "of": known})
-
-    def _read_received(self, job: Job) -> bytes:
-        try:
-            return self._spool.read_verified(job.path, job.sha256)
-        except DamagedInSpool as exc:
-            reason = (
-                f"{job.sop_instance_uid}: the received file is lost: {exc}; send the image again"
-            )
-            raise DamagedInSpool(reason) from exc
+            outcome = JobState.SKIPPED
+            self._ledger.handover.skipped(job.id, self._owner, f"{REJECTION_NOTE} ({known})")
+        extra = stages.closing(outcome) | {"reason": reason, "of": known}
+        logger.warning("obeyed a rejection note", extra=extra)
 
     def _hand_over(
         self, job: Job, outputs: Sequence[Output], commit: Callable[..., list[int]]
     ) -> None:
         """Spool them, `commit` them to the ledger, ring the sender's bell."""
+        self._commit(job, self._spool_outputs(outputs), commit)
+
+    def _spool_outputs(self, outputs: Sequence[Output]) -> list[BuiltOutput]:
         # Side by side: most of it is waiting for the disk.
         with ThreadPoolExecutor(max(1, len(outputs))) as pool:
-            built = list(pool.map(partial(spool_output, self._spool), outputs))
+            keep = partial(spool_output, self._spool)
+            return self._once_there(lambda: list(pool.map(keep, outputs)))
+
+    def _commit(
+        self, job: Job, built: Sequence[BuiltOutput], commit: Callable[..., list[int]]
+    ) -> None:
         give = partial(commit, job.id, self._owner, built=built, routes=self._routes)
-        self._announce(self._tell(give))
+        self._announce(self._once_there(give))
         self._hand.get_on()
 
-    def _tell(self, report: Callable[[], _Told]) -> _Told:
-        """Tell the ledger, as soon as it is there: in an outage what was done is not done again.
-
-        Raises LedgerUnavailable where `stop` comes first.
-        """
-        while True:
-            try:
-                return report()
-            except LedgerUnavailable as exc:
-                logger.warning("waits for the ledger", extra={"reason": str(exc)})
-                if self._stop.wait(LEDGER_WAIT_S):
-                    raise
+    def _once_there(self, use: Callable[[], _Had]) -> _Had:
+        # It waits, and does not hang.
+        return once_there(use, self._stop, on_wait=self._hand.get_on)
 
     def _announce(self, output_ids: Sequence[int]) -> None:
         for output_id in output_ids:
@@ -232,42 +261,50 @@ class Worker:
                 logger.warning("could not publish", extra={"reason": str(exc)})
                 return
 
-    def _give_back(self, job: Job, error: Exception) -> None:
+    def _give_back(self, job: Job, stages: Stages, error: Exception) -> None:
         """The boundary of the job loop: the error's class is the policy (see errors.py)."""
+        error = as_memory_fault(error, self._engine)
         reason = str(error) if isinstance(error, NodeError) else f"unexpected {error!r}"
         if is_retriable(error, job.attempts):
-            self._release(job, reason)
+            self._release(job, error, reason)
             return
         try:
-            self._fail(job, error, reason)
+            self._fail(job, stages, error, reason)
         except Transient as exc:
-            self._release(job, str(exc))
+            self._release(job, exc, str(exc))
 
-    def _fail(self, job: Job, error: Exception, reason: str) -> None:
+    def _fail(self, job: Job, stages: Stages, error: Exception, reason: str) -> None:
         known = isinstance(error, NodeError)
         told = reason if known else f"an unexpected error ({type(error).__name__})"
         notices: tuple[Output, ...] = ()
         if not self._past.is_told(job, reason):
             notices = self._try_to_write(job, partial(self._failure_notices, job, told))
         trace = "".join(format_exception(error))
-        self._hand_over(
-            job, notices, partial(self._ledger.handover.failed, reason=reason, detail=trace)
-        )
-        exc_info = None if known else error
-        logger.error("failed for good", extra=_ids(job) | {"reason": reason}, exc_info=exc_info)
+        failed = partial(self._ledger.handover.failed, reason=reason, detail=trace)
+        with stages.timed("notices"):
+            self._hand_over(job, notices, failed)
+        closing = stages.closing(JobState.FAILED) | {"reason": reason}
+        logger.error("failed for good", extra=closing, exc_info=None if known else error)
 
-    def _release(self, job: Job, reason: str) -> None:
-        wait_s = backoff_s(job.attempts, random.random())
-        logger.warning("will try again", extra=_ids(job) | {"reason": reason, "in_s": wait_s})
+    def _release(self, job: Job, error: Exception, reason: str) -> None:
+        retry = retry_of(error, job.attempts, reason)
+        logger.warning("will try again", extra=retry.extra)
 
         def release() -> None:
-            retry_at = self._ledger.now() + timedelta(seconds=wait_s)
-            self._ledger.jobs.released(job.id, self._owner, reason, retry_at)
+            self._ledger.jobs.released(
+                job.id, self._owner, retry.reason, retry.due_at(self._ledger.now()),
+                is_try=retry.is_try,
+            )  # fmt: skip
 
-        self._tell(release)
+        self._once_there(release)
+        # The next one would fare no better.
+        if isinstance(error, MemoryUnavailable):
+            wait_for_memory(self._engine, self._stop, self._hand.get_on)
+        elif not retry.is_try:
+            self._stop.wait(AWAY_WAIT_S)
 
     def _failure_notices(self, job: Job, reason: str) -> tuple[Output, ...]:
-        content = self._read_received(job)
+        content = read_received(self._spool, job)
         issue = Issue(job.issue)
         # Results of the bytes before stay, unless they lie where this image never belonged.
         if self._past.is_misplaced(job, content):
@@ -285,10 +322,13 @@ class Worker:
             if any(sent.sop_instance_uid in own for sent in self._ledger.deliveries.of_job(job.id)):
                 return ()
             return write()
+        except SpoolUnreadable as exc:
+            logger.warning("could not write a notice", extra={"reason": str(exc)})
+            return ()
         except Transient:
             raise
         except Exception as exc:
-            logger.warning("could not write a notice", extra=_ids(job) | {"reason": repr(exc)})
+            logger.warning("could not write a notice", extra={"reason": repr(exc)})
             return ()
 
 
@@ -297,36 +337,6 @@ def _rejection(job: Job, content: bytes) -> Rejection | None:
     if job.sop_class_uid != KEY_OBJECT_SELECTION:
         return None
     return read_rejection(read_dataset(content))
-
-
-@contextmanager
-def _timed(durations_ms: dict[str, float], stage: str) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    durations_ms[stage] = 1000 * (time.monotonic() - started)
-
-
-def _record(findings: Findings) -> FindingsRecord:
-    return FindingsRecord(
-        decision=findings.decision.value,
-        reason=findings.reason,
-        percent_left=findings.left.infected_percent,
-        percent_right=findings.right.infected_percent,
-        percent_both=findings.infected_percent,
-        cautions=tuple(caution.code for caution in findings.cautions),
-    )
-
-
-def _account(
-    findings: Findings, durations_ms: dict[str, float], total_ms: float
-) -> dict[str, object]:
-    return {
-        "decision": findings.decision.value,
-        "infected_percent": findings.infected_percent,
-        "cautions": [caution.code for caution in findings.cautions],
-        "durations_ms": {stage: round(ms, 1) for stage, ms in durations_ms.items()},
-        "total_ms": round(total_ms, 1),
-    }
 
 
 def _ids(job: Job) -> dict[str, object]:

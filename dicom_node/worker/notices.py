@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dicom_node.config import Reports
-from dicom_node.intake.eligibility import Refusal, judge
+from dicom_node.intake.eligibility import judge
+from dicom_node.skipping import Refusal
 from dicom_node.worker.processing import read_dataset
 from inference.findings import Decision
 from inference.pipeline import Pipeline

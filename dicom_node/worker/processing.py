@@ -7,7 +7,8 @@ from datetime import datetime
 from pydicom import Dataset
 
 from dicom_node.errors import InvalidResult, NotDicom, Undecodable
-from dicom_node.intake.eligibility import Refusal, Verdict, judge
+from dicom_node.intake.eligibility import Verdict, judge
+from dicom_node.skipping import Refusal
 from inference.analyze import Analysis, analyze
 from inference.decode import UndecodableImage
 from inference.decoding.part10 import read_part10

@@ -8,7 +8,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SOI, EOI, SOS, DHT, DRI, SOF3 = 0xD8, 0xD9, 0xDA, 0xC4, 0xDD, 0xC3
+SOI, EOI, SOS, DHT, DQT, DRI = 0xD8, 0xD9, 0xDA, 0xC4, 0xDB, 0xDD
+#: Baseline, extended sequential, lossless.
+SOF0, SOF1, SOF3 = 0xC0, 0xC1, 0xC3
 _SOC, _SIZ, _SOT = 0x4F, 0x51, 0x90
 #: SOF markers of JPEG (ITU T.81 table B.1) without DHT, JPG, DAC; and JPEG-LS's SOF55.
 FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
@@ -24,6 +26,7 @@ class Declared:
     rows: int
     columns: int
     precision: int  #: bits of a sample, the sign among them
+    samples: int  #: of a pixel: each takes memory of its own
 
 
 def declared(frame: bytes) -> Declared | None:
@@ -32,11 +35,12 @@ def declared(frame: bytes) -> Declared | None:
     try:
         if frame.startswith(_J2K_START):
             right, bottom, left, top = struct.unpack_from(">4I", frame, 8)
-            return Declared(bottom - top, right - left, (frame[42] & 0x7F) + 1)
+            (samples,) = struct.unpack_from(">H", frame, 40)
+            return Declared(bottom - top, right - left, (frame[42] & 0x7F) + 1, samples)
         for marker, at, _ in marker_segments(frame):
             if marker in FRAME_HEADERS:
-                precision, rows, columns = struct.unpack_from(">B2H", frame, at)
-                return Declared(rows, columns, precision)
+                precision, rows, columns, samples = struct.unpack_from(">B2HB", frame, at)
+                return Declared(rows, columns, precision, samples)
     except (struct.error, IndexError):
         return None
     return None

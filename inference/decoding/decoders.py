@@ -3,6 +3,7 @@
 The libraries that read a codec (`transfer_syntaxes`) are tried fastest first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
-from pydicom.uid import JPEGExtended12Bit
+from pydicom.uid import UID, JPEGExtended12Bit
 
 from inference.decoding.codestream import Declared, declared
 from inference.decoding.part10 import length_of_items
@@ -21,7 +22,8 @@ from inference.decoding.pixel_description import (
 )
 from inference.decoding.soundness import CUT_SHORT, fault_after_decoding, fault_before_decoding
 from inference.decoding.transfer_syntaxes import PLUGINS
-from inference.header import value_of
+from inference.header import text_of
+from inference.memory import is_out_of_memory
 
 #: Said of bytes that were whole once: only there can whole ones come from.
 _FROM_WHERE_WHOLE = "send it again from where it is whole"
@@ -42,13 +44,14 @@ def decode(dataset: Dataset) -> StoredPixels:
     """
     refuse_what_is_no_single_image(dataset)
     decoder = _decoder(dataset)
+    plugins = _plugins(decoder, dataset)
     if not decoder.UID.is_encapsulated:
         refuse_another_length(dataset)
-        return StoredPixels(_decoded(decoder, dataset), None)
+        return StoredPixels(_decoded(plugins, decoder, dataset), None)
     frame = _frame(dataset)
     says = declared(frame)
     _refuse_unsound(frame, says, dataset)
-    values = _decoded(decoder, dataset)
+    values = _decoded(plugins, decoder, dataset)
     fault = fault_after_decoding(frame, decoder.UID, values)
     if fault:
         raise undecodable(dataset, f"{fault}: {_FROM_WHERE_WHOLE}")
@@ -57,7 +60,7 @@ def decode(dataset: Dataset) -> StoredPixels:
 
 def _decoder(dataset: Dataset) -> Decoder:
     meta = getattr(dataset, "file_meta", None)
-    uid = value_of(meta, "TransferSyntaxUID") if meta is not None else None
+    uid = UID(text_of(meta, "TransferSyntaxUID") if meta is not None else "")
     if not uid:
         raise undecodable(dataset, "the Transfer Syntax is not said: send a Part 10 file")
     try:
@@ -96,6 +99,12 @@ def _refuse_unsound(frame: bytes, says: Declared | None, dataset: Dataset) -> No
             f"the compressed pixels are {says.rows} x {says.columns}, the header says "
             f"{dataset.Rows} x {dataset.Columns}: one of them is wrong, at the source",
         )
+    if says.samples != dataset.SamplesPerPixel:
+        raise undecodable(
+            dataset,
+            f"the compressed pixels have {says.samples} samples each, the header says "
+            f"{dataset.SamplesPerPixel}: one of them is wrong, at the source",
+        )
     if says.precision > dataset.BitsAllocated:
         raise undecodable(
             dataset,
@@ -104,9 +113,9 @@ def _refuse_unsound(frame: bytes, says: Declared | None, dataset: Dataset) -> No
         )
 
 
-def _decoded(decoder: Decoder, dataset: Dataset) -> NDArray[Any]:
+def _decoded(plugins: Sequence[str], decoder: Decoder, dataset: Dataset) -> NDArray[Any]:
     faults = []
-    for plugin in _plugins(decoder, dataset):
+    for plugin in plugins:
         try:
             return _decode_with(plugin, decoder, dataset)
         except (KeyboardInterrupt, SystemExit):
@@ -114,6 +123,8 @@ def _decoded(decoder: Decoder, dataset: Dataset) -> NDArray[Any]:
         except BaseException as exc:
             # Each library has exceptions of its own, a hostile file can raise any, and a panic of
             # those written in Rust is no Exception.
+            if is_out_of_memory(exc):
+                raise
             # The last line is the library's own; pydicom's introduction comes before it.
             faults.append(str(exc).strip().rpartition("\n")[2].strip() or repr(exc))
     raise undecodable(dataset, f"the pixels cannot be read ({'; '.join(faults)}): they are damaged")

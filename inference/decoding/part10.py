@@ -2,9 +2,10 @@
 
 import struct
 import warnings
-from io import BytesIO
 
 from pydicom import DataElement, Dataset, dcmread
+
+from inference.decoding.bounded import bounded, refuse_the_too_deep
 
 _PIXEL_DATA = 0x7FE00010
 #: (7FE0,0010), OB or OW, of undefined length: compressed pixels, always explicit VR little endian
@@ -20,9 +21,12 @@ def read_part10(content: bytes, *, header_only: bool = False) -> Dataset:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "End of file reached before delimiter")
-        dataset = dcmread(BytesIO(content), stop_before_pixels=header_only)
-    # Where the pixels lack the delimiter at their end, pydicom loses the whole data set with it.
-    return dataset if len(dataset) or header_only else _without_delimiter(content)
+        dataset: Dataset = dcmread(bounded(content), stop_before_pixels=header_only)
+    if not len(dataset) and not header_only:
+        # Where the pixels lack the delimiter at their end, pydicom loses the data set with it.
+        dataset = _without_delimiter(content)
+    refuse_the_too_deep(dataset)
+    return dataset
 
 
 def length_of_items(data: bytes) -> int:
@@ -37,7 +41,7 @@ def length_of_items(data: bytes) -> int:
 
 
 def _without_delimiter(content: bytes) -> Dataset:
-    file = BytesIO(content)
+    file = bounded(content)
     dataset = dcmread(file, stop_before_pixels=True)
     rest = file.read()
     if len(rest) < _START.size:

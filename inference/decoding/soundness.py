@@ -32,6 +32,7 @@ from rle.rle import decode_segment
 from inference.decoding.codestream import EOI, has_all_tile_parts, is_ended
 from inference.decoding.jpeg_lossless import is_coded_whole
 from inference.decoding.jpeg_steps import has_step
+from inference.decoding.jpeg_tables import has_its_tables
 
 _JPEG_DCT = (JPEGBaseline8Bit, JPEGExtended12Bit)
 _JPEG_LOSSLESS = (JPEGLossless, JPEGLosslessSV1)
@@ -44,6 +45,8 @@ _READ_AHEAD = 8
 #: The dearest there is to decode, and no marker: eight ones are no Huffman code (ITU T.81 K.3).
 _ONES = b"\xff\0" * _READ_AHEAD
 
+#: Bytes that a segment may give, decoded, before anybody has looked.
+_MOST_AT_ONCE = 1 << 30
 _RLE_HEADER = Struct("<16L")
 
 CUT_SHORT = "the compressed pixels are cut short"
@@ -60,7 +63,11 @@ def fault_before_decoding(frame: bytes, syntax: UID, header: Dataset) -> str | N
         return f"{DAMAGED}: a part of them is missing" if _HOLE.search(frame) else None
     # CharLS, too, reads on past the end of a stream without one: 7 to 13 s, whatever its size.
     is_jpeg = syntax in (*_JPEG_DCT, *_JPEG_LOSSLESS, *JPEGLSTransferSyntaxes)
-    return CUT_SHORT if is_jpeg and not is_ended(frame) else None
+    if is_jpeg and not is_ended(frame):
+        return CUT_SHORT
+    if syntax in (*_JPEG_DCT, *_JPEG_LOSSLESS) and not has_its_tables(frame):
+        return f"{DAMAGED}: what is to be decoded by is not there"
+    return None
 
 
 def fault_after_decoding(frame: bytes, syntax: UID, values: NDArray[Any]) -> str | None:
@@ -85,14 +92,31 @@ def _rle_fault(frame: bytes, header: Dataset) -> str | None:
     if says != count or any(a < 64 or a + 2 > b for a, b in zip(starts, ends, strict=False)):
         return f"{DAMAGED}: their segments are not where they should be"
     segments = [frame[a:b] for a, b in zip(starts, ends, strict=False)]
+    expected = header.Rows * header.Columns
+    if any(_is_a_bomb(segment, expected) for segment in segments):
+        return f"{DAMAGED}: they give too many pixels"
     try:
         lengths = {len(decode_segment(segment)) for segment in segments}
     except ValueError:
         return CUT_SHORT
-    expected = header.Rows * header.Columns
     if lengths == {expected}:
         return None
     return CUT_SHORT if min(lengths) < expected else f"{DAMAGED}: they give too many pixels"
+
+
+def _is_a_bomb(segment: bytes, expected: int) -> bool:
+    """Whether a segment that could fill the memory gives too much: counted, PS3.5 G.3.2.
+
+    Two bytes stand for 128 at most; so few are large enough that the slow way is taken for them.
+    """
+    if 64 * len(segment) <= max(_MOST_AT_ONCE, 2 * expected):
+        return False
+    at = size = 0
+    while at < len(segment) and size <= 2 * expected:
+        header = segment[at]
+        at += header + 2 if header < 128 else 2 if header > 128 else 1
+        size += header + 1 if header < 128 else 257 - header if header > 128 else 0
+    return size > 2 * expected
 
 
 def _dct_fault(frame: bytes, values: NDArray[Any]) -> str | None:

@@ -15,6 +15,9 @@ class ProbabilityMaps:
 
     lung: NDArray[np.float32]  #: (n, size, size), 0..1, probability of lung
     infection: NDArray[np.float32]  #: (n, size, size), 0..1, probability of COVID-19 infection
+    #: (n,), how unlike each image is to those the infection network learnt from: above 1 more than
+    #: hardly any of those; 0 where its weights do not say
+    strangeness: NDArray[np.float32]
 
 
 class Engine(Protocol):

@@ -9,9 +9,11 @@ from torch import nn
 
 from inference.engines import ProbabilityMaps
 from inference.engines.device import choose_device
+from inference.engines.familiarity import shaped_as
 from inference.engines.normalise import normalise
-from inference.engines.runners import runner
+from inference.engines.runners import Reading, free_cached, runner
 from inference.findings import ModelIdentity, Task
+from inference.memory import is_out_of_memory
 from inference.networks import build
 from inference.weights import ModelCard, WeightsError, find, load_state
 
@@ -33,6 +35,7 @@ def load_network(card: ModelCard) -> nn.Module:
     """One trained network in single precision, in evaluation mode."""
     network = build(card.network)
     state = {name: torch.from_numpy(values).float() for name, values in load_state(card).items()}
+    network.familiarity = shaped_as(state)  # type: ignore[assignment]
     try:
         network.load_state_dict(state)
     except RuntimeError as exc:
@@ -57,6 +60,25 @@ class PytorchEngine:
         self._run = runner([networks[task] for task in self._tasks], size, device)
 
     def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
-        """Maps of (n, size, size) images, 0..1, bright = dense."""
-        maps = dict(zip(self._tasks, self._run(normalise(images)), strict=True))
-        return ProbabilityMaps(maps[Task.LUNG], maps[Task.INFECTION])
+        """Maps of (n, size, size) images, 0..1, bright = dense.
+
+        Where memory does not suffice, one image after the other; raises what torch does where it
+        does not suffice for one either (`is_out_of_memory`).
+        """
+        read = dict(zip(self._tasks, self._read(normalise(images)), strict=True))
+        lung, infection = read[Task.LUNG], read[Task.INFECTION]
+        return ProbabilityMaps(lung.probability, infection.probability, infection.strangeness)
+
+    def _read(self, images: NDArray[np.float32]) -> list[Reading]:
+        try:
+            return self._run(images)
+        except Exception as exc:
+            if not is_out_of_memory(exc):
+                raise
+        # Only here: the exception held on to all that had been computed.
+        free_cached()
+        one_by_one = [self._run(image[None]) for image in images]
+        return [
+            Reading(*(np.concatenate(parts) for parts in zip(*of_network, strict=True)))
+            for of_network in zip(*one_by_one, strict=True)
+        ]

@@ -11,12 +11,13 @@ longer than they run. So all networks are recorded once, as branches of one CUDA
 graph is launched as a whole.
 """
 
+import gc
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
 from threading import Lock
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -29,14 +30,19 @@ from inference.networks import CHANNELS, FOREGROUND
 #: Runs before the recording: libraries load, algorithms are chosen, memory is taken.
 _WARM_UP = 3
 
-Maps = list[NDArray[np.float32]]
+
+class Reading(NamedTuple):
+    """What one network makes of n images."""
+
+    probability: NDArray[np.float32]  #: (n, size, size), 0..1
+    strangeness: NDArray[np.float32]  #: (n,), `ProbabilityMaps.strangeness`
 
 
 class Runner(Protocol):
     """Networks ready to be run."""
 
-    def __call__(self, images: NDArray[np.float32]) -> Maps:
-        """Each network's (n, size, size) probabilities, 0..1, of normalised (n, size, size)."""
+    def __call__(self, images: NDArray[np.float32]) -> list[Reading]:
+        """Each network's reading of normalised (n, size, size) images."""
 
 
 def runner(networks: Sequence[nn.Module], size: int, device: torch.device) -> Runner:
@@ -60,10 +66,12 @@ class OnCpu:
         torch.set_num_threads(max(1, _cores() // len(networks)))
         self(np.zeros((1, size, size), np.float32))
 
-    def __call__(self, images: NDArray[np.float32]) -> Maps:
+    def __call__(self, images: NDArray[np.float32]) -> list[Reading]:
         batch = as_batch(torch.from_numpy(images))
-        running = [self._pool.submit(probability, network, batch) for network in self._networks]
-        return [future.result().numpy() for future in running]
+        running = [self._pool.submit(read, network, batch) for network in self._networks]
+        # Both, whatever becomes of one: nothing goes on behind the back of who tries again.
+        wait(running)
+        return [Reading(*(said.numpy() for said in future.result())) for future in running]
 
 
 class OnCuda:
@@ -85,32 +93,43 @@ class OnCuda:
             torch.cuda.synchronize(device)
             self._graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph):
-                self._maps = self._run()
+                self._said = self._run()
 
-    def __call__(self, images: NDArray[np.float32]) -> Maps:
+    def __call__(self, images: NDArray[np.float32]) -> list[Reading]:
         # The graph is of one image: more are too rare to record another.
         with self._in_use:
-            maps = [self._replay(image[None]) for image in images]
-        return list(np.concatenate(maps, axis=1))
+            said = [self._replay(image[None]) for image in images]
+        probability, strangeness = (
+            np.concatenate(of_each, axis=1) for of_each in zip(*said, strict=True)
+        )
+        return [Reading(*of_network) for of_network in zip(probability, strangeness, strict=True)]
 
-    def _replay(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(networks, 1, size, size)"""
+    def _replay(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        """(networks, 1, size, size) and (networks, 1)"""
         self._image.copy_(torch.from_numpy(image))
         self._graph.replay()
-        return np.asarray(self._maps.cpu().numpy())
+        return tuple(said.cpu().numpy() for said in self._said)
 
-    def _run(self) -> torch.Tensor:
-        """(networks, 1, size, size) on the device."""
+    def _run(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """(networks, 1, size, size) and (networks, 1) on the device."""
         before = torch.cuda.current_stream(self._device)
         batch = as_batch(self._image)
-        maps = []
+        said = []
         for network, branch in zip(self._networks, self._branches, strict=True):
             branch.wait_stream(before)
             with torch.cuda.stream(branch), torch.autocast("cuda", torch.float16):
-                maps.append(probability(network, batch))
+                said.append(read(network, batch))
         for branch in self._branches:
             before.wait_stream(branch)
-        return torch.stack(maps)
+        probability, strangeness = zip(*said, strict=True)
+        return torch.stack(probability), torch.stack(strangeness)
+
+
+def free_cached() -> None:
+    """Give back what torch keeps of the GPU's memory for later, which others may need."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def fold(network: nn.Module) -> nn.Module:
@@ -143,9 +162,20 @@ def as_batch(images: torch.Tensor) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def probability(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:
-    """(n, size, size), 0..1, in single precision: each pixel's softmax (section 3.1)."""
-    return torch.softmax(network(batch).float(), dim=1)[:, FOREGROUND]
+def read(network: nn.Module, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A `Reading`'s tensors, in single precision; the probability is each pixel's softmax
+    (section 3.1).
+
+    Every network of segmentation-models-pytorch has these three parts, and `familiarity` where its
+    weights hold one.
+    """
+    features = network.encoder(batch)  # type: ignore[operator]
+    logits = network.segmentation_head(network.decoder(features))  # type: ignore[operator]
+    probability = torch.softmax(logits.float(), dim=1)[:, FOREGROUND]
+    familiarity = getattr(network, "familiarity", None)
+    if familiarity is None:
+        return probability, probability.new_zeros(len(probability))
+    return probability, familiarity(features)
 
 
 def _cores() -> int:

@@ -16,7 +16,7 @@ from torch import nn
 from inference.engines import Engine
 from inference.engines.normalise import normalise
 from inference.engines.pytorch import load_network
-from inference.engines.runners import as_batch, probability, runner
+from inference.engines.runners import as_batch, read, runner
 from inference.findings import Task
 from inference.networks import build
 from inference.weights import DEFAULT_SIZE, ModelCard
@@ -126,7 +126,7 @@ def _time_ms(run: Callable[[], object], device: torch.device) -> float:
 
 def _eager(networks: Mapping[Task, nn.Module], device: torch.device) -> list[Image]:
     batch = as_batch(torch.from_numpy(normalise(_image())).to(device))
-    return [probability(network, batch).cpu().numpy() for network in networks.values()]
+    return [read(network, batch)[0].cpu().numpy() for network in networks.values()]
 
 
 def _image(size: int = DEFAULT_SIZE) -> Image:

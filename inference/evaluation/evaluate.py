@@ -38,6 +38,7 @@ class Result:
     true_percent: Percentages | None  #: None where a true mask is missing
     pixels: Mapping[Task, tuple[int, int, int, int]]  #: `count_pixels` of each task with a truth
     cautions: tuple[Caution, ...] = ()
+    certainty: float | None = None  #: `Findings.certainty`
 
 
 class Cascade:
@@ -58,10 +59,12 @@ class Cascade:
         return self._engine.models
 
     def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
-        lung = self._engine.segment(images).lung
+        whole = self._engine.segment(images)
+        lung = whole.lung
         lungs = np.stack([lung_mask(probability) for probability in lung])
         segmented = np.where(lungs, images, np.float32(0))
-        return ProbabilityMaps(lung, self._engine.segment(segmented).infection)
+        infection = self._engine.segment(segmented).infection
+        return ProbabilityMaps(lung, infection, whole.strangeness)
 
 
 def evaluate(
@@ -88,6 +91,7 @@ def compare(case: Case, analysis: Analysis) -> Result:
             task: count_pixels(said_mask(findings, task), truth) for task, truth in truths.items()
         },
         cautions=findings.cautions,
+        certainty=findings.certainty,
     )
 
 

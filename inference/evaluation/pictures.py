@@ -14,6 +14,7 @@ from inference.datasets.cases import Case
 from inference.engines import Engine
 from inference.evaluation.evaluate import PLACES, Result, said_mask
 from inference.evaluation.metrics import pixel_counts
+from inference.evaluation.reliability import Reliability, reliability_of
 from inference.evaluation.summary import agreement, percentages, roc_of, said_and_true
 from inference.findings import Task
 
@@ -35,6 +36,9 @@ def draw_all(
     if len({result.is_covid for result in known}) == 2:
         drawn += [_draw_roc(known, folder / "roc.png")]
         drawn += [_draw_confusion(known, folder / "confusion.png")]
+    reliability = reliability_of(known)
+    if reliability is not None:
+        drawn += [_draw_reliability(reliability, folder / "reliability.png")]
     if len(percentages(results, "both")) > 1:
         drawn += [_draw_bland_altman(results, folder / "bland-altman.png")]
     by_name = {case.name: case for case in cases}
@@ -72,6 +76,25 @@ def _draw_roc(known: Sequence[Result], path: Path) -> Path:
         title=f"Least number of infected pixels: area {roc.area:.4f}",
     )  # fmt: skip
     axes.legend(loc="lower right")
+    figure.savefig(path, dpi=120)
+    return path
+
+
+def _draw_reliability(reliability: Reliability, path: Path) -> Path:
+    """How often infection was there against how often it was said to be."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], ":", color="gray", label="as said")
+    axes.plot([b.said for b in reliability.bins], [b.seen for b in reliability.bins], "o-")
+    for b in reliability.bins:
+        axes.annotate(str(b.images), (b.said, b.seen), (5, -10), textcoords="offset points")
+    axes.set(
+        xlabel="certainty of infection that was said", ylabel="share that has infection",
+        title=f"Off by {100 * reliability.error:.1f} points on average",
+    )  # fmt: skip
+    axes.legend(loc="upper left")
     figure.savefig(path, dpi=120)
     return path
 

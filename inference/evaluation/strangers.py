@@ -22,8 +22,8 @@ from inference.findings import Caution, Decision, Mask, Task
 GROSS = 5.0
 
 _COLUMNS = (
-    "images", "positive", "faint", f"above {GROSS:.0f} % of the lungs", "undetermined",
-    "lung DSC", "infection DSC", "with infection", "pooled",
+    "images", "positive", f"above {GROSS:.0f} % of the lungs", "undetermined",
+    "too faint to say", "strange", "lung DSC", "infection DSC", "with infection", "pooled",
 )  # fmt: skip
 
 
@@ -85,8 +85,9 @@ def strangers_table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _figures(name: str, results: Sequence[Result]) -> dict[str, Any]:
     counted = {
         "positive": [result.decision is Decision.POSITIVE for result in results],
-        "faint": [Caution.FAINT in result.cautions for result in results],
-        _COLUMNS[3]: [_infected_percent(result.said_percent) > GROSS for result in results],
+        "too faint to say": [Caution.FAINT in result.cautions for result in results],
+        _COLUMNS[2]: [_infected_percent(result.said_percent) > GROSS for result in results],
+        "strange": [Caution.STRANGE in result.cautions for result in results],
         "undetermined": [result.decision is Decision.UNDETERMINED for result in results],
     }
     shares = {column: sum(those) / len(results) for column, those in counted.items()}

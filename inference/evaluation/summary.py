@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inference.evaluation.evaluate import PLACES, Result
 from inference.evaluation.metrics import Z_95, Figure, detection, overlap, pixel_counts
+from inference.evaluation.reliability import reliability_fields, reliability_of
 from inference.findings import Decision, ModelIdentity, Task
 
 #: Least numbers of infected pixels at which the decision is shown, beside all that occur.
@@ -56,6 +57,7 @@ def summarise(results: Sequence[Result], models: Iterable[ModelIdentity]) -> dic
     """All figures of a split, ready for JSON."""
     known = [result for result in results if result.is_covid is not None]
     said, is_covid = said_and_true(known)
+    reliability = reliability_of(known)
     document = {
         "images": len(results),
         "covid_images": int(is_covid.sum()),
@@ -76,6 +78,7 @@ def summarise(results: Sequence[Result], models: Iterable[ModelIdentity]) -> dic
             "true_negative": int((~said & ~is_covid).sum()),
         },
         "roc": _roc_fields(roc_of(known)),
+        "certainty": reliability and reliability_fields(reliability),
     }
     cleaned: dict[str, Any] = _null(document)
     return cleaned

@@ -56,6 +56,8 @@ def voi_alternatives(values: Values, header: Dataset) -> Iterator[Transformed]:
 def _through_table(values: Values, sequence: object, header: Dataset) -> Transformed:
     try:
         table = read_table(sequence[0], values, header)  # type: ignore[index]
+    except MemoryError:
+        raise
     except Exception:
         # What is called a sequence need not be one, nor hold a table.
         return Transformed(values, is_sound=False)

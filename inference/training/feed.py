@@ -6,6 +6,7 @@ import torch
 
 from inference.datasets.examples import Examples
 from inference.training.augmentation.augment import augment
+from inference.training.augmentation.dice import Dice
 from inference.training.augmentation.style import restyle
 from inference.training.augmentation.transplant import transplant
 from inference.training.batches import batches_in_epoch, draw, to_gray
@@ -43,7 +44,10 @@ class Feed:
         masks = self._examples.masks[chosen].float()
         if self._recipe.styled and self._examples.lungs is not None:
             lungs = self._examples.lungs[chosen].float()
-            images, masks = transplant(images, masks, lungs, generator)
+            sewn, sewn_masks = transplant(images, masks, lungs, generator)
+            changed = self._styled(images, generator)
+            images = torch.where(changed, sewn, images)
+            masks = torch.where(changed, sewn_masks, masks)
         if self._further is not None:
             further = torch.randint(
                 len(self._further), (self._more,), device=images.device, generator=generator
@@ -51,8 +55,13 @@ class Feed:
             images = torch.cat([images, to_gray(self._further.images[further])])
             masks = torch.cat([masks, self._further.masks[further].float()])
         if self._recipe.styled:
-            images = restyle(images, masks, generator)
+            changed = self._styled(images, generator)
+            images = torch.where(changed, restyle(images, masks, generator), images)
         return augment(images, masks, generator) if self._recipe.augment else (images, masks)
+
+    def _styled(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """(n, 1, 1), which of the images may be styled."""
+        return Dice(len(images), images.device, generator).happens(self._recipe.styled)
 
     @property
     def _own(self) -> int:

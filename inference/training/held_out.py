@@ -10,7 +10,7 @@ from inference.training.batches import prepare, to_gray
 from inference.training.precision import Precision, autocast
 
 #: Images at once: no gradient is kept, so more than while learning.
-_AT_ONCE = 32
+AT_ONCE = 32
 
 
 @torch.no_grad()
@@ -23,8 +23,8 @@ def predict(
     """
     network.eval()
     for images, masks in zip(
-        held_out.images.split(_AT_ONCE),  # type: ignore[no-untyped-call]
-        held_out.masks.split(_AT_ONCE),  # type: ignore[no-untyped-call]
+        held_out.images.split(AT_ONCE),  # type: ignore[no-untyped-call]
+        held_out.masks.split(AT_ONCE),  # type: ignore[no-untyped-call]
         strict=True,
     ):
         with autocast(images.device, precision):

@@ -43,7 +43,8 @@ class Recipe:
     average: float  #: decay of the moving average of the weights, per step; 0: none
     balanced: bool  #: draw images with and without foreground equally often
     calibrated: bool  #: move the threshold to where the held-out DSC is greatest
-    styled: bool = False  #: classes exchange looks and lungs: `style`, `transplant`
+    #: Share of the images, 0..1, that may get another class's look or lungs: `style`, `transplant`.
+    styled: float = 0.0
     further_share: float = 0.5  #: of a step's images, 0..1, that are further ones, if there are any
 
 
@@ -93,7 +94,7 @@ IMAGENET = replace(SCRATCH, name="imagenet", imagenet=True, learning_rate=5e-4, 
 
 #: For radiographs of hospitals that nothing was learnt from. Going on from a trained network.
 STRANGERS = replace(
-    SCRATCH, name="strangers", styled=True, batch=10, learning_rate=3e-4, presence_weight=0.2,
+    SCRATCH, name="strangers", styled=1.0, batch=10, learning_rate=3e-4, presence_weight=0.2,
     average=0.98,
 )  # fmt: skip
 

@@ -58,6 +58,8 @@ def begin(task: Task, name: str, init: str, *, imagenet: bool) -> Start:
 def _from_weights(task: Task, name: str, init: str) -> Start:
     card = _card_of(task, init)
     trained = load_network(card)
+    # What it has learnt from is about to be another.
+    trained.familiarity = None  # type: ignore[assignment]
     if (card.network, card.task) == (name, task):
         return Start(trained.train(), f"from {_title(card)}", card.sha256)
     network = build(name)

@@ -7,7 +7,7 @@ card.json; with folds, OUT/fold-1/<task>-<network>/ and so on.
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,10 +20,11 @@ from inference.datasets.cases import Case, DatasetError
 from inference.datasets.duplicates import clusters, folds, near
 from inference.datasets.examples import Examples, load_examples
 from inference.engines.device import choose_device
+from inference.engines.familiarity import PREFIX, familiarity_of
 from inference.evaluation.metrics import Figure
 from inference.findings import Task
 from inference.training import checkpoint
-from inference.training.calibrate import foreground_bias, shifted
+from inference.training.calibrate import calibration_of, features_of, foreground_bias, shifted
 from inference.training.export import export
 from inference.training.history import Epoch, draw_curves, write_csv
 from inference.training.loop import Plan, Run
@@ -95,7 +96,7 @@ def train(
         request.task,
         request.size,
         only_lungs=request.cascaded,
-        with_lungs=request.recipe.styled,
+        with_lungs=request.recipe.styled > 0 or _tells_certainty(request),
     )
     further = load_examples(more, request.task, request.size) if more else None
     name = f"{request.task.value}-{request.network}"
@@ -165,14 +166,34 @@ def _train_one(
         draw_curves(run.history, folder / "curves.png")
     except ImportError:
         logger.warning("no picture of the curves: install matplotlib (the extra `train`)")
-    bias = _calibrate(run) if request.recipe.calibrated else 0.0
-    weights = export(shifted(run.best, bias), _card(request, run, start, bias), folder)
+    bias = _threshold(run) if request.recipe.calibrated else 0.0
+    card = _card(request, run, start, bias)
+    state = shifted(run.best, bias)
+    if _tells_certainty(request):
+        calibration = calibration_of(run.average, run.held_out, bias, run.plan.precision)
+        card["calibration"] = calibration and asdict(calibration)
+        state |= _familiarity(run)
+    weights = export(state, card, folder)
     return Trained(weights, run.history[run.best_epoch - 1])
 
 
-def _calibrate(run: Run) -> float:
+def _tells_certainty(request: Request) -> bool:
+    return request.recipe.calibrated and request.task is Task.INFECTION
+
+
+def _threshold(run: Run) -> float:
     run.average.load_state_dict(run.best)
     return foreground_bias(run.average, run.held_out, run.plan.task, run.plan.precision)
+
+
+def _familiarity(run: Run) -> checkpoint.State:
+    """The parameters by which the network knows what it learnt from, further images included."""
+    sets = [run.examples, run.held_out, *([run.further] if run.further else [])]
+    learnt, held_out, *further = (
+        features_of(run.average, those, run.plan.precision) for those in sets
+    )
+    state = familiarity_of(torch.cat([learnt, *further]), held_out).state_dict()
+    return {f"{PREFIX}{name}": values for name, values in state.items()}
 
 
 def _plan(

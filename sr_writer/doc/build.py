@@ -14,7 +14,8 @@ from sr_writer.provenance import coded, source_image, stamp
 def build(case: Case) -> Dataset:
     """The page of what was found."""
     source, identity = case.source, case.identity
-    page = draw_page(case.findings, case.shared(painting_of), patient_of(source), identity)
+    words = case.words
+    page = draw_page(case.findings, case.shared(painting_of), patient_of(source), identity, words)
     dataset = Dataset()
     dataset.SOPClassUID = DOC.sop_class_uid
     dataset.SOPInstanceUID = identity.sop_instance_uid(DOC.role)
@@ -23,7 +24,7 @@ def build(case: Case) -> Dataset:
     dataset.InstanceNumber = 1
     dataset.AcquisitionDateTime = ""
     dataset.BurnedInAnnotation = "YES"
-    dataset.DocumentTitle = "Lungs and COVID-19 infection, not for diagnosis"
+    dataset.DocumentTitle = words.write(words("page.document"))
     dataset.ConceptNameCodeSequence = [coded(codes.REPORT_TITLE)]
     dataset.SourceInstanceSequence = [source_image(source)]
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"

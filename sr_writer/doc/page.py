@@ -15,19 +15,29 @@ from reportlab.lib.utils import ImageReader, simpleSplit
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
-from inference.findings import Findings, Laterality, Task
-from sr_writer.doc.patient import Patient
-from sr_writer.identity import RESEARCH_USE, Identity
+from inference.findings import Decision, Findings, Laterality, Task
+from sr_writer.doc.patient import UNPRINTABLE, Patient
+from sr_writer.doc.typeface import Typeface, typeface_of
+from sr_writer.identity import Identity
+from sr_writer.languages import Words
 from sr_writer.painting import Painting
 from sr_writer.palette import COLORS
-from sr_writer.verdict import Verdict, verdict_of
-from sr_writer.wording import area, both_name, grade, headline, lung_name, percent, percent_error
+from sr_writer.wording import (
+    area,
+    both_name,
+    grade,
+    headline,
+    lung_name,
+    percent,
+    percent_error,
+    research_use,
+    side_letter,
+)
 
 _WIDTH: float = A4[0]  #: points, 1/72 inch
 _HEIGHT: float = A4[1]
 _MARGIN = 42.0
 _INNER = _WIDTH - 2 * _MARGIN
-_REGULAR, _BOLD = "Helvetica", "Helvetica-Bold"
 
 _INK = HexColor(0x1B1F26)
 _MUTED = HexColor(0x667080)
@@ -37,11 +47,10 @@ _AMBER = HexColor(0xFFC850)
 _AMBER_TINT = HexColor(0xFFF6DF)
 _AMBER_INK = HexColor(0x7A5200)
 _VERDICT_INK = {
-    Verdict.POSITIVE: HexColor(0xC2410C),
-    Verdict.FAINT: HexColor(0x9A6700),
+    Decision.POSITIVE: HexColor(0xC2410C),
     # Not green: it may still be another pneumonia (paper, section 3.3).
-    Verdict.NEGATIVE: _INK,
-    Verdict.UNDETERMINED: HexColor(0x5B4B8A),
+    Decision.NEGATIVE: _INK,
+    Decision.UNDETERMINED: HexColor(0x5B4B8A),
 }
 
 #: Height of the row of figures below the radiograph.
@@ -54,15 +63,19 @@ _LONG_EDGE_PX = 1400
 
 
 def draw_page(
-    findings: Findings, painting: Painting, patient: Patient, identity: Identity
+    findings: Findings,
+    painting: Painting,
+    patient: Patient,
+    identity: Identity,
+    words: Words,
 ) -> bytes:
     """The page as a PDF file."""
     file = BytesIO()
     canvas = Canvas(file, pagesize=A4, pageCompression=0, invariant=1)
-    canvas.setTitle("Lungs and COVID-19 infection")
+    canvas.setTitle(words("page.title"))
     canvas.setAuthor(f"{identity.equipment.manufacturer}, {identity.equipment.model_name}")
-    canvas.setSubject(RESEARCH_USE)
-    pen = _Pen(canvas)
+    canvas.setSubject(research_use(words))
+    pen = _Pen(canvas, words, typeface_of(words))
     top = _draw_decision(pen, _draw_patient(pen, patient), findings)
     bottom = _draw_cautions(pen, _draw_models(pen, _draw_notice(pen), findings, identity), findings)
     _draw_radiograph(pen, top, bottom, findings, painting)
@@ -76,6 +89,8 @@ class _Pen:
     """Writes on the page; y runs from the top of the page down, as one reads."""
 
     canvas: Canvas
+    words: Words
+    face: Typeface
 
     def write(
         self,
@@ -85,11 +100,11 @@ class _Pen:
         size: float,
         color: Color = _INK,
         *,
-        font: str = _REGULAR,
+        bold: bool = False,
         align: str = "left",
     ) -> None:
         """One line, its baseline at y."""
-        self.canvas.setFont(font, size)
+        self.canvas.setFont(self.face.bold if bold else self.face.regular, size)
         self.canvas.setFillColor(color)
         draw = {
             "left": self.canvas.drawString,
@@ -105,6 +120,26 @@ class _Pen:
         for number, line in enumerate(lines):
             self.write(line, x, y + size + number * _leading(size), size, color)
 
+    def width_of(self, text: str, size: float, *, bold: bool = False) -> float:
+        return float(stringWidth(text, self.face.bold if bold else self.face.regular, size))
+
+    def lines_of(self, texts: Iterable[str], size: float, width: float) -> list[str]:
+        """Each text broken between words into lines of at most `width`."""
+        lines: list[str] = []
+        for text in texts:
+            lines += simpleSplit(_latin(text), self.face.regular, size, width)
+        return lines
+
+    def fitted(self, text: str, width: float) -> tuple[str, float]:
+        """`text` and a size at which it fits into `width`; cut, and saying so, where none does."""
+        text = _latin(text)
+        for size in (10.5, 9.0, 7.5):
+            if self.width_of(text, size) <= width:
+                return text, size
+        while self.width_of(f"{text}...", size) > width:
+            text = text[:-1]
+        return f"{text}...", size
+
     def fill(self, x: float, y: float, width: float, height: float, color: Color) -> None:
         """A rectangle, its upper left corner at x, y."""
         self.canvas.setFillColor(color)
@@ -119,28 +154,30 @@ class _Pen:
 def _draw_patient(pen: _Pen, patient: Patient) -> float:
     """Title and whose radiograph it is; returns where the page goes on."""
     y = _MARGIN
-    pen.write("CHEST RADIOGRAPH  |  AUTOMATED ANALYSIS", _MARGIN, y, 8, _MUTED, font=_BOLD)
+    words = pen.words
+    pen.write(words("page.heading"), _MARGIN, y, 8, _MUTED, bold=True)
     pen.rule(y + 9)
     columns = (
-        ("Patient", patient.name, 0.0),
-        ("Patient ID", patient.patient_id, 0.36),
-        ("Study date", patient.study_date, 0.66),
-        ("Accession number", patient.accession_number, 0.80),
+        (words("page.patient"), patient.name, 0.0),
+        (words("page.patient_id"), patient.patient_id, 0.36),
+        (words("page.study_date"), patient.study_date, 0.66),
+        (words("page.accession_number"), patient.accession_number, 0.80),
     )
     ends = [share for *_, share in columns[1:]] + [1.0]
     for (label, value, share), end in zip(columns, ends, strict=True):
         x, room = _MARGIN + share * _INNER, (end - share) * _INNER - 8
         pen.write(label, x, y + 23, 7.5, _MUTED)
-        text, size = _fitted(value or "-", room)
+        shown = words("page.unprintable") if value is UNPRINTABLE else value or "-"
+        text, size = pen.fitted(shown, room)
         pen.write(text, x, y + 37, size)
     pen.rule(y + 47)
     return y + 47
 
 
 def _draw_decision(pen: _Pen, y: float, findings: Findings) -> float:
-    color = _VERDICT_INK[verdict_of(findings)]
-    pen.write(headline(findings), _MARGIN, y + 31, 22, color, font=_BOLD)
-    lines = _lines_of([findings.reason], 9.5, _INNER)
+    color = _VERDICT_INK[findings.decision]
+    pen.write(headline(findings, pen.words), _MARGIN, y + 31, 22, color, bold=True)
+    lines = pen.lines_of([pen.words.reason(findings.reason)], 9.5, _INNER)
     pen.paragraphs(lines, _MARGIN, y + 38, 9.5, _MUTED)
     return y + 38 + len(lines) * _leading(9.5) + 10
 
@@ -149,15 +186,18 @@ def _draw_notice(pen: _Pen) -> float:
     """The band at the bottom of the page; returns its top."""
     y = _HEIGHT - _MARGIN + 6 - _NOTICE_HEIGHT
     pen.fill(_MARGIN, y, _INNER, _NOTICE_HEIGHT, _AMBER)
-    pen.write(RESEARCH_USE, _WIDTH / 2, y + 16, 11, _INK, font=_BOLD, align="centre")
+    pen.write(research_use(pen.words), _WIDTH / 2, y + 16, 11, _INK, bold=True, align="centre")
     return y
 
 
 def _draw_models(pen: _Pen, bottom: float, findings: Findings, identity: Identity) -> float:
-    equipment = identity.equipment
-    models = "; ".join(f"{m.task} {m.name} {m.version}" for m in findings.models)
-    text = f"{equipment.model_name} {equipment.software_version}. Models: {models}."
-    lines = _lines_of([text], 7.5, _INNER)
+    equipment, words = identity.equipment, pen.words
+    models = "; ".join(
+        f"{words(f'page.task_{m.task}')} {m.name} {m.version}" for m in findings.models
+    )
+    named = words("page.models", models=models)
+    text = f"{equipment.model_name} {equipment.software_version}. {named}."
+    lines = pen.lines_of([text], 7.5, _INNER)
     y = bottom - len(lines) * _leading(7.5) - 9
     pen.paragraphs(lines, _MARGIN, y, 7.5, _MUTED)
     return y
@@ -166,12 +206,13 @@ def _draw_models(pen: _Pen, bottom: float, findings: Findings, identity: Identit
 def _draw_cautions(pen: _Pen, bottom: float, findings: Findings) -> float:
     if not findings.cautions:
         return bottom - 8
-    lines = _lines_of((caution.text for caution in findings.cautions), 8.5, _INNER - 24)
+    texts = (pen.words.caution(caution) for caution in findings.cautions)
+    lines = pen.lines_of(texts, 8.5, _INNER - 24)
     height = len(lines) * _leading(8.5) + 24
     y = bottom - height - 10
     pen.fill(_MARGIN, y, _INNER, height, _AMBER_TINT)
     pen.fill(_MARGIN, y, 3, height, _AMBER)
-    pen.write("Read with care", _MARGIN + 14, y + 14, 8.5, _AMBER_INK, font=_BOLD)
+    pen.write(pen.words("page.cautions"), _MARGIN + 14, y + 14, 8.5, _AMBER_INK, bold=True)
     pen.paragraphs(lines, _MARGIN + 14, y + 16, 8.5, _INK)
     return y - 10
 
@@ -189,8 +230,8 @@ def _draw_radiograph(
     if painting.sides is None:
         return
     for side, x in zip(painting.sides, (_MARGIN + 14, _WIDTH - _MARGIN - 14), strict=True):
-        letter = side.value[0].upper()
-        pen.write(letter, x, top + 24, 16, HexColor(0xFFFFFF), font=_BOLD, align="centre")
+        letter = side_letter(side, pen.words)
+        pen.write(letter, x, top + 24, 16, HexColor(0xFFFFFF), bold=True, align="centre")
     _draw_legend(pen, top + shown)
     _draw_figures(pen, top + shown + _LEGEND_HEIGHT, findings, painting.sides)
 
@@ -207,9 +248,10 @@ def _jpeg(painting: Painting) -> ImageReader:
 def _draw_legend(pen: _Pen, y: float) -> None:
     """What the colours on the radiograph mean."""
     x = _WIDTH - _MARGIN
-    for task, words in ((Task.INFECTION, "infection"), (Task.LUNG, "lungs")):
-        pen.write(words, x, y + 13, 7.5, _MUTED, align="right")
-        x -= stringWidth(words, _REGULAR, 7.5) + 4
+    for task, key in ((Task.INFECTION, "page.infection"), (Task.LUNG, "page.lungs")):
+        name = pen.words(key)
+        pen.write(name, x, y + 13, 7.5, _MUTED, align="right")
+        x -= pen.width_of(name, 7.5) + 4
         for side in reversed(Laterality):
             x -= 9
             pen.fill(x, y + 7, 8, 6, Color(*(part / 255 for part in COLORS[task, side])))
@@ -220,38 +262,27 @@ def _draw_figures(
     pen: _Pen, y: float, findings: Findings, sides: tuple[Laterality, Laterality]
 ) -> None:
     """How much is infected of each lung, on its own side, and of both between them."""
+    words = pen.words
     left, right = (findings.measurement(side) for side in sides)
+    error = percent_error(findings, words)
     columns = (
-        (lung_name(left), left.infected_percent, (area(left), *grade(findings, left))),
-        (both_name(findings), findings.infected_percent, (percent_error(findings),)),
-        (lung_name(right), right.infected_percent, (area(right), *grade(findings, right))),
+        (lung_name(left, words), left.infected_percent, (area(left, words), *grade(left, words))),
+        (both_name(findings, words), findings.infected_percent, (error,)),
+        (
+            lung_name(right, words),
+            right.infected_percent,
+            (area(right, words), *grade(right, words)),
+        ),
     )
-    ink = _VERDICT_INK[verdict_of(findings)]
+    ink = _VERDICT_INK[findings.decision]
     for number, (name, value, notes) in enumerate(columns):
         x = _MARGIN + (number + 0.5) * _INNER / 3
         pen.write(name, x, y + 13, 9, _MUTED, align="centre")
-        pen.write(percent(value), x, y + 38, 22, ink, font=_BOLD, align="centre")
+        said = percent(value, words)
+        size = min(22.0, 22.0 * (_INNER / 3 - 8) / pen.width_of(said, 22.0, bold=True))
+        pen.write(said, x, y + 38, size, ink, bold=True, align="centre")
         for row, note in enumerate(note for note in notes if note):
             pen.write(note, x, y + 53 + row * _leading(8.5), 8.5, _MUTED, align="centre")
-
-
-def _lines_of(texts: Iterable[str], size: float, width: float) -> list[str]:
-    """Each text broken between words into lines of at most `width`."""
-    lines: list[str] = []
-    for text in texts:
-        lines += simpleSplit(_latin(text), _REGULAR, size, width)
-    return lines
-
-
-def _fitted(text: str, width: float) -> tuple[str, float]:
-    """`text` and a size at which it fits into `width`; cut, and saying so, where none does."""
-    text = _latin(text)
-    for size in (10.5, 9.0, 7.5):
-        if stringWidth(text, _REGULAR, size) <= width:
-            return text, size
-    while stringWidth(f"{text}...", _REGULAR, size) > width:
-        text = text[:-1]
-    return f"{text}...", size
 
 
 def _leading(size: float) -> float:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pydicom import Dataset
 
 from sr_writer.case import Case
-from sr_writer.identity import RESEARCH_USE
+from sr_writer.doc.printed import printed_in
 from sr_writer.verify.figures import recounted
 from sr_writer.verify.instance import source_faults
-from sr_writer.wording import headline, percent
+from sr_writer.wording import headline, percent, research_use
 
 _PAGE = re.compile(rb"/Type /Page\b")
 
@@ -28,7 +28,9 @@ def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     yield from source_faults(dataset.SourceInstanceSequence, case.source)
     counted = recounted(case.findings)
     shares = [lung.infected_percent for lung in (counted.left, counted.right)]
-    figures = [percent(v) for v in (*shares, counted.infected_percent) if v is not None]
-    for words in (headline(case.findings), RESEARCH_USE, *figures):
-        if f"({words})".encode("latin-1") not in content:
-            yield f"its page does not say {words}"
+    words = case.words
+    figures = [percent(v, words) for v in (*shares, counted.infected_percent) if v is not None]
+    printed = printed_in(content)
+    for said in (headline(case.findings, words), research_use(words), *figures):
+        if said not in printed:
+            yield f"its page does not say {said}"

@@ -12,37 +12,38 @@ from highdicom.sr import (
 )
 from pydicom import Dataset
 
-from inference.findings import Findings
+from inference.findings import Decision, Findings
 from sr_writer import codes
 from sr_writer.case import Case
-from sr_writer.identity import RESEARCH_USE, Identity
+from sr_writer.identity import Identity
 from sr_writer.ko.document import key_object
+from sr_writer.languages import Words
 from sr_writer.seg import SEG
 from sr_writer.source import Source
 from sr_writer.sr.document import device_observer, evidence, text_of
-from sr_writer.verdict import Verdict, verdict_of
-from sr_writer.wording import conclusion
+from sr_writer.wording import conclusion, research_use
 
 
 def is_key(findings: Findings) -> bool:
     """Whether there is a Key Object Selection of them."""
-    return verdict_of(findings) is Verdict.POSITIVE
+    return findings.decision is Decision.POSITIVE
 
 
 def build(case: Case) -> Dataset:
     """The KO of what was found, which is positive."""
     source, identity = case.source, case.identity
-    content = _content(source, case.findings, identity)
+    content = _content(source, case.findings, identity, case.words)
     return key_object(content, [evidence(source, identity)], source, identity)
 
 
-def _content(source: Source, findings: Findings, identity: Identity) -> Dataset:
+def _content(source: Source, findings: Findings, identity: Identity, words: Words) -> Dataset:
     header = source.header
     root = ContainerContentItem(codes.OF_INTEREST, template_id="2010")
     root.ContentSequence = ContentSequence()
     root.ContentSequence.extend(device_observer(identity))
-    said = f"{conclusion(findings)} {findings.reason} {RESEARCH_USE}"
-    root.ContentSequence.append(text_of(codes.KEY_OBJECT_DESCRIPTION, said))
+    why = words.reason(findings.reason)
+    said = f"{conclusion(findings, words)} {why} {research_use(words)}"
+    root.ContentSequence.append(text_of(codes.KEY_OBJECT_DESCRIPTION, said, words))
     for sop_class_uid, sop_instance_uid in (
         (header.SOPClassUID, header.SOPInstanceUID),
         (SEG.sop_class_uid, identity.sop_instance_uid(SEG.role)),

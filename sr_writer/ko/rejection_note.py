@@ -23,6 +23,8 @@ from sr_writer.kind import Kind
 from sr_writer.ko import KO
 from sr_writer.ko.document import key_object
 from sr_writer.ko.verify import rejection_note_faults
+from sr_writer.language import ENGLISH
+from sr_writer.languages import words_of
 from sr_writer.output import Output, output_of, part10
 from sr_writer.source import EQUIPMENT, read_source
 from sr_writer.sr.document import device_observer, references, text_of
@@ -51,7 +53,7 @@ def write_rejection_note(
     images = {kind.sop_class_uid for kind in kinds if kind.has_pixels}
     selection = _content(rejected, images, title, said, identity)
     document = key_object(selection, references(rejected), source, identity)
-    content = part10(document, source)
+    content = part10(document, source, words_of(ENGLISH))
     faults = partial(rejection_note_faults, title=title, rejected=rejected)
     verify(KO, content, source, identity, faults)
     return output_of(KO, content, str(source.header.StudyInstanceUID), identity)
@@ -67,8 +69,11 @@ def _content(
     root = ContainerContentItem(codes.REJECTION[title], template_id="2010")
     root.ContentSequence = ContentSequence()
     root.ContentSequence.extend(device_observer(identity))
+    # In English, whatever the results speak: it is for the archive.
     description = f"{said} {RESEARCH_USE}"
-    root.ContentSequence.append(text_of(codes.KEY_OBJECT_DESCRIPTION, description))
+    root.ContentSequence.append(
+        text_of(codes.KEY_OBJECT_DESCRIPTION, description, words_of(ENGLISH))
+    )
     for one in rejected:
         # What has pixels is selected as IMAGE (TID 2010).
         selected = ImageContentItem if one.sop_class_uid in images else CompositeContentItem

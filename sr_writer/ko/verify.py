@@ -9,7 +9,6 @@ from sr_writer.case import Case
 from sr_writer.identity import Reference
 from sr_writer.ko.build import is_key
 from sr_writer.seg import SEG
-from sr_writer.verdict import verdict_of
 from sr_writer.verify.content import equipment_faults, evidence_faults
 from sr_writer.verify.instance import has_code
 
@@ -17,7 +16,7 @@ from sr_writer.verify.instance import has_code
 def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     """Of a clearly positive radiograph alone, and of nothing but it and its SEG."""
     if not is_key(case.findings):
-        yield f"the decision is {verdict_of(case.findings)}"
+        yield f"the decision is {case.findings.decision}"
     if not has_code(dataset.ConceptNameCodeSequence[0], codes.OF_INTEREST):
         yield 'its title is not "Of Interest"'
     expected = {case.source.header.SOPInstanceUID, case.identity.sop_instance_uid(SEG.role)}

@@ -12,13 +12,13 @@ from pydicom import Dataset
 
 from inference.findings import Findings, Laterality, Task
 from sr_writer.case import Case
-from sr_writer.identity import RESEARCH_USE
+from sr_writer.languages import Words
 from sr_writer.outlines import Outlines, Polyline, bounds, outlines_of
 from sr_writer.palette import COLORS
 from sr_writer.pr import PR
 from sr_writer.pr.display import grayscale_pipeline
 from sr_writer.provenance import stamp
-from sr_writer.wording import ascii_text, detail, grade, headline, percent
+from sr_writer.wording import detail, grade, headline, percent, research_use
 
 #: Graphic Layer (0070,0002) of each kind of outline, and of all words.
 LAYERS = {
@@ -48,7 +48,7 @@ def build(case: Case) -> Dataset:
     dataset.ContentCreatorName = ""
     dataset.ReferencedSeriesSequence = [_referenced_series(source.header)]
     dataset.DisplayedAreaSelectionSequence = [_whole_image(source.header, findings)]
-    annotations = [*_outlined(findings, case.shared(outlines_of)), _worded(findings)]
+    annotations = [*_outlined(findings, case.shared(outlines_of)), _worded(findings, case.words)]
     dataset.GraphicAnnotationSequence = annotations
     dataset.GraphicLayerSequence = list(_layers(item.GraphicLayer for item in annotations))
     dataset.update(grayscale_pipeline(case.header, findings))
@@ -57,19 +57,20 @@ def build(case: Case) -> Dataset:
     return dataset
 
 
-def lung_text(findings: Findings, side: Laterality) -> str:
+def lung_text(findings: Findings, side: Laterality, words: Words) -> str:
     """What is said of one lung, beside it."""
     lung = findings.measurement(side)
-    said = f"{side.value.capitalize()} lung: {percent(lung.infected_percent)}"
-    return ", ".join((said, *grade(findings, lung)))
+    said = f"{words(f'lung.{side}')}: {percent(lung.infected_percent, words)}"
+    return words.write(", ".join((said, *grade(lung, words))))
 
 
-def decision_text(findings: Findings) -> str:
+def decision_text(findings: Findings, words: Words) -> str:
     """What is said of the radiograph: decision, how much, and what it must not be used for."""
-    said = [headline(findings), ascii_text(detail(findings))]
+    said = [words.write(text) for text in (headline(findings, words), detail(findings, words))]
+    notice = words.write(research_use(words))
     # The notice last, and never cut off.
-    room = _SHORT_TEXT - len(RESEARCH_USE) - 2
-    return "\r\n".join(said)[:room] + "\r\n" + RESEARCH_USE
+    room = _SHORT_TEXT - len(notice) - 2
+    return "\r\n".join(said)[:room] + "\r\n" + notice
 
 
 def _referenced_series(header: Dataset) -> Dataset:
@@ -118,14 +119,14 @@ def _graphic(polyline: Polyline) -> Dataset:
     return graphic
 
 
-def _worded(findings: Findings) -> Dataset:
+def _worded(findings: Findings, words: Words) -> Dataset:
     item = Dataset()
     item.GraphicLayer = TEXT_LAYER
-    item.TextObjectSequence = [*_lung_texts(findings), _decision_box(findings)]
+    item.TextObjectSequence = [*_lung_texts(findings, words), _decision_box(findings, words)]
     return item
 
 
-def _lung_texts(findings: Findings) -> Iterator[Dataset]:
+def _lung_texts(findings: Findings, words: Words) -> Iterator[Dataset]:
     """Each lung's figures below it, where its image ends, in pixels of the image."""
     for side in Laterality:
         mask = findings.segment(Task.LUNG, side).mask
@@ -134,13 +135,13 @@ def _lung_texts(findings: Findings) -> Iterator[Dataset]:
             (left, _), (right, bottom) = bounds(mask)[[0, 2]]
             top = min(bottom + rows * _LINE / 2, rows * (1 - _LINE))
             corners = ((left, top), (right, min(top + rows * _LINE, rows)))
-            yield _text(lung_text(findings, side), "PIXEL", *corners, "CENTER")
+            yield _text(lung_text(findings, side, words), "PIXEL", *corners, "CENTER")
 
 
-def _decision_box(findings: Findings) -> Dataset:
+def _decision_box(findings: Findings, words: Words) -> Dataset:
     """At the upper edge, centred: lead markers stand in the corners."""
     corners = ((0.2, 0.01), (0.8, 0.01 + 3 * _LINE))
-    return _text(decision_text(findings), "DISPLAY", *corners, "CENTER")
+    return _text(decision_text(findings, words), "DISPLAY", *corners, "CENTER")
 
 
 def _text(

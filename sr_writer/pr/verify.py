@@ -7,10 +7,11 @@ from pydicom import Dataset
 
 from inference.findings import Findings
 from sr_writer.case import Case
-from sr_writer.identity import RESEARCH_USE
+from sr_writer.languages import Words
 from sr_writer.pr.build import LAYERS, TEXT_LAYER, decision_text, lung_text
 from sr_writer.verify.figures import recounted
 from sr_writer.verify.instance import source_faults
+from sr_writer.wording import research_use
 
 
 def faults(dataset: Dataset, case: Case) -> Iterator[str]:
@@ -29,7 +30,7 @@ def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     if set(annotations) != {layer.GraphicLayer for layer in dataset.GraphicLayerSequence}:
         yield "its layers are not those of its annotations"
     yield from _outline_faults(annotations, header, findings)
-    yield from _text_faults(annotations, findings)
+    yield from _text_faults(annotations, findings, case.words)
 
 
 def _outline_faults(
@@ -55,12 +56,17 @@ def _is_closed_within(graphic: Dataset, header: Dataset) -> bool:
     return bool(inside and closed and counted and kind)
 
 
-def _text_faults(annotations: dict[str, Dataset], findings: Findings) -> Iterator[str]:
+def _text_faults(
+    annotations: dict[str, Dataset], findings: Findings, words: Words
+) -> Iterator[str]:
     counted = recounted(findings)
-    words = [item.UnformattedTextValue for item in annotations[TEXT_LAYER].TextObjectSequence]
+    written = [item.UnformattedTextValue for item in annotations[TEXT_LAYER].TextObjectSequence]
     lungs = [lung for lung in (counted.left, counted.right) if lung.lung_pixels]
-    expected = [*(lung_text(counted, lung.laterality) for lung in lungs), decision_text(counted)]
-    if words != expected:
-        yield f"it says {words} where the SEG's pixels say {expected}"
-    if not any(RESEARCH_USE in word for word in words):
+    expected = [
+        *(lung_text(counted, lung.laterality, words) for lung in lungs),
+        decision_text(counted, words),
+    ]
+    if written != expected:
+        yield f"it says {written} where the SEG's pixels say {expected}"
+    if not any(words.write(research_use(words)) in said for said in written):
         yield "it does not say that it is for research use"

@@ -12,6 +12,8 @@ from pydicom import Dataset
 
 from inference.findings import Findings
 from sr_writer.case import Case
+from sr_writer.language import ENGLISH
+from sr_writer.languages import words_of
 from sr_writer.painting import paint, painting_of
 from sr_writer.provenance import source_image, stamp
 from sr_writer.sc import SC
@@ -19,15 +21,17 @@ from sr_writer.sc.caption import with_caption
 from sr_writer.source import LOSSY
 
 
-def overlay_picture(pixels: NDArray[np.float32], findings: Findings) -> Image.Image:
+def overlay_picture(
+    pixels: NDArray[np.float32], findings: Findings, language: str = ENGLISH
+) -> Image.Image:
     """The painting of `pixels` (rows, columns; 0..1, bright = dense) with its caption."""
-    return with_caption(paint(pixels, findings), findings)
+    return with_caption(paint(pixels, findings), findings, words_of(language))
 
 
 def build(case: Case) -> Dataset:
     """The overlay as an image."""
     source, identity = case.source, case.identity
-    picture = with_caption(case.shared(painting_of), case.findings)
+    picture = with_caption(case.shared(painting_of), case.findings, case.words)
     dataset = Dataset()
     dataset.SOPClassUID = SC.sop_class_uid
     dataset.SOPInstanceUID = identity.sop_instance_uid(SC.role)

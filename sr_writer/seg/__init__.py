@@ -43,6 +43,7 @@ SEG = Kind(
     build=_build,
     verify=_verify,
     has_pixels=True,
+    has_words=False,
     is_first=True,
     # The masks as outlines.
     next_best="PR",

@@ -42,7 +42,6 @@ from sr_writer.sr.document import (
     measurement_report,
     sr_document,
 )
-from sr_writer.verdict import verdict_of
 from sr_writer.wording import conclusion
 
 _MODIFIER = RelationshipTypeValues.HAS_CONCEPT_MOD.value
@@ -51,7 +50,7 @@ _MODIFIER = RelationshipTypeValues.HAS_CONCEPT_MOD.value
 def build(case: Case, kind: Kind) -> Dataset:
     """The SR of what was found, in the class of `kind`."""
     source, identity = case.source, case.identity
-    content = case.shared(_content)
+    content = case.shared(_content, in_words=True)
     report = sr_document(kind, source, identity, content, evidence(source, identity))
     report.CodingSchemeIdentificationSequence = [_private_scheme(identity)]
     return report
@@ -67,13 +66,18 @@ def _content(case: Case) -> Dataset:
         outline = case.shared(outlines_of).of(Task.LUNG, side)[0]
         group = _lung_group(findings.measurement(side), outline, source, identity)
         measurements.ContentSequence.append(_ordered(group))
-    cautions = [caution.text for caution in findings.cautions]
+    words = case.words
+    comments = [words.caution(caution) for caution in findings.cautions]
+    if findings.certainty is not None:
+        comments.append(words("notice.certainty"))
+    why = explanation(findings.decision, words.reason(findings.reason), comments, words)
     return measurement_report(
         identity,
+        words,
         codes.CHEST_RADIOGRAPHY,
-        conclusion(findings),
+        conclusion(findings, words),
         [source.header],
-        [measurements, explanation(verdict_of(findings), findings.reason, cautions)],
+        [measurements, why],
     )
 
 
@@ -149,6 +153,9 @@ def _decision_group(
     if findings.infected_percent is not None:
         percent = figure(findings.infected_percent)
         measurements.append(Measurement(codes.INFECTED_PERCENT, percent, codes.PERCENT))
+    if findings.certainty is not None:
+        certainty = figure(100 * findings.certainty)
+        measurements.append(Measurement(codes.CERTAINTY, certainty, codes.PERCENT))
     if findings.decision in (Decision.POSITIVE, Decision.NEGATIVE):
         pixels = findings.infected_pixels
         measurements.append(Measurement(codes.INFECTED_PIXELS, pixels, codes.PIXELS))
@@ -161,7 +168,7 @@ def _decision_group(
         algorithm_id=_algorithm(Task.INFECTION, identity),
         measurements=measurements,
         qualitative_evaluations=[
-            QualitativeEvaluation(codes.COVID_19, codes.DECISION[verdict_of(findings)])
+            QualitativeEvaluation(codes.COVID_19, codes.DECISION[findings.decision])
         ],
     )
 

@@ -23,14 +23,15 @@ from pydicom import Dataset
 from pydicom.sr.codedict import codes as dictionary
 from pydicom.sr.coding import Code
 
+from inference.findings import Decision
 from sr_writer import codes
-from sr_writer.identity import RESEARCH_USE, Identity, Reference
+from sr_writer.identity import Identity, Reference
 from sr_writer.kind import Kind
+from sr_writer.languages import Words
 from sr_writer.provenance import stamp
 from sr_writer.seg import SEG
 from sr_writer.source import Source
-from sr_writer.verdict import Verdict
-from sr_writer.wording import ascii_text
+from sr_writer.wording import research_use
 
 
 def sr_document(
@@ -95,6 +96,7 @@ def references(instances: Iterable[Reference]) -> list[Dataset]:
 
 def measurement_report(
     identity: Identity,
+    words: Words,
     procedure: Code,
     conclusion: str,
     images: Sequence[Dataset],
@@ -107,13 +109,14 @@ def measurement_report(
     """
     root = ContainerContentItem(codes.REPORT_TITLE, template_id="1500")
     root.ContentSequence = ContentSequence()
-    root.ContentSequence.extend(LanguageOfContentItemAndDescendants(CodedConcept(*codes.ENGLISH)))
+    language = codes.LANGUAGE[words.language]
+    root.ContentSequence.extend(LanguageOfContentItemAndDescendants(CodedConcept(*language)))
     root.ContentSequence.extend(device_observer(identity))
     root.ContentSequence.append(
         CodeContentItem(codes.PROCEDURE_REPORTED, procedure, RelationshipTypeValues.HAS_CONCEPT_MOD)
     )
-    root.ContentSequence.append(text_of(codes.CONCLUSION, conclusion))
-    root.ContentSequence.append(text_of(codes.COMMENT, RESEARCH_USE))
+    root.ContentSequence.append(text_of(codes.CONCLUSION, conclusion, words))
+    root.ContentSequence.append(text_of(codes.COMMENT, research_use(words), words))
     if images:
         root.ContentSequence.extend(ImageLibrary(images))
     root.ContentSequence.extend(content)
@@ -134,15 +137,17 @@ def device_observer(identity: Identity) -> ObserverContext:
     return ObserverContext(dictionary.DCM.Device, device)
 
 
-def explanation(verdict: Verdict, reason: str, comments: Iterable[str]) -> ContainerContentItem:
+def explanation(
+    verdict: Decision, reason: str, comments: Iterable[str], words: Words
+) -> ContainerContentItem:
     """The verdict in codes, why, and what to read it with (TID 1500, Qualitative Evaluations)."""
     container = container_of(codes.QUALITATIVE_EVALUATIONS)
     for name, values in codes.VERDICT:
         item = CodeContentItem(name, values[verdict], RelationshipTypeValues.CONTAINS)
         container.ContentSequence.append(item)
-    container.ContentSequence.append(text_of(codes.SUMMARY, reason))
+    container.ContentSequence.append(text_of(codes.SUMMARY, reason, words))
     for comment in comments:
-        container.ContentSequence.append(text_of(codes.COMMENT, comment))
+        container.ContentSequence.append(text_of(codes.COMMENT, comment, words))
     return container
 
 
@@ -153,8 +158,8 @@ def container_of(name: Code) -> ContainerContentItem:
     return container
 
 
-def text_of(name: Code, text: str) -> TextContentItem:
-    return TextContentItem(name, ascii_text(text), RelationshipTypeValues.CONTAINS)
+def text_of(name: Code, text: str, words: Words) -> TextContentItem:
+    return TextContentItem(name, words.write(text), RelationshipTypeValues.CONTAINS)
 
 
 def _series(series_uid: str, sop_class_uid: str, sop_instance_uid: str) -> Dataset:

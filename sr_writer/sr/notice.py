@@ -21,12 +21,12 @@ from sr_writer import codes
 from sr_writer.equipment import Equipment
 from sr_writer.identity import FIRST_ISSUE, Identity, Issue
 from sr_writer.kind import Kind
+from sr_writer.languages.lettering import words_in
 from sr_writer.output import Output, output_of, part10
 from sr_writer.source import read_source, stated_shape
 from sr_writer.sr import SR
 from sr_writer.sr.document import evidence, explanation, measurement_report, sr_document
 from sr_writer.sr.verify import notice_faults
-from sr_writer.verdict import Verdict
 from sr_writer.verify import verify
 from sr_writer.wording import concluded
 
@@ -61,20 +61,28 @@ def write_notice(
         raise ValueError(f"{decision} is a result: it has a report, not a notice")
     shape = stated_shape(header)
     source = read_source(header, sop_instance_uid, shape or (1, 1), None)
+    words = words_in(kind.language, source)
+    why = words.reason(reason)
     identity = Identity(
-        sop_instance_uid, pipeline, equipment, created, notice=decision, issue=issue
+        sop_instance_uid,
+        pipeline,
+        equipment,
+        created,
+        notice=decision,
+        issue=issue,
+        language=kind.language,
     )
     is_described = shape is not None and source.header.SOPClassUID in _RADIOGRAPHS
-    verdict = Verdict(decision)
     root = measurement_report(
         identity,
+        words,
         codes.RADIOGRAPHY,
-        concluded(verdict, reason),
+        concluded(decision, why, words),
         [source.header] if is_described else [],
-        [explanation(verdict, reason, [])],
+        [explanation(decision, why, [], words)],
     )
     document = sr_document(kind, source, identity, root, evidence(source))
-    content = part10(document, source)
-    faults = partial(notice_faults, source=source, identity=identity, reason=reason)
+    content = part10(document, source, words)
+    faults = partial(notice_faults, source=source, identity=identity, reason=why, words=words)
     verify(kind, content, source, identity, faults)
     return output_of(kind, content, str(source.header.StudyInstanceUID), identity)

@@ -5,18 +5,17 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from pydicom import Dataset
 
-from inference.findings import Findings, Task
+from inference.findings import Decision, Findings, Task
 from sr_writer import codes
 from sr_writer.case import Case
 from sr_writer.identity import (
     DECISION_TRACKING_ID,
-    RESEARCH_USE,
     Identity,
     tracking_id,
 )
+from sr_writer.languages import Words
 from sr_writer.seg import SEG
 from sr_writer.source import Source
-from sr_writer.verdict import Verdict, verdict_of
 from sr_writer.verify.content import (
     equipment_faults,
     evidence_faults,
@@ -28,7 +27,7 @@ from sr_writer.verify.content import (
 )
 from sr_writer.verify.figures import recounted
 from sr_writer.verify.instance import has_code
-from sr_writer.wording import ascii_text, concluded, detail
+from sr_writer.wording import concluded, detail, research_use
 
 #: Half a unit of the second decimal, to which the report rounds.
 _ROUNDING = 0.005 + 1e-9
@@ -46,15 +45,18 @@ def faults(dataset: Dataset, case: Case) -> Iterator[str]:
         if not any(_is_region(item, source.header) for item in items):
             yield f"group {name} has no closed region within the source image"
     yield from _figure_faults(groups, findings)
-    verdict = verdict_of(findings)
-    yield from _opening_faults(dataset, concluded(verdict, detail(recounted(findings))))
-    yield from _explanation_faults(dataset, verdict, findings.reason)
+    yield from _certainty_faults(groups, findings)
+    verdict = findings.decision
+    words = case.words
+    said = concluded(verdict, detail(recounted(findings), words), words)
+    yield from _opening_faults(dataset, said, words)
+    yield from _explanation_faults(dataset, verdict, words.reason(findings.reason), words)
     yield from predecessor_faults(dataset, identity)
     yield from equipment_faults(dataset)
 
 
 def notice_faults(
-    dataset: Dataset, source: Source, identity: Identity, reason: str
+    dataset: Dataset, source: Source, identity: Identity, reason: str, words: Words
 ) -> Iterator[str]:
     """Evidence, the reason, equipment; and no group, since none could have a region."""
     yield from evidence_faults(dataset, {source.header.SOPInstanceUID})
@@ -63,9 +65,9 @@ def notice_faults(
     if identity.notice is None:
         yield "it is no notice"
         return
-    verdict = Verdict(identity.notice)
-    yield from _opening_faults(dataset, concluded(verdict, reason))
-    yield from _explanation_faults(dataset, verdict, reason)
+    verdict = Decision(identity.notice)
+    yield from _opening_faults(dataset, concluded(verdict, reason, words), words)
+    yield from _explanation_faults(dataset, verdict, reason, words)
     yield from predecessor_faults(dataset, identity)
     yield from equipment_faults(dataset)
 
@@ -89,15 +91,24 @@ def _figure_faults(groups: Mapping[str, list[Dataset]], findings: Findings) -> I
             yield f"group {name} says {written} percent where the SEG's pixels say {expected}"
 
 
-def _opening_faults(dataset: Dataset, conclusion: str) -> Iterator[str]:
+def _certainty_faults(groups: Mapping[str, list[Dataset]], findings: Findings) -> Iterator[str]:
+    written = numbers(groups.get(DECISION_TRACKING_ID, []), codes.CERTAINTY)
+    expected = [] if findings.certainty is None else [100 * findings.certainty]
+    if [round(value, 2) for value in written] != [round(value, 2) for value in expected]:
+        yield f"it says a certainty of {written} percent where {expected} was found"
+
+
+def _opening_faults(dataset: Dataset, conclusion: str, words: Words) -> Iterator[str]:
     """Whether the first that the report contains are the conclusion and the notice."""
     contained = [item for item in dataset.ContentSequence if item.RelationshipType == "CONTAINS"]
     opening = [item.get("TextValue") for item in contained[:2]]
-    if opening != [ascii_text(conclusion), RESEARCH_USE]:
+    if opening != [words.write(conclusion), words.write(research_use(words))]:
         yield f"it opens with {opening} where it should conclude: {conclusion}"
 
 
-def _explanation_faults(dataset: Dataset, verdict: Verdict, reason: str) -> Iterator[str]:
+def _explanation_faults(
+    dataset: Dataset, verdict: Decision, reason: str, words: Words
+) -> Iterator[str]:
     """Whether the Qualitative Evaluations say this verdict and why."""
     [container] = [
         item for item in dataset.ContentSequence if is_named(item, codes.QUALITATIVE_EVALUATIONS)
@@ -107,7 +118,7 @@ def _explanation_faults(dataset: Dataset, verdict: Verdict, reason: str) -> Iter
         said = [item.ConceptCodeSequence[0] for item in items if is_named(item, name)]
         if not (len(said) == 1 and has_code(said[0], values[verdict])):
             yield f"it does not say, by {name.meaning}, that the decision is {verdict}"
-    if texts(items, codes.SUMMARY) != [ascii_text(reason)]:
+    if texts(items, codes.SUMMARY) != [words.write(reason)]:
         yield "it does not say why"
 
 

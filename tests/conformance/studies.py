@@ -11,7 +11,7 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 from pydicom.uid import DigitalXRayImageStorageForPresentation
 
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from inference.analyze import Analysis, analyze
 from inference.decode import read_radiograph
@@ -20,6 +20,7 @@ from inference.findings import Decision, Findings
 from sr_writer.kinds import USUAL
 from sr_writer.results import Output, write_results
 from sr_writer.sr.notice import write_notice
+from tests.phantoms import draw
 from tests.sr_writer.examples import CREATED, EQUIPMENT, findings, with_uid
 
 #: Columns are no multiple of eight, rows times columns is: see test_ohif for why that counts.

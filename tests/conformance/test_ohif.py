@@ -32,6 +32,8 @@ from tests.system.orthanc import DICOMWEB, run_in_own_network
 
 SHOWS = {"SEG": "segmentation", "SR": "measurements", "SC": "image", "DOC": "nothing"}
 SEEN = ("phantom", "real")
+#: Seconds for all of them, on a machine that has much else to do: the page draws without a GPU.
+SEEN_WITHIN_S = 1200.0
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,8 @@ def views(studies: dict[str, Study], folder: Path) -> dict[str, Any]:
     plan = folder / "plan.json"
     plan.write_text(json.dumps([planned(study) for study in studies.values()]))
     files = [str(path) for study in studies.values() for path in study.files]
-    seen = run_in_own_network("tests.conformance.ohif_scenario", str(plan), *files)
+    scenario = "tests.conformance.ohif_scenario"
+    seen = run_in_own_network(scenario, str(plan), *files, timeout_s=SEEN_WITHIN_S)
     return {
         study["name"]: study | {"views": {view["role"]: view for view in study["views"]}}
         for study in seen

@@ -20,7 +20,7 @@ from sr_writer.wording import headline, percent
 from tests.conformance.cases import DECISIONS, chest_headers, findings_for, notice, saved
 from tests.conformance.validators import dciodvfy, dsrdump, program, run
 from tests.conftest import missing
-from tests.sr_writer.examples import findings, header, write
+from tests.sr_writer.examples import ENGLISH, findings, header, write
 
 VIEWERS = Path(__file__).parent / "viewers"
 REPORTS = ("SR", "SR2D")
@@ -50,11 +50,11 @@ def test_the_page_says_the_figures(decision: Decision, tmp_path: Path) -> None:
     pdf.write_bytes(dcmread(file).EncapsulatedDocument)
     text = run(program("pdftotext"), "-layout", pdf, "-")
     assert "not for diagnosis" in text
-    assert headline(found) in text
+    assert headline(found, ENGLISH) in text
     said = (found.left.infected_percent, found.infected_percent, found.right.infected_percent)
     for value in said:
         # poppler sets wide letters apart.
-        assert value is None or "".join(percent(value).split()) in "".join(text.split())
+        assert value is None or "".join(percent(value, ENGLISH).split()) in "".join(text.split())
 
 
 @pytest.mark.parametrize("decision", [Decision.POSITIVE, Decision.NEGATIVE])

@@ -9,7 +9,8 @@ from pydicom import Dataset, dcmread
 
 from dicom_node.config import Destination, Reports
 from dicom_node.config.profiles import Profile
-from dicom_node.ledger import Job, Ledger, StoredInstance
+from dicom_node.intake.rejection import KEY_OBJECT_SELECTION
+from dicom_node.ledger import InstanceKind, Job, Ledger, StoredInstance
 from dicom_node.queueing import Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker import Worker
@@ -55,6 +56,9 @@ class Bench:
             path=stored.path,
             sha256=stored.sha256,
             size_bytes=stored.size_bytes,
+            kind=InstanceKind.CORRECTION
+            if header.SOPClassUID == KEY_OBJECT_SELECTION
+            else InstanceKind.RADIOGRAPH,
         )
         return self.ledger.jobs.accept(instance, pipeline or self.pipeline).job_id
 
@@ -66,19 +70,27 @@ class Bench:
         engine: Engine | None = None,
     ) -> Job:
         """One worker's turn at the job; what became of it."""
+        worker = self.worker(*profiles, reports=reports, engine=engine)
+        worker.handle(Received(job_id, redelivered=False))
+        job = self.ledger.jobs.get(job_id)
+        assert job is not None
+        return job
+
+    def worker(
+        self,
+        *profiles: Profile,
+        reports: Reports = Reports(),  # noqa: B008 - frozen
+        engine: Engine | None = None,
+    ) -> Worker:
         names = [PACS, *(f"other{number}" for number in range(1, len(profiles)))]
         destinations = [
             Destination(name=name, aet="PACS", host="127.0.0.1", port=104, **keys_of(profile))
             for name, profile in zip(names, profiles, strict=False)
         ]
-        worker = Worker(
+        return Worker(
             engine or self.engine, Settings(), Equipment(), destinations, reports,
             self.spool, self.ledger, self.queues, heart(self.ledger, "worker"),
         )  # fmt: skip
-        worker.handle(Received(job_id, redelivered=False))
-        job = self.ledger.jobs.get(job_id)
-        assert job is not None
-        return job
 
     def states(self, job_id: int, destination: str = PACS) -> dict[str, str]:
         return {d.role: d.state.value for d in self.ledger.deliveries.of_job(job_id)

@@ -7,18 +7,12 @@ from typing import Unpack
 
 import pytest
 
-from dicom_node.cli.node.networks import load_networks
-from dicom_node.config import Caller
+from dicom_node.config import Caller, PrioritySection
+from dicom_node.network.tls import Renewed
 from dicom_node.queueing import Queues
 from inference.engines import Engine
 from tests.dicom_node.bench import Bench
 from tests.dicom_node.listening import NodeKeys, Running, Start
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    """The shipped networks."""
-    return load_networks("", "", "cpu")
 
 
 @pytest.fixture
@@ -38,8 +32,13 @@ def queues(broker_url: str, queue_prefix: str, tmp_path: Path) -> Iterator[Queue
 def running(tmp_path: Path) -> Iterator[Start]:
     started: list[Running] = []
 
-    def start(callers: Sequence[Caller] = (), **keys: Unpack[NodeKeys]) -> Running:
-        started.append(Running(tmp_path, callers, **keys))
+    def start(
+        callers: Sequence[Caller] = (),
+        tls: Renewed | None = None,
+        priority: PrioritySection = PrioritySection(),  # noqa: B008 - frozen
+        **keys: Unpack[NodeKeys],
+    ) -> Running:
+        started.append(Running(tmp_path, callers, tls, priority=priority, **keys))
         return started[-1]
 
     yield start

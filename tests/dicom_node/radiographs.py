@@ -6,8 +6,9 @@ from typing import TypedDict, Unpack
 
 from pydicom import Dataset
 
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
+from tests.phantoms import draw
 
 
 class Attributes(TypedDict, total=False):

@@ -1,6 +1,6 @@
 """The real images, and what becomes of each."""
 
-from dicom_node.intake.eligibility import Refusal
+from dicom_node.skipping import Refusal
 
 EXPECTED = {
     "chest/cr_mono1_jpeglossless_noview.dcm": None,

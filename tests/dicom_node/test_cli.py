@@ -18,8 +18,10 @@ from tests.system.waiting import run_cli
 pytestmark = pytest.mark.slow
 
 COMMANDS = (
-    *("up", "listen", "work", "send", "config", "doctor", "analyze", "demo"),
-    *("status", "find", "jobs", "job", "requeue", "destinations"),
+    *("up", "listen", "work", "send", "page", "config", "doctor", "conformance"),
+    *("acceptance", "analyze", "demo"),
+    *("status", "alerts", "find", "jobs", "job", "requeue", "destinations"),
+    *("prune", "backup", "restore"),
     *("models", "train", "pack", "evaluate", "benchmark"),
 )
 

@@ -6,9 +6,10 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import RLELossless
 
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.worker.comparison import Difference, compare
+from tests.phantoms import draw
 
 
 @pytest.fixture(scope="module")

@@ -53,6 +53,8 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
         [models]
         lung = "fpn-resnet18"
         device = "cpu"
+        negative_below = 0.1
+        positive_above = 0.7
         [[caller]]
         aet = "PACS"
         host = "10.1.2.4"
@@ -87,8 +89,51 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert config.node.also_called == ("OLDNODE",)
     assert (config.node.association_timeout_s, config.node.network_timeout_s) == (2.0, 90.5)
     assert config.node.max_instance_mb == 64
+    assert (config.models.settings.negative_below, config.models.settings.positive_above) == (
+        0.1,
+        0.7,
+    )
     assert (config.models.lung, config.models.device) == ("fpn-resnet18", "cpu")
     assert config.equipment.device_uid == "1.2.3"
+
+
+def test_urls_may_lie_in_files_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "ledger").write_text("postgresql://u:SECRET@db/cxr\n")
+    (tmp_path / "broker").write_text("amqp://u:SECRET@rabbit//\n")
+    path = write(tmp_path, '[node]\nstate = "s"\n[ledger]\nurl_file = "ledger"\n'
+                           '[broker]\nurl_file = "broker"\n')  # fmt: skip
+    config = load(path, environ={})
+    assert config.ledger_url == "postgresql://u:SECRET@db/cxr"
+    assert config.broker.url.get_secret_value() == "amqp://u:SECRET@rabbit//"
+    assert "SECRET" not in repr(config)
+    assert load(path, {"CXR_LEDGER_URL": "sqlite:///x"}).ledger_url == "sqlite:///x"
+
+
+def test_nothing_of_a_file_with_a_url_is_quoted(tmp_path: Path) -> None:
+    bad, binary = tmp_path / "bad", tmp_path / "binary"
+    bad.write_text("mysql://u:SECRET@db")
+    binary.write_bytes(b"\xffSECRET")
+    for value, said in ((bad, "must begin with sqlite"), (binary, "is no text"),
+                        (tmp_path / "none", "No such file")):  # fmt: skip
+        with pytest.raises(ConfigError) as raised:
+            parse({"node": {"state": tmp_path}, "ledger": {"url_file": str(value)}})
+        assert said in str(raised.value)
+        assert "SECRET" not in str(raised.value)
+        assert raised.value.__cause__ is None
+    with pytest.raises(ConfigError, match="url and url_file contradict"):
+        parse({"node": {"state": tmp_path}, "broker": {"url": "amqp://b", "url_file": str(bad)}})
+
+
+def test_a_secret_of_systemd_is_named_by_the_folder_that_systemd_says(tmp_path: Path) -> None:
+    (tmp_path / "ledger-url").write_text("postgresql://cxr:secret@db/cxr")
+    document = {
+        "node": {"state": tmp_path},
+        "ledger": {"url_file": "$CREDENTIALS_DIRECTORY/ledger-url"},
+    }
+    config = parse(document, environ={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert config.ledger_url == "postgresql://cxr:secret@db/cxr"
+    with pytest.raises(ConfigError, match=r"names \$CREDENTIALS_DIRECTORY, which nobody"):
+        parse(document)
 
 
 def test_secrets_in_the_environment_win_over_the_file(tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 import json
 import os
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,7 @@ from dicom_node.demo.pacs import Pacs
 from dicom_node.ledger import Ledger
 from dicom_node.ops.liveness import Owner
 from dicom_node.ops.running import only_one
-from tests.marks import refused_connection
-
-pytestmark = refused_connection
+from tests.dicom_node.certificates import authority
 
 
 @pytest.fixture
@@ -41,9 +40,16 @@ def written(folder: Path, *lines: str, to: int = 104, port: int | None = None) -
 
 
 @contextmanager
-def another_program() -> Iterator[int]:
-    """The port of one that hangs up on whoever calls."""
-    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
+def another_program(tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """The port of one that hangs up on whoever calls, after the handshake of TLS."""
+
+    class Calls(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            if tls is not None:
+                with suppress(OSError), tls.wrap_socket(self.request, server_side=True):
+                    pass
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Calls) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server.server_address[1]
@@ -179,6 +185,40 @@ def test_the_ledgers_schema_is_compared_and_left_alone(ledger_url: str, tmp_path
         engine.dispose()
         check = look_at_ledger(config)
         assert (check.level, version in check.found) == (level, True)
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [(0, "file is not a database"), (100, "disk image is malformed")]
+)
+def test_a_damaged_ledger_is_to_be_put_back(tmp_path: Path, at: int, said: str) -> None:
+    config = parse({"node": {"state": tmp_path}})
+    Ledger.open(config.ledger_url).close()
+    with Path(config.ledger_url.removeprefix("sqlite:///")).open("r+b") as file:
+        # The file's header, or that of its first page.
+        file.seek(at)
+        file.write(b"no database" * 100)
+    check = look_at_ledger(config)
+    assert check.level == "fault"
+    assert said in check.found
+    assert "cxr-node restore" in check.to_do
+    assert "password" not in check.to_do
+
+
+def test_a_destination_whose_certificate_is_no_good_is_not_said_to_be_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, other = authority(tmp_path, "ours"), authority(tmp_path, "other")
+    there = other.issue("pacs")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(there.certificate, there.key)
+    with another_program(context) as port:
+        file = written(tmp_path, "[tls]", f'trusted = "{ours.certificate}"', to=port)
+        file.write_text(f"{file.read_text()}tls = true\n")
+        _, checks = examined(capsys, "--config", str(file))
+    check = checks["destination archive"]
+    assert "its certificate was refused" in check["found"]
+    assert "have archive's certificate renewed" in check["to_do"]
+    assert "AE title" not in check["to_do"]
 
 
 def test_a_ledger_and_a_broker_that_are_away_are_faults(

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Unpack
@@ -12,7 +13,15 @@ import pytest
 
 from dicom_node.__main__ import main
 from dicom_node.config import parse
-from dicom_node.ledger import REJECTION_NOTE, FindingsRecord, Ledger, Origin, Route
+from dicom_node.ledger import (
+    REJECTION_NOTE,
+    FindingsRecord,
+    Kept,
+    Ledger,
+    Origin,
+    Route,
+    Verify,
+)
 from dicom_node.patients import Patients
 from dicom_node.spool import Spool
 from tests.dicom_node.ledger.records import OTHER, PIPELINE, Changes, Clock, instance, output
@@ -69,11 +78,11 @@ def test_an_image_is_followed_from_its_receipt_to_each_destination(desk: Desk) -
     desk.build(1, "A-1001", PATIENT)
     said = desk("find", "A-1001").splitlines()
     assert said == [
-        "job 1: BUILT, a result was refused or lost",
+        "job 1: BUILT, a result was refused, given up or lost",
         "  accession A-1001",
         "  study     1.2.9",
         "  instance  1.2.3.1",
-        "  received  2026-03-01 12:00:00 from PACS",
+        "  received  2026-03-01 12:00:00 from PACS, ROUTINE",
         "  analysed  2026-03-01 12:00:00 positive (left 12.5 %, right 3.0 %, both 7.8 %)",
         "  SEG to PACS: DELIVERED 2026-03-01 12:00:00, 1 attempt, answered 0x0000 Success",
         "  SR to PACS: REFUSED 2026-03-01 12:00:00, 1 attempt, answered 0x0124 Refused:"
@@ -165,7 +174,10 @@ def test_what_is_looked_for_can_come_from_standard_input(
 
 def test_what_waits_failed_or_was_skipped_says_so(desk: Desk) -> None:
     desk.receive(1)
-    waits = "  not analysed yet: waits for a worker (cxr-node status)"
+    waits = (
+        "  not analysed yet: waits for a worker (cxr-node status);"
+        " cxr-node job 1 --priority STAT lets it go first"
+    )
     assert waits in desk("find", "1.2.3.1").splitlines()
     assert desk.ledger.jobs.claim(1, PIPELINE, "w1", 60.0)
     desk.ledger.handover.skipped(1, "w1", "a lateral view")
@@ -188,9 +200,11 @@ def test_jobs_are_listed_the_newest_first_and_by_what_is_asked(desk: Desk) -> No
     assert listed(desk("jobs", "--study", "1.2.8", "--since", "2026-03-01")) == [3]
     assert desk("jobs", "--since", "2999-01-01", code=1) == "none\n"
     assert desk("jobs", "--accession", "A-1001") == (
-        "1  2026-03-01 12:00:00  BUILT  A-1001  1.2.3.1  positive  1 DELIVERED, 1 REFUSED\n"
+        "1  2026-03-01 12:00:00  BUILT  ROUTINE  A-1001  1.2.3.1  positive  1 DELIVERED,"
+        " 1 REFUSED\n"
     )
-    assert [one["id"] for one in json.loads(desk("jobs", "--json", "--limit", "1"))] == [3]
+    (newest,) = json.loads(desk("jobs", "--json", "--limit", "1"))
+    assert (newest["id"], newest["priority"]) == (3, "ROUTINE")
     assert main(["jobs", "--state", "LOST", "--state-dir", str(desk.state)]) == 2
 
 
@@ -218,3 +232,27 @@ def test_hostile_text_is_harmless_and_short(desk: Desk) -> None:
         said = desk(*words)
         assert not set(said) & {"\x1b", "\x07", "\r", "\u202e"}
         assert max(map(len, said.splitlines())) < 500
+
+
+def test_what_was_purged_is_named_with_its_times(desk: Desk) -> None:
+    job_id = desk.build(1, "A-1")
+    (seg, sr) = desk.ledger.deliveries.of_job(job_id)
+    desk.ledger.repairs.redeliver([job_id], "me")
+    (again,) = desk.ledger.deliveries.claim("PACS", "s1", 60.0, 10)
+    desk.ledger.deliveries.delivered(again.id, "s1", 0x0000, verify=Verify(1.0, 60.0))
+    desk.ledger.verifications.verified([again.id], "asked")
+    assert seg.id != again.id == sr.id
+    later = desk.ledger.now() + timedelta(days=1)
+    assert desk.ledger.pruning.forget(Kept(later, None), [job_id], lambda _paths: None) == 1
+    said = desk("find", "1.2.3.1")
+    assert said.splitlines() == [
+        "purged on 2026-03-01 12:00:00: its results are where they were delivered",
+        "  study     1.2.9",
+        "  instance  1.2.3.1",
+        "  received  2026-03-01 12:00:00",
+        "  delivered 2026-03-01 12:00:00, verified 2026-03-01 12:00:00",
+    ]
+    assert desk("find", "1.2.9") == said
+    (document,) = json.loads(desk("find", "--json", "1.2.3.1"))
+    assert (document["state"], document["sop_instance_uid"]) == ("PURGED", "1.2.3.1")
+    assert "nothing was found" in desk("find", "A-1", code=1)

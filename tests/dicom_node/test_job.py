@@ -10,7 +10,7 @@ import pytest
 
 from dicom_node.__main__ import main
 from dicom_node.config import parse
-from dicom_node.ledger import Ledger, Route
+from dicom_node.ledger import Ledger, Route, Turns
 from tests.dicom_node.ledger.records import PIPELINE, START, Clock, built, claimed, instance, output
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\nFAILED\u202e"
@@ -112,6 +112,23 @@ def test_what_waits_for_a_destination_that_is_down_says_so_and_when_its_rest_end
     ]
 
 
+@pytest.mark.parametrize(
+    ("reason", "to_do"),
+    [
+        ("its certificate was refused: certificate revoked", "have PACS's certificate renewed"),
+        ("its certificate was refused: CRL has expired", "put the issuer's present list"),
+        ("its certificate is not trusted: certificate has expired", "have PACS's certificate"),
+        ("it refused the certificate it was shown", "have this node's own certificate"),
+    ],
+)
+def test_what_waits_where_a_certificate_is_no_good_says_which(
+    ledger: Ledger, job: Job, reason: str, to_do: str
+) -> None:
+    built(ledger, "PACS", roles="A")
+    ledger.breakers.unreachable("PACS", "s1", f"PACS: no TLS with 10.0.0.1:104: {reason}", 60)
+    assert waiting_lines(job("1"))[-1].startswith(f"    to do: {to_do}")
+
+
 def test_what_waits_for_a_destination_no_longer_configured_says_how_it_is_moved(
     ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,3 +225,16 @@ def test_a_job_that_is_not_there_is_said(
     ledger.jobs.accept(instance(), PIPELINE)
     assert main(["job", "--state", str(tmp_path), "77"]) == 1
     assert "no job 77 here" in capsys.readouterr().err
+
+
+def test_whoever_cannot_wait_is_let_go_first(ledger: Ledger, job: Job) -> None:
+    for number in (1, 2):
+        ledger.jobs.accept(instance(number), PIPELINE)
+    assert "  received  2026-03-01 12:00:00 from PACS, ROUTINE" in job("2").splitlines()
+    said = job("2", "--priority", "stat").splitlines()
+    assert "  received  2026-03-01 12:00:00 from PACS, STAT" in said
+    assert any("given another priority (by " in one and "ROUTINE to STAT)" in one for one in said)
+    assert json.loads(job("2", "--json"))["priority"] == "STAT"
+    first = ledger.jobs.claim_next(PIPELINE, "w1", 60.0, Turns())
+    assert first is not None
+    assert first.id == 2

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dicom_node.ops.liveness import Owner, dead_owners, forget_owners, living_processes
+import pytest
+
+from dicom_node.ops.liveness import Owner, dead_owners, forget_owners, living_processes, main
 
 _OWN = """
 import sys, time
@@ -76,3 +78,17 @@ def test_an_owner_that_stops_by_itself_is_not_among_the_dead(tmp_path: Path) -> 
 def test_without_a_folder_nobody_is_dead(tmp_path: Path) -> None:
     assert dead_owners(tmp_path / "nowhere") == []
     forget_owners(tmp_path, ["nobody"])
+
+
+def test_a_probe_is_told_by_the_exit_code_which_parts_live(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process, _ = own_in_another_process(tmp_path / "run")
+    with process:
+        assert main([str(tmp_path), "work"]) == 0
+        assert capsys.readouterr().out == ""
+        assert main([str(tmp_path), "listen", "work", "send"]) == 1
+        assert capsys.readouterr().out == "not alive: listen, send\n"
+        process.kill()
+        process.wait()
+    assert main([str(tmp_path), "work"]) == 1

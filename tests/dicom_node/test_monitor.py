@@ -12,7 +12,10 @@ from dicom_node.__main__ import main
 from dicom_node.config import parse
 from dicom_node.demo.node import free_port
 from dicom_node.ledger import Ledger, Process
+from dicom_node.ops.monitor import Verdict, verdict_on_surroundings
 from dicom_node.ops.processes import PARTS
+from dicom_node.ops.retention import Disk
+from dicom_node.spool import Room
 from tests.dicom_node.ledger.records import PIPELINE, Clock, built, claimed, instance
 
 #: Nagios Plugin API: text, then performance data behind a bar, in one line.
@@ -60,7 +63,7 @@ def test_a_node_without_work_is_well(check: Check) -> None:
     assert check("--max-wait", "60") == (
         0,
         "OK - 0 waiting, 0 failed in 24 h"
-        " | waiting=0 jobs=0 deliveries=0 oldest=0s;;60 failed=0;0 refused=0",
+        " | waiting=0 jobs=0 deliveries=0 oldest=0s;;60 failed=0;0 refused=0 unverified=0",
     )
 
 
@@ -163,3 +166,32 @@ def test_the_line_names_a_destination_that_is_not_reached_or_paused(
     ledger.breakers.pause("VIEWER", "me", "upgrade")
     _, said = check("--max-wait", "600")
     assert re.search(r"PACS is not reached since 20[-0-9: ]+, VIEWER is paused, 0 failed", said)
+
+
+def test_a_destination_that_reports_on_no_commitment_is_a_warning_and_a_line(
+    ledger: Ledger, check: Check, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock.now -= timedelta(seconds=600)
+    for number in range(4):
+        until = clock.now + timedelta(hours=1)
+        ledger.verifications.begin(f"2.25.{number}", "PACS", [], until, until)
+    built(ledger, "PACS")
+    clock.now += timedelta(seconds=600)
+    told = re.compile(
+        r"PACS has answered none of 4 requests for storage commitment since 20[-0-9: ]+: see that"
+        r" it knows this node's AE title, address and port"
+    )
+    code, said = check("--max-wait", "3600")
+    assert (code, bool(told.search(said))) == (1, True)
+    for command in ("status", "destinations"):
+        assert main([command, "--state", str(check.state)]) == 0
+        assert told.search(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("free_mb", "verdict"), [(2001, Verdict.OK), (1999, Verdict.WARNING), (499, Verdict.CRITICAL)]
+)
+def test_a_disk_that_fills_is_a_warning_and_then_critical(free_mb: int, verdict: Verdict) -> None:
+    """As seen by a monitor of a real disk: test_retention."""
+    disk = Disk.with_room(Room(free_mb * 10**6, 10**12), 500 * 10**6)
+    assert verdict_on_surroundings(disk, []) is verdict

@@ -1,10 +1,8 @@
 """deploy/node.toml: every key there is, each with the value it has where it is left out.
 
-A key that stands in a comment is uncommented here. `(example)` before a key, or in the comment
-before a section, says that what is shown is not the default.
+How such a file is read, `documented` says.
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,43 +11,20 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from dicom_node.config import Caller, Config, Destination, parse
+from dicom_node.config import Caller, Config, Destination, User, parse
 from inference.pipeline import Task
 from inference.weights import DEFAULT_NETWORK
 from sr_writer.equipment import Equipment
+from tests.dicom_node.documented import examples, uncommented
 
 FILE = Path(__file__).parents[2] / "deploy" / "node.toml"
-EXAMPLE = "(example)"
-HEAD = re.compile(r"\[+(\w+)\]+")
-#: A key and its value, whether in a comment or not; prose has no ` = ` after its first word.
-KEY = re.compile(r"(?:# )?((\w+) = .+)")
-
-
-def uncommented(text: str) -> str:
-    """The file with every key of it in effect."""
-    return "\n".join(key[1] if (key := KEY.fullmatch(line)) else line for line in text.split("\n"))
-
-
-def examples(text: str) -> set[tuple[str, str]]:
-    """Sections and keys that are marked; of a marked section all, as the key `*`."""
-    found, section, is_marked = set(), "", False
-    for line in text.splitlines():
-        if head := HEAD.fullmatch(line):
-            section = head[1]
-        name = "*" if head else key[2] if (key := KEY.fullmatch(line)) else ""
-        if name and is_marked:
-            found.add((section, name))
-        is_marked = line.startswith("#") and not name and (is_marked or line.endswith(EXAMPLE))
-    return found
-
-
 TEXT = FILE.read_text("utf-8")
 WRITTEN: dict[str, Any] = tomllib.loads(uncommented(TEXT))
 MODELS: Mapping[str, type[BaseModel]] = {
     name: field.annotation
     for name, field in Config.model_fields.items()
     if isinstance(field.annotation, type)
-} | {"caller": Caller, "destination": Destination}
+} | {"caller": Caller, "destination": Destination, "user": User}
 
 
 def entry(section: str) -> dict[str, Any]:
@@ -64,7 +39,10 @@ def default(section: str, key: str) -> Any:
     config = parse({"node": {"state": "/s"}, "destination": [address]})
     (destination,) = config.destinations
     match section, key:
-        case "destination", ("kind" | "preset"):
+        case (
+            "destination",
+            ("kind" | "preset" | "tls" | "verify" | "verify_within_s" | "give_up_days" | "silent"),
+        ):
             return getattr(destination, key)
         case "destination", "sr":
             # The class of which a report is in the standard's outputs.
@@ -109,12 +87,52 @@ def test_a_key_shows_the_value_it_has_where_it_is_left_out(section: str, key: st
 def test_what_is_no_default_is_marked() -> None:
     assert examples(TEXT) == {
         *(("node", "state"), ("ledger", "url"), ("spool", "folder")),
+        *(("ledger", "url_file"), ("broker", "url_file")),
+        *(("retention", f"{what}_days") for what in ("delivered", "skipped", "held")),
         *(("caller", "*"), ("caller", "host"), ("destination", "*"), ("destination", "name")),
+        *(
+            (section, key)
+            for section in ("tls", "destination")
+            for key in ("certificate", "key", "trusted", "revoked")
+        ),
+        ("destination", "tls_name"),
+        *(
+            ("audit", key)
+            for key in (
+                *("file", "syslog", "source", "site"),
+                *("tls_name", "trusted", "certificate", "key"),
+            )
+        ),
+        *(
+            ("notify", key)
+            for key in (
+                "email_to",
+                "email_from",
+                "smtp_host",
+                "smtp_user",
+                "smtp_password_file",
+                "smtp_ca_file",
+                "webhook_file",
+                "webhook_ca_file",
+                "command",
+            )
+        ),
+        *(
+            ("audit", key)
+            for key in (
+                *("file", "syslog", "source", "site"),
+                *("tls_name", "trusted", "certificate", "key"),
+            )
+        ),
+        *(("monitor", "proxy"), ("user", "*")),
     }
 
 
 def test_the_file_is_good_as_it_is_and_with_every_key_in_effect() -> None:
-    as_it_is, whole = parse(tomllib.loads(TEXT)), parse(WRITTEN)
+    # A URL is there, or in a file.
+    once = {name: {key: value for key, value in entry(name).items() if key != "url_file"}
+            for name in ("ledger", "broker")}  # fmt: skip
+    as_it_is, whole = parse(tomllib.loads(TEXT)), parse(WRITTEN | once)
     assert as_it_is.destinations[0].profile == whole.destinations[0].profile
     assert as_it_is.reports == whole.reports
 

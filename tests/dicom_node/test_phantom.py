@@ -31,9 +31,10 @@ from dicom_node.demo.phantom import Kind, Phantom, draw
 from dicom_node.demo.phantom_dicom import as_dicom, true_masks_as_stored
 from inference.analyze import analyze
 from inference.decode import read_radiograph
-from inference.engines.pytorch import PytorchEngine, load_engine
-from inference.findings import Caution, Decision, Mask
+from inference.engines.pytorch import PytorchEngine
+from inference.findings import Decision, Findings, Mask
 from inference.orientation import parse
+from tests import phantoms
 from tests.conformance.validators import dciodvfy
 
 pytestmark = pytest.mark.slow
@@ -44,18 +45,22 @@ ORIENTATIONS = [(a, b) for a in "LRFH" for b in "LRFH" if (a in "LR") != (b in "
 
 
 @pytest.fixture(scope="session")
-def engine() -> PytorchEngine:
-    return load_engine(device="cpu")
-
-
-@pytest.fixture(scope="session")
 def healthy() -> Phantom:
     return small(Kind.HEALTHY, 0)
 
 
-@cache
 def small(kind: Kind, seed: int = 0) -> Phantom:
-    return draw(kind, rows=382, columns=318, seed=seed)
+    return phantoms.draw(kind, rows=382, columns=318, seed=seed)
+
+
+def large(kind: Kind, seed: int = 0) -> Phantom:
+    return phantoms.draw(kind, rows=ROWS, columns=COLUMNS, seed=seed)
+
+
+@cache
+def seen(kind: Kind, seed: int, engine: PytorchEngine) -> Findings:
+    """What the networks find in the large one."""
+    return analyze(as_dicom(large(kind, seed)), engine).findings
 
 
 def dice(one: Mask, other: Mask) -> float:
@@ -72,22 +77,18 @@ def read_again(dataset: FileDataset, path: Path) -> FileDataset:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_the_networks_find_healthy_lungs(seed: int, engine: PytorchEngine) -> None:
-    phantom = draw(Kind.HEALTHY, rows=ROWS, columns=COLUMNS, seed=seed)
-    findings = analyze(as_dicom(phantom), engine).findings
-    left, right = (segment.mask for segment in findings.segments[:2])
+    phantom = large(Kind.HEALTHY, seed)
+    left, right = (segment.mask for segment in seen(Kind.HEALTHY, seed, engine).segments[:2])
     assert dice(left, phantom.left_lung) > 0.92
     assert dice(right, phantom.right_lung) > 0.92
 
 
-def test_the_networks_find_no_clear_infection_in_most_healthy_lungs(
+def test_the_networks_find_no_infection_in_most_healthy_lungs(
     engine: PytorchEngine,
 ) -> None:
-    phantoms = [draw(Kind.HEALTHY, rows=ROWS, columns=COLUMNS, seed=seed) for seed in range(10)]
-    found = [analyze(as_dicom(phantom), engine).findings for phantom in phantoms]
+    found = [seen(Kind.HEALTHY, seed, engine) for seed in range(10)]
     positive = [findings for findings in found if findings.decision is Decision.POSITIVE]
-    clear = [findings for findings in positive if Caution.FAINT not in findings.cautions]
-    assert len(positive) <= 5
-    assert len(clear) <= 2
+    assert len(positive) <= 1
     assert max(findings.infected_percent or 0 for findings in found) < 10
 
 
@@ -97,8 +98,7 @@ def test_the_networks_find_most_opacities_and_on_their_own_side(
 ) -> None:
     found = 0
     for seed in range(10):
-        phantom = draw(kind, rows=ROWS, columns=COLUMNS, seed=seed)
-        findings = analyze(as_dicom(phantom), engine).findings
+        findings = seen(kind, seed, engine)
         sides = (findings.left, findings.right)
         own, other = sides if kind is Kind.LEFT_OPACITY else sides[::-1]
         assert own.infected_pixels >= other.infected_pixels
@@ -107,16 +107,15 @@ def test_the_networks_find_most_opacities_and_on_their_own_side(
 
 
 def test_the_networks_find_opacities_on_both_sides(engine: PytorchEngine) -> None:
-    phantom = draw(Kind.BILATERAL_OPACITIES, rows=ROWS, columns=COLUMNS, seed=4)
-    findings = analyze(as_dicom(phantom), engine).findings
+    phantom = large(Kind.BILATERAL_OPACITIES, 4)
+    findings = seen(Kind.BILATERAL_OPACITIES, 4, engine)
     truth = phantom.left_infection | phantom.right_infection
     assert dice(findings.segments[2].mask | findings.segments[3].mask, truth) > 0.6
 
 
 @pytest.mark.parametrize("kind", [Kind.LATERAL, Kind.BLANK])
 def test_what_is_no_frontal_chest_is_not_taken_for_one(kind: Kind, engine: PytorchEngine) -> None:
-    phantom = draw(kind, rows=ROWS, columns=COLUMNS)
-    assert analyze(as_dicom(phantom), engine).findings.decision is Decision.UNDETERMINED
+    assert seen(kind, 0, engine).decision is Decision.UNDETERMINED
 
 
 # --- the truth -----------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.ops.privacy import keep_private
+from dicom_node.config import parse
+from dicom_node.ops.privacy import keep_private, open_secrets
 from dicom_node.spool import Spool
 
 
@@ -63,3 +64,27 @@ def test_the_group_may_read_and_write_only_where_that_is_asked_for(
 
 def test_a_state_folder_that_is_not_there_yet_is_no_matter(tmp_path: Path) -> None:
     keep_private(tmp_path / "none", tmp_path / "none" / "spool", group_access=False)
+
+
+def test_secrets_that_others_may_read_are_told_of(tmp_path: Path) -> None:
+    key, url, secret = (tmp_path / name for name in ("node.key", "broker-url", "token"))
+    for path in (key, url, secret):
+        path.write_text("amqp://u:SECRET@h//")
+        path.chmod(0o644)
+    destination = {"kind": "dicomweb", "name": "web", "stow": "https://h/studies",
+                   "auth": "bearer", "secret_file": str(secret)}  # fmt: skip
+    config = parse(
+        {
+            "node": {"state": tmp_path / "state"},
+            "tls": {"certificate": str(tmp_path / "node.pem"), "key": str(key)},
+            "broker": {"url_file": str(url)},
+            "destination": [destination],
+        }
+    )
+    said = list(open_secrets(config))
+    assert [one for path in (key, url, secret) for one in said if str(path) in one] == [
+        said[1], said[0], said[2],
+    ]  # fmt: skip
+    for path in (key, url, secret):
+        path.chmod(0o640)
+    assert list(open_secrets(config)) == []

@@ -252,3 +252,33 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
         threading.Event().wait(0.01)
+
+
+def test_a_clock_that_is_set_back_keeps_no_job_waiting(
+    recovery: Recovery, ledger: Ledger, queues: Queues, clock: Clock
+) -> None:
+    accept(ledger, 1)  # published, and lost by the broker
+    put_off = accept(ledger, 2)
+    ledger.jobs.claim(put_off, "pipeline", "worker", LEASE_S)
+    ledger.jobs.released(put_off, "worker", "a try", ledger.now() + timedelta(seconds=60))
+    clock.ahead -= timedelta(hours=1)
+    recovery.sweep()
+    assert queues.depth(Kind.JOB, "pipeline") == 2
+    assert ledger.jobs.claim(put_off, "pipeline", "worker", LEASE_S) is not None
+
+
+def test_while_the_ledger_takes_no_beats_no_lease_has_ended(
+    ledger: Ledger, queues: Queues, clock: Clock, tmp_path: Path
+) -> None:
+    """It is read-only, or locked by another program: whoever holds the job cannot renew it."""
+    silent_s = LEASE_S
+    spool = Spool(tmp_path / "spool")
+    recovery = Recovery(ledger, queues, spool, tmp_path / "run", lambda: silent_s)
+    job_id = accept(ledger)
+    ledger.jobs.claim(job_id, "pipeline", "elsewhere", LEASE_S)
+    let_pass(recovery, clock, 4 * LEASE_S)
+    assert state(ledger, job_id) is JobState.ANALYZING
+    # Now it takes them, and of `elsewhere` comes none.
+    silent_s = 0.0
+    let_pass(recovery, clock, 2 * LEASE_S)
+    assert state(ledger, job_id) is JobState.RECEIVED

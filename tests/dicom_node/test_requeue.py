@@ -16,7 +16,7 @@ import pytest
 from dicom_node.__main__ import main
 from dicom_node.cli.terminal.options import parse_time
 from dicom_node.config import parse
-from dicom_node.ledger import DeliveryState, JobState, Ledger
+from dicom_node.ledger import DeliveryState, JobState, Kept, Ledger
 from tests.dicom_node.ledger.records import (
     PIPELINE,
     built,
@@ -57,7 +57,7 @@ def test_a_dry_run_says_which_and_changes_nothing(
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         f"{FAILED} 1.2.3.1 FAILED: analyse again (undecodable)",
-        f"{REFUSED} 1.2.3.3 BUILT: send again what was refused (PACS refused A)",
+        f"{REFUSED} 1.2.3.3 BUILT: send again (PACS refused A)",
         "would requeue 2 jobs",
     ]
     assert state(ledger, FAILED) is JobState.FAILED
@@ -139,11 +139,14 @@ def test_of_what_is_named_and_does_not_begin_again_it_says_why(
     assert requeue(tmp_path, "--job", "4", "--job", "5") == 1
     assert capsys.readouterr().out.splitlines() == [
         "job 5: RECEIVED: it waits for a worker already",
-        "job 4: BUILT, all delivered: nothing to send again",
+        "job 4: BUILT, all delivered: nothing to send again, but for --state DELIVERED",
         "requeued 0 jobs and 0 deliveries",
     ]
     assert requeue(tmp_path, "--job", "1", "--state", "refused", "--dry-run") == 1
-    assert "job 1: FAILED: not what --state and --since ask for" in capsys.readouterr().out
+    assert (
+        "job 1: FAILED: not what --state, --since, --until and --destination ask for"
+        in capsys.readouterr().out
+    )
     assert requeue(tmp_path, "--state", "failed", "--dry-run") == 0
     assert capsys.readouterr().out.endswith("would requeue 1 job\n")
 
@@ -168,3 +171,25 @@ def test_a_time_is_a_moment_or_so_long_ago() -> None:
     assert abs(parse_time("90m") - ago) < timedelta(minutes=1)
     with pytest.raises(Exception, match="is no time"):
         parse_time("yesterday")
+
+
+def test_what_an_archive_has_lost_is_sent_again_and_of_what_was_purged_it_is_said(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (4, 5):
+        built(ledger, "ARCHIVE", roles="A", number=number)
+        deliver(ledger, "ARCHIVE")
+    later = ledger.now() + timedelta(days=1)
+    assert ledger.pruning.forget(Kept(later, None), [5], lambda _paths: None) == 1
+    lost = ("--state", "DELIVERED", "--destination", "ARCHIVE", "--since", "1h", "--until")
+    assert requeue(tmp_path, *lost, "2999-01-01", "--dry-run") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "4 1.2.3.4 BUILT: send again (ARCHIVE has it)",
+        "of 1 image delivered then, the results were purged",
+        "would requeue 1 job",
+    ]
+    assert requeue(tmp_path, *lost, "2999-01-01") == 0
+    assert "requeued 0 jobs and 1 delivery" in capsys.readouterr().out
+    assert deliver(ledger, "ARCHIVE") == ["A"]
+    assert requeue(tmp_path, "--state", "DELIVERED", "--sop-instance-uid", "1.2.3.5") == 1
+    assert "1.2.3.5: its results were purged" in capsys.readouterr().out

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dicom_node.errors import DamagedInSpool, SpoolUnavailable
+from dicom_node.errors import DamagedInSpool, SpoolUnavailable, SpoolUnreadable
 from dicom_node.spool import KEY_BYTES, LEFTOVER_AGE, Spool, StoredFile
 
 CONTENT = b"DICM" * 1000
@@ -215,6 +215,20 @@ def test_only_old_leftovers_are_removed(spool: Spool, tmp_path: Path) -> None:
     assert spool.remove_leftovers(now) == []
     assert spool.remove_leftovers(now + LEFTOVER_AGE + timedelta(minutes=1)) == ["tmpabc"]
     assert not leftover.exists()
+
+
+def test_a_file_that_the_disk_cannot_read_is_unreadable_and_heals_when_it_comes_again(
+    spool: Spool,
+) -> None:
+    stored = spool.store_received("1.2.3", b"content")
+    path = spool.resolve(stored.path)
+    path.unlink()
+    # Of his own memory's first byte the kernel answers EIO, as it does over a bad sector.
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(SpoolUnreadable, match="Input/output error"):
+        spool.read_verified(stored.path, stored.sha256)
+    assert spool.store_received("1.2.3", b"content") == stored
+    assert spool.read_verified(stored.path, stored.sha256) == b"content"
 
 
 # The installation's secret

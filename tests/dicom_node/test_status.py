@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,10 @@ import pytest
 
 from dicom_node.config import Config, Destination, parse
 from dicom_node.ledger import DeliveryState, Ledger, Process, Progress
+from dicom_node.ops.processes import pipeline_lines
 from dicom_node.ops.running import last_run, only_one
+from dicom_node.threads import beside
+from tests.dicom_node.hearts import heart
 from tests.dicom_node.ledger.records import LEASE_S, built, claimed, progress
 from tests.system.waiting import run_cli
 
@@ -51,7 +55,10 @@ def test_status_shows_failures_with_a_remedy_and_skipped_by_reason(
     assert failure[1] == "    1.2.3.1: cut short"
     assert failure[2].startswith("    to do: ")
     assert "cxr-node requeue --job 1" in failure[2]
-    assert failure[3:] == ["last refused by a destination, or lost", "  none"]
+    assert failure[3:] == [
+        "sent, and not confirmed to be kept", "  none",
+        "last refused by a destination, given up or lost", "  none",
+    ]  # fmt: skip
 
 
 def test_status_shows_what_was_refused_apart_from_what_failed(
@@ -62,9 +69,12 @@ def test_status_shows_what_was_refused_apart_from_what_failed(
         ledger.deliveries.refused(delivery.id, "s1", 0x0110, "PACS: processing failure")
     built(ledger, "PACS", roles="A", number=2)
     lines = cli(config, "status").stdout.splitlines()
-    assert "  BUILT            2  1 waiting for a destination, 1 refused by one, or lost" in lines
+    assert (
+        "  BUILT            2  1 waiting for a destination, 1 refused by one, given up or lost"
+        in lines
+    )
     assert lines[lines.index("last failures") + 1] == "  none"
-    refusal = lines[lines.index("last refused by a destination, or lost") + 1 :]
+    refusal = lines[lines.index("last refused by a destination, given up or lost") + 1 :]
     assert refusal[0].endswith(" 1.2.3.1")
     assert refusal[1] == "    PACS: processing failure (2 to PACS)"
     assert "cxr-node requeue --job 1 --state REFUSED" in refusal[2]
@@ -87,8 +97,34 @@ def test_status_for_machines_says_the_same(config: Config, ledger: Ledger) -> No
 
 def test_parts_that_are_alive_need_no_up(config: Config, ledger: Ledger) -> None:
     assert cli(config, "status").stdout.startswith("node: nothing is known of an `up`")
-    ledger.workers.beat(Process("work-1", "work", "host", 1, "1.0"))
-    assert cli(config, "status").stdout.startswith("parts\n")
+    with beside(threading.Event(), {"heart": heart(ledger, "work-1").run}):
+        assert cli(config, "status").stdout.startswith("parts\n")
+
+
+def test_pipelines_are_told_apart_where_there_are_several_or_one_that_nobody_does(
+    ledger: Ledger,
+) -> None:
+    """`claimed` asks for one that is called "fpn-1"."""
+
+    def pipelines() -> list[str]:
+        return list(pipeline_lines(ledger.workers.all(), ledger.counts.unfinished()))
+
+    def beat(name: str, host: str, pipeline: str) -> None:
+        ledger.workers.beat(Process(name, "work", host, 7, "1.0", "engine", pipeline))
+
+    claimed(ledger, number=1)
+    _, nobody = pipelines()
+    assert nobody.startswith(
+        "  fpn-1        1 unfinished, no worker that does it is alive; to do: "
+    )
+    beat("one", "old-host", "fpn-1")
+    assert pipelines() == []
+    beat("two", "new-host", "another-pipeline")
+    assert pipelines() == [
+        "pipelines",
+        "  another-pipe 0 unfinished, done by new-host pid 7",
+        "  fpn-1        1 unfinished, done by old-host pid 7",
+    ]
 
 
 def test_an_orphaned_destination_is_named_until_it_is_moved(config: Config, ledger: Ledger) -> None:

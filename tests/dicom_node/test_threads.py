@@ -14,6 +14,7 @@ from dicom_node.ledger.work.jobs import Jobs
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from dicom_node.threads import Loop, beside
+from tests.dicom_node.hearts import heart
 
 pytestmark = pytest.mark.slow
 
@@ -78,8 +79,9 @@ def test_a_part_whose_recovery_ends_ends_itself(tmp_path: Path) -> None:
     ledger.jobs = Ending(database)
     queues = Queues("filesystem://", tmp_path / "queue", prefetch=1)
     config, stop = parse({"node": {"state": tmp_path}}), threading.Event()
+    spool = Spool(tmp_path / "spool")
     with (
         pytest.raises(ThreadEnded, match="recovery"),
-        _recovered(config, Spool(tmp_path / "spool"), ledger, queues, stop),
+        _recovered(config, spool, ledger, queues, heart(ledger, "worker"), stop),
     ):
         assert stop.wait(20)

@@ -1,8 +1,5 @@
 """The worker with a real ledger, spool and both networks: what leaves when, and what is said."""
 
-import sqlite3
-import threading
-from contextlib import closing
 from datetime import timedelta
 
 import numpy as np
@@ -11,18 +8,19 @@ from numpy.typing import NDArray
 
 from dicom_node.config import Reports
 from dicom_node.config.profiles import PRESETS, STANDARD, Profile
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
-from dicom_node.errors import UNKNOWN_TRIES
-from dicom_node.ledger import JobState, Ledger, Route
+from dicom_node.errors import UNKNOWN_TRIES, LedgerUnavailable
+from dicom_node.ledger import Job, JobState, Route
 from dicom_node.queueing import Kind as Queue
+from dicom_node.queueing import Received
 from dicom_node.worker import process, spool_output
-from inference.engines import Engine, ProbabilityMaps
+from inference.engines import ProbabilityMaps
 from inference.findings import ModelIdentity
 from sr_writer.equipment import Equipment
 from tests.dicom_node.bench import LEASE_S, PACS, Bench
-from tests.dicom_node.radiographs import file_bytes, radiograph, unreadable
-from tests.system.waiting import wait_until
+from tests.dicom_node.radiographs import changed, file_bytes, radiograph, unreadable
+from tests.phantoms import draw
 
 pytestmark = pytest.mark.slow
 
@@ -175,72 +173,6 @@ class Broken:
         raise RuntimeError("the device is gone")
 
 
-class Locking:
-    """The real networks; while they run, another process takes the ledger and keeps it."""
-
-    def __init__(self, engine: Engine, other: sqlite3.Connection) -> None:
-        self.size, self.models = engine.size, engine.models
-        self._engine = engine
-        self._other = other
-
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
-        self._other.execute("BEGIN IMMEDIATE")
-        return self._engine.segment(image)
-
-
-def test_what_was_done_while_the_ledger_was_away_is_not_done_again(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
-    job_id = bench.accept(file_bytes(radiograph()))
-    file = bench.folder / "ledger.sqlite"
-    bench.ledger.close()
-    bench.ledger = Ledger.open(f"sqlite:///{file}?timeout=0.1", bench.clock)
-    with closing(sqlite3.connect(file, check_same_thread=False)) as other:
-
-        def give_back() -> None:
-            wait_until(lambda: "waits for the ledger" in caplog.messages, 60, "the worker to wait")
-            other.rollback()
-
-        thread = threading.Thread(target=give_back)
-        thread.start()
-        job = bench.work(job_id, STANDARD, engine=Locking(bench.engine, other))
-        thread.join()
-    assert (job.state, job.attempts) == (JobState.BUILT, 1)
-    events = [entry.event for entry in bench.ledger.reports.events(job_id)]
-    assert events[:3] == ["received", "claimed", "results handed over"]
-
-
-class Suspended:
-    """A device whose host is suspended while it works, until all think that it is dead.
-
-    `engine`: what it has after it; None: it fails.
-    """
-
-    def __init__(self, bench: Bench, engine: Engine | None) -> None:
-        self.size, self.models = bench.engine.size, bench.engine.models
-        self._bench = bench
-        self._engine = engine
-
-    def segment(self, image: NDArray[np.float32]) -> ProbabilityMaps:
-        self._bench.clock.ahead += timedelta(hours=1)
-        assert self._bench.ledger.jobs.free_expired()
-        if self._engine is None:
-            raise RuntimeError("the device is gone")
-        return self._engine.segment(image)
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_host_that_is_suspended_again_and_again_kills_no_image(
-    bench: Bench, *, fails: bool
-) -> None:
-    job_id = bench.accept(file_bytes(radiograph()))
-    suspended = Suspended(bench, None if fails else bench.engine)
-    for _ in range(UNKNOWN_TRIES):
-        job = bench.work(job_id, STANDARD, engine=suspended)
-        assert (job.state, job.deaths) == (JobState.RECEIVED, 0)
-    assert bench.work(job_id, STANDARD).state is JobState.BUILT
-
-
 def test_an_error_nobody_knows_is_reported_when_it_has_repeated(bench: Bench) -> None:
     job_id = bench.accept(file_bytes(radiograph()))
     broken = Broken(bench.engine.models)
@@ -269,3 +201,34 @@ def test_a_worker_leaves_the_jobs_of_another_pipeline_to_who_has_it(bench: Bench
     job_id = bench.accept(file_bytes(radiograph()), pipeline="of other networks")
     job = bench.work(job_id, STANDARD)
     assert (job.state, job.attempts) == (JobState.RECEIVED, 0)
+
+
+def test_a_claim_that_a_frozen_server_makes_late_is_found(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gave no answer, was asked again over another connection, and only then did the first."""
+    first, second = (
+        bench.accept(
+            file_bytes(changed(radiograph(Kind.LATERAL), SOPInstanceUID=f"1.2.3.{number}"))
+        )
+        for number in (1, 2)
+    )
+    worker, asked = bench.worker(STANDARD), bench.ledger.jobs.claim_next
+    late: list[int] = []
+
+    def frozen(*_: object, **__: object) -> None:
+        monkeypatch.setattr(bench.ledger.jobs, "claim_next", thawed)
+        late.append(first)
+        raise LedgerUnavailable("no answer within 5 s")
+
+    def thawed(pipeline: str, owner: str, *_: object, **__: object) -> Job | None:
+        monkeypatch.setattr(bench.ledger.jobs, "claim_next", asked)
+        job = bench.ledger.jobs.claim(second, pipeline, owner, LEASE_S)
+        assert bench.ledger.jobs.claim(late.pop(), pipeline, owner, LEASE_S) is not None
+        return job
+
+    monkeypatch.setattr(bench.ledger.jobs, "claim_next", frozen)
+    for job_id in (first, second):
+        worker.handle(Received(job_id, redelivered=False))
+    ended = [bench.ledger.jobs.get(job_id) for job_id in (first, second)]
+    assert [job and (job.state, job.deaths) for job in ended] == [(JobState.SKIPPED, 0)] * 2

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from pydicom import Dataset, dcmread
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 #: PDU types, PS3.8 9.3.1.
@@ -41,7 +43,7 @@ class Wire:
         try:
             while self._socket.recv(4096):
                 pass
-        except ConnectionResetError:
+        except ConnectionError:
             return True
         except TimeoutError:
             return False
@@ -56,13 +58,7 @@ class Wire:
         self, sop_class: str, called: bytes = b"CXRNODE", calling: bytes = b"WIRE"
     ) -> Pdu:
         """Titles are padded with blanks where they are shorter than 16 bytes."""
-        context = _item(0x20, bytes([_CONTEXT_ID, 0, 0, 0]) + _item(0x30, sop_class.encode())
-                        + _item(0x40, ExplicitVRLittleEndian.encode()))  # fmt: skip
-        user = _item(0x50, _item(0x51, struct.pack(">L", 1 << 20)) + _item(0x52, b"1.2.3.4"))
-        titles = called.ljust(16) + calling.ljust(16)
-        application = _item(0x10, b"1.2.840.10008.3.1.1.1")
-        body = struct.pack(">HH", 1, 0) + titles + bytes(32) + application + context + user
-        self.send(_pdu(0x01, body))
+        self.send(request_pdu(sop_class, called, calling))
         return self.receive()
 
     def store(self, dataset: Dataset, said_uid: bytes) -> dict[int, bytes]:
@@ -78,13 +74,13 @@ class Wire:
                 0x1000: said_uid,
             }
         )
-        self.send(_data(0x03, command) + _data(0x02, encoded))
+        self.send(data_pdu(0x03, command) + data_pdu(0x02, encoded))
         answer = self.receive()
         assert answer.type == DATA, answer
-        return _elements(answer.content[6:])
+        return elements(answer.content[6:])
 
     def release(self) -> Pdu:
-        self.send(_pdu(0x05, bytes(4)))
+        self.send(release_pdu())
         return self.receive()
 
     def _exactly(self, count: int) -> bytes:
@@ -95,6 +91,63 @@ class Wire:
                 raise EOFError("the node closed the connection")
             content += received
         return content
+
+
+def request_pdu(sop_class: str, called: bytes, calling: bytes) -> bytes:
+    """An A-ASSOCIATE-RQ, PS3.8 9.3.2, of one presentation context."""
+    context = _item(0x20, bytes([_CONTEXT_ID, 0, 0, 0]) + _item(0x30, sop_class.encode())
+                    + _item(0x40, ExplicitVRLittleEndian.encode()))  # fmt: skip
+    user = _item(0x50, _item(0x51, struct.pack(">L", 1 << 20)) + _item(0x52, b"1.2.3.4"))
+    titles = called.ljust(16) + calling.ljust(16)
+    application = _item(0x10, b"1.2.840.10008.3.1.1.1")
+    return _pdu(0x01, struct.pack(">HH", 1, 0) + titles + bytes(32) + application + context + user)
+
+
+def echo_pdus() -> bytes:
+    """A C-ECHO-RQ, PS3.7 9.3.5.1."""
+    command = {0x0002: b"1.2.840.10008.1.1", 0x0100: b"\x30\0", 0x0110: b"\1\0",
+               0x0800: b"\1\1"}  # fmt: skip
+    return data_pdu(0x03, _command(command))
+
+
+def report_pdus(information: bytes) -> bytes:
+    """An N-EVENT-REPORT-RQ of storage commitment, PS3.7 10.3.1.1 and PS3.4 J.3.3."""
+    command = {
+        0x0002: b"1.2.840.10008.1.20.1",
+        0x0100: b"\x00\x01",
+        0x0110: b"\1\0",
+        0x0800: b"\1\0",
+        0x1000: b"1.2.840.10008.1.20.1.1",
+        0x1002: b"\1\0",
+    }
+    return data_pdu(0x03, _command(command)) + data_pdu(0x02, information)
+
+
+def nested(depth: int) -> bytes:
+    """Failed SOP Sequences (0008,1198) of one item each within each other, of undefined length."""
+    sequence = bytes.fromhex("08009811") + b"SQ\0\0\xff\xff\xff\xff"
+    return (sequence + bytes.fromhex("feff00e0ffffffff")) * depth
+
+
+def release_pdu() -> bytes:
+    return _pdu(0x05, bytes(4))
+
+
+def explicit(dataset: Dataset) -> bytes:
+    """In Explicit VR Little Endian, without file meta information."""
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    write_dataset(buffer, dataset)
+    return buffer.getvalue()
+
+
+def pdus(said: bytes) -> Iterator[Pdu]:
+    """Those that are whole."""
+    at = 0
+    while at + 6 <= len(said):
+        kind, _, length = struct.unpack_from(">BBL", said, at)
+        yield Pdu(kind, said[at + 6 : at + 6 + length])
+        at += 6 + length
 
 
 def status_of(answer: dict[int, bytes]) -> int:
@@ -117,7 +170,7 @@ def _pdu(kind: int, content: bytes) -> bytes:
     return struct.pack(">BBL", kind, 0, len(content)) + content
 
 
-def _data(control: int, content: bytes) -> bytes:
+def data_pdu(control: int, content: bytes) -> bytes:
     """A P-DATA-TF of one presentation data value, PS3.8 9.3.5 and E.2."""
     value = bytes([_CONTEXT_ID, control]) + content
     return _pdu(DATA, struct.pack(">L", len(value)) + value)
@@ -132,7 +185,8 @@ def _command(elements: dict[int, bytes]) -> bytes:
     return struct.pack("<HHLL", 0, 0, 4, len(body)) + body
 
 
-def _elements(command: bytes) -> dict[int, bytes]:
+def elements(command: bytes) -> dict[int, bytes]:
+    """Of a command set, by element number."""
     found, at = {}, 0
     while at < len(command):
         _, number, length = struct.unpack_from("<HHL", command, at)

@@ -1,4 +1,4 @@
-"""The real engine, loaded once, and the real chest radiographs."""
+"""The real chest radiographs."""
 
 from pathlib import Path
 
@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-
-from inference.engines.pytorch import PytorchEngine, load_engine
 
 CHESTS = (
     "cr_mono1_jpeglossless_noview.dcm",
@@ -17,11 +15,6 @@ CHESTS = (
     "sc_dx_mono2_implicit_noview.dcm",
     "sc_dx_mono2_implicit_noview_2.dcm",
 )
-
-
-@pytest.fixture(scope="session")
-def engine() -> PytorchEngine:
-    return load_engine(device="cpu")
 
 
 @pytest.fixture(params=CHESTS)

@@ -23,7 +23,8 @@ def test_every_real_chest_radiograph_gets_plausible_lungs(
 ) -> None:
     analysis = analyze(chest, engine)
     found = analysis.findings
-    assert found.decision in (Decision.POSITIVE, Decision.NEGATIVE)
+    # None is known to be of COVID-19; of most the signs are too faint to say.
+    assert found.decision is Decision.NEGATIVE or Caution.FAINT in found.cautions
     assert list(found.durations_ms) == STAGES
     assert found.models == engine.models
     shape = analysis.radiograph.pixels.shape
@@ -70,7 +71,8 @@ def test_polarity_is_told_from_the_pixels_whatever_the_label(
     for path in images:
         dataset = instance(gray_png(path), PhotometricInterpretation=labelled)
         found = analyze(dataset, engine).findings
-        assert found.decision is not Decision.UNDETERMINED, path
+        assert found.left.lung_pixels, path
+        assert found.right.lung_pixels, path
         is_wrong = labelled == "MONOCHROME1"
         assert (Caution.POLARITY_CORRECTED in found.cautions) is is_wrong, path
 

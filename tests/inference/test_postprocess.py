@@ -8,6 +8,7 @@ import pytest
 from inference.findings import Caution, Laterality, Mask
 from inference.lungs import find_lungs, lung_mask
 from inference.orientation import UNKNOWN, Orientation, parse
+from inference.pipeline import Calibration
 from inference.postprocess import (
     Masks,
     Probability,
@@ -131,7 +132,13 @@ def test_implausible_lungs_say_why_and_leave_no_mask(probability: Probability, s
 
 
 def test_faint_infection_is_cautioned_against_and_clear_infection_is_not() -> None:
+    lungs, calibration = find_lungs(both_lungs()), Calibration(slope=1.0, offset=0.0)
+
+    def cautions(infection: Probability) -> tuple[Caution, ...]:
+        cleaned = clean(lungs, infection, calibration=calibration)
+        return restore_masks(cleaned, UNKNOWN, (SIZE, SIZE)).cautions
+
     spot = soft_ellipse(85, 150, 20, 20)
-    assert Caution.FAINT in masks_of(both_lungs(), np.float32(0.3) * spot).cautions
-    assert Caution.FAINT not in masks_of(both_lungs(), np.float32(0.6) * spot).cautions
-    assert Caution.FAINT not in masks_of(both_lungs(), nothing()).cautions
+    assert Caution.FAINT in cautions(np.float32(0.4) * spot)
+    assert Caution.FAINT not in cautions(spot)
+    assert Caution.FAINT not in cautions(nothing())

@@ -42,6 +42,7 @@ def masks(left: tuple[int, int], right: tuple[int, int], fault: str | None = Non
     return Masks(
         lung={LEFT: area(left[0]), RIGHT: area(right[0])},
         infection={LEFT: area(left[1]), RIGHT: area(right[1])},
+        certainty=None if fault else 0.75,
         fault=fault,
         cautions=(Caution.ONE_LUNG_ONLY,) if not (left[0] and right[0]) else (),
     )
@@ -129,7 +130,7 @@ def test_one_lung_without_infection_is_no_reason_to_call_both_healthy() -> None:
     [
         ((400, 9), (600, 9), (), "Infection in both lungs."),
         ((400, 9), (600, 0), (), "Infection in the left lung."),
-        ((400, 9), (600, 0), (Caution.FAINT,), "Faint signs of infection in the left lung."),
+        ((400, 0), (600, 0), (Caution.FAINT,), Caution.FAINT.text),
         ((0, 0), (600, 9), (), "Infection in the right lung; the other lung was not found."),
         ((400, 0), (600, 0), (), "Both lungs were found, without infection."),
     ],
@@ -138,6 +139,15 @@ def test_the_reason_says_where_and_counts_no_pixels(
     left: tuple[int, int], right: tuple[int, int], cautions: tuple[Caution, ...], reason: str
 ) -> None:
     assert findings(replace(masks(left, right), cautions=cautions)).reason == reason
+
+
+def test_of_signs_too_faint_to_say_nothing_is_measured() -> None:
+    found = findings(replace(masks((400, 0), (600, 0)), certainty=0.3, cautions=(Caution.FAINT,)))
+    assert (found.decision, found.certainty) == (Decision.UNDETERMINED, 0.3)
+    assert found.infected_percent is None
+    for lung in (found.left, found.right):
+        assert lung.lung_pixels > 0
+        assert (lung.infected_percent, lung.infected_area_mm2, lung.extent_grade) == (None,) * 3
 
 
 def test_the_four_segments_come_in_the_order_of_their_numbers() -> None:
@@ -177,7 +187,7 @@ def doubted(found: Masks, caution: Caution) -> Findings:
     return findings(replace(found, cautions=(caution,)))
 
 
-@pytest.mark.parametrize("caution", FORBID_NEGATIVE)
+@pytest.mark.parametrize("caution", sorted(FORBID_NEGATIVE, key=str))
 def test_what_cannot_be_trusted_is_never_surely_negative(caution: Caution) -> None:
     found = doubted(masks(left=(400, 0), right=(600, 0)), caution)
     assert found.decision is Decision.UNDETERMINED
@@ -186,7 +196,7 @@ def test_what_cannot_be_trusted_is_never_surely_negative(caution: Caution) -> No
     assert seen.decision is Decision.POSITIVE
 
 
-@pytest.mark.parametrize("caution", FORBID_DECISION)
+@pytest.mark.parametrize("caution", sorted(FORBID_DECISION, key=str))
 @pytest.mark.parametrize("infected", [0, 100])
 def test_of_a_part_of_an_image_nothing_is_decided(caution: Caution, infected: int) -> None:
     found = doubted(masks(left=(400, infected), right=(600, 0)), caution)

@@ -31,12 +31,14 @@ from sr_writer.case import Case
 from sr_writer.equipment import Equipment
 from sr_writer.identity import Identity, identity_of
 from sr_writer.kinds import KINDS, USUAL
+from sr_writer.languages import words_of
 from sr_writer.results import Output, write_results
 from sr_writer.source import Source, read_source
 
 SHAPE = (120, 101)  # rows, columns: not multiples of eight, so frames do not start on a byte
 SPACING_MM = (0.5, 0.4)
 SOURCE_UID = "1.2.840.99999.1.7"
+ENGLISH = words_of("en")
 CREATED = datetime(2026, 11, 25, 2, 3, 4, 567000, tzinfo=UTC)
 EQUIPMENT = Equipment()
 ROLES = tuple(kind.role for kind in KINDS)
@@ -44,6 +46,7 @@ LUNG_MODEL = ModelIdentity(Task.LUNG, "fpn-resnet18", "2026.11", "a" * 64)
 INFECTION_MODEL = ModelIdentity(
     Task.INFECTION, "unet-densenet121", "2026.12", "b" * 64, percent_error_points=12.3
 )
+CERTAINTY = dict.fromkeys(Decision, None) | {Decision.POSITIVE: 0.9712, Decision.NEGATIVE: 0.034}
 SOP_CLASS = {
     "CR": ComputedRadiographyImageStorage,
     "DX": DigitalXRayImageStorageForPresentation,
@@ -93,6 +96,7 @@ def findings(
         left=left,
         right=right,
         infected_percent=100 * infected / lung if lung else None,
+        certainty=CERTAINTY[decision],
         spacing_mm=spacing_mm,
         spacing_source=SpacingSource.PIXEL_SPACING if spacing_mm else SpacingSource.NONE,
         cautions=() if spacing_mm else (Caution.SPACING_UNKNOWN,),
@@ -101,10 +105,24 @@ def findings(
     )
 
 
-def faint(found: Findings | None = None) -> Findings:
-    """The same, its signs so faint that they are doubtful."""
-    found = found or findings()
-    return replace(found, cautions=(*found.cautions, Caution.FAINT))
+@cache
+def faint() -> Findings:
+    """Both lungs, and signs too faint to say: nothing is marked and no percentage is given."""
+    found = findings(Decision.NEGATIVE)
+    left, right = (
+        replace(lung, infected_percent=None, infected_area_mm2=None)
+        for lung in (found.left, found.right)
+    )
+    return replace(
+        found,
+        decision=Decision.UNDETERMINED,
+        reason=Caution.FAINT.text,
+        left=left,
+        right=right,
+        infected_percent=None,
+        certainty=0.351,
+        cautions=(*found.cautions, Caution.FAINT),
+    )
 
 
 def _masks(
@@ -210,7 +228,7 @@ def identity(found: Findings | None = None) -> Identity:
 
 def case_of(found: Findings, dataset: Dataset | None = None) -> Case:
     dataset = dataset or header()
-    return Case(dataset, source_of(dataset, found), found, pixels(found), identity(found))
+    return Case(dataset, source_of(dataset, found), found, pixels(found), identity(found), ENGLISH)
 
 
 def write(

@@ -11,8 +11,9 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydicom import dcmread
@@ -61,6 +62,7 @@ class Orthanc:
 
     http_port: int
     dicom_port: int
+    headers: Mapping[str, str] = field(default_factory=dict)  #: of every request
 
     def read(self, path: str) -> bytes:
         return self.read_with_type(path, {})[1]
@@ -68,7 +70,7 @@ class Orthanc:
     def read_with_type(self, path: str, headers: Mapping[str, str]) -> tuple[str, bytes]:
         """The media type of the answer, and the answer."""
         url = f"http://127.0.0.1:{self.http_port}{path}"
-        request = urllib.request.Request(url, headers=dict(headers))
+        request = urllib.request.Request(url, headers={**self.headers, **headers})
         with urllib.request.urlopen(request, timeout=30) as answer:
             return str(answer.headers["Content-Type"]), bytes(answer.read())
 
@@ -83,13 +85,20 @@ class Orthanc:
 
 
 @contextmanager
-def running_orthanc(folder: Path, *, dicom_port: int = 0, **changes: Any) -> Iterator[Orthanc]:
+def running_orthanc(
+    folder: Path,
+    *,
+    dicom_port: int = 0,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    **changes: Any,
+) -> Iterator[Orthanc]:
     """With DICOMweb where that is installed; `folder` gets its files and its log, and holds what
     an earlier one there was sent.
 
-    `dicom_port` 0 picks a free one; `changes` are further keys of its configuration.
+    `dicom_port` 0 picks a free one; `headers` are for asking it; `changes` are
+    further keys of its configuration.
     """
-    orthanc = Orthanc(free_port(), dicom_port or free_port())
+    orthanc = Orthanc(free_port(), dicom_port or free_port(), headers)
     configuration = {
         "StorageDirectory": str(folder / "orthanc"),
         "IndexDirectory": str(folder / "orthanc"),

@@ -18,13 +18,16 @@ from dicom_node.delivery.kinds import DESTINATION_KINDS, DestinationKind, settin
 from dicom_node.delivery.outcome import Fate, Outcome
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import free_port
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.demo.results import count_segmentation, read_report
 from dicom_node.errors import SUCCESS, DestinationUnavailable
 from dicom_node.ledger import Delivery
 from dicom_node.spool import Spool
+from tests.phantoms import draw
 from tests.system.waiting import wait_until
+
+PARTS = (Part.LISTEN, Part.WORK, Part.SEND)
 
 
 class FolderDestination(AnyDestination):
@@ -82,17 +85,17 @@ def test_a_kind_of_destination_defined_here_gets_the_results_of_a_radiograph(
         "utf-8",
     )
     config = load(file, {}, destination_settings=settings_of(KINDS))
-    stop, ready = threading.Event(), [threading.Event() for _ in Part]
+    stop, ready = threading.Event(), [threading.Event() for _ in PARTS]
     parts = [
         threading.Thread(target=run, args=(part, config, stop, is_ready.set, KINDS))
-        for part, is_ready in zip(Part, ready, strict=True)
+        for part, is_ready in zip(PARTS, ready, strict=True)
     ]
     for part in parts:
         part.start()
     ledger = open_ledger(config)
     try:
         assert all(is_ready.wait(90) for is_ready in ready)
-        source = as_dicom(draw(Kind.LEFT_OPACITY, rows=382, columns=318, seed=900))
+        source = as_dicom(draw(Kind.LEFT_OPACITY, rows=382, columns=318, seed=4))
         (sent,) = send([source], "127.0.0.1", port)
         assert sent.status == SUCCESS
         # Nothing is lost meanwhile, and why it waits can be read.

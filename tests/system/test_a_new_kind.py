@@ -21,7 +21,6 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from dicom_node.cli.node.networks import load_networks
 from dicom_node.config import Destination, Reports
 from dicom_node.config.profiles import read_profile
 from dicom_node.delivery.dicom import DicomCarrier
@@ -29,7 +28,6 @@ from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
 from dicom_node.demo.phantom import Kind as Phantom
-from dicom_node.demo.phantom import draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import ConfigError, InvalidResult
 from dicom_node.ledger import JobState, Ledger, StoredInstance
@@ -47,11 +45,13 @@ from sr_writer.sr.document import evidence, sr_document, text_of
 from sr_writer.wording import conclusion
 from tests.dicom_node.hearts import heart
 from tests.dicom_node.radiographs import file_bytes
+from tests.phantoms import draw
 
 
 def build(case: Case) -> Dataset:
     root = ContainerContentItem(codes.REPORT_TITLE)
-    root.ContentSequence = ContentSequence([text_of(codes.CONCLUSION, conclusion(case.findings))])
+    said = text_of(codes.CONCLUSION, conclusion(case.findings, case.words), case.words)
+    root.ContentSequence = ContentSequence([said])
     return sr_document(SENTENCE, case.source, case.identity, root, evidence(case.source))
 
 
@@ -62,7 +62,7 @@ def build_of_another(case: Case) -> Dataset:
 
 
 def verify(dataset: Dataset, case: Case) -> Iterator[str]:
-    if dataset.ContentSequence[0].TextValue != conclusion(case.findings):
+    if dataset.ContentSequence[0].TextValue != conclusion(case.findings, case.words):
         yield "it concludes something else"
 
 
@@ -86,11 +86,6 @@ class WithSentence(Destination):
     """One that may be sent every kind there is here."""
 
     known_outputs = ALL
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return load_networks("", "", "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,8 @@ class Threshold:
     def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
         lung = images < (INFECTED + BODY) / 2
         infection = lung & (images > (LUNG + INFECTED) / 2)
-        return ProbabilityMaps(lung.astype(np.float32), infection.astype(np.float32))
+        familiar = np.zeros(len(images), np.float32)
+        return ProbabilityMaps(lung.astype(np.float32), infection.astype(np.float32), familiar)
 
 
 def with_drawn_pixels(dataset: Dataset) -> Dataset:

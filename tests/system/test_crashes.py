@@ -18,7 +18,7 @@ from dicom_node.config.profiles import STANDARD
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
 from dicom_node.ledger import BuiltOutput, Delivery, JobState, Ledger, Route, StoredInstance
@@ -27,10 +27,8 @@ from dicom_node.spool import Spool
 from dicom_node.worker import process, spool_output
 from sr_writer.equipment import Equipment
 from tests.dicom_node.radiographs import file_bytes
-from tests.marks import refused_connection
+from tests.phantoms import draw
 from tests.system.waiting import ended_job, wait_until
-
-pytestmark = refused_connection
 
 SEG, SR, SC, PR = (
     "1.2.840.10008.5.1.4.1.1.66.4",

@@ -8,20 +8,16 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import JPEG2000Lossless
 
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import NotDicom, Undecodable
 from dicom_node.worker import Processed, process
-from inference.engines.pytorch import PytorchEngine, load_engine
+from inference.engines.pytorch import PytorchEngine
 from inference.findings import Decision
 from sr_writer.equipment import Equipment
+from tests.phantoms import draw
 
 DELIMITER = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
-
-
-@pytest.fixture(scope="module")
-def engine() -> PytorchEngine:
-    return load_engine(device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -12,16 +12,14 @@ from dicom_node.config import parse
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
 from dicom_node.ledger import JobState, Ledger
 from dicom_node.spool import Spool
 from tests.dicom_node.delivery.damage import flip_a_bit, remove, truncate
-from tests.marks import refused_connection
+from tests.phantoms import draw
 from tests.system.waiting import ended_job, wait_until
-
-pytestmark = refused_connection
 
 
 def test_outputs_damaged_while_the_pacs_was_away_arrive_whole_and_once(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ out is read by the standard's codes and compared with where the phantom was told
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from io import BytesIO
 from itertools import cycle, product
 from pathlib import Path
@@ -22,13 +21,14 @@ from pydicom.uid import (
 )
 from skimage.draw import polygon2mask
 
-from dicom_node.demo.phantom import Kind, Phantom, draw
+from dicom_node.demo.phantom import Kind, Phantom
 from dicom_node.demo.phantom_dicom import as_dicom, true_masks_as_stored
 from dicom_node.demo.results import count_segmentation, read_report
 from dicom_node.worker import process
-from inference.engines.pytorch import PytorchEngine, load_engine
+from inference.engines.pytorch import PytorchEngine
 from inference.findings import Caution, Mask
 from sr_writer.equipment import Equipment
+from tests.phantoms import draw
 
 #: Every direction of rows and columns that a frontal image can have: upright, mirrored, upside
 #: down, and lying on either side.
@@ -75,14 +75,8 @@ def cases() -> list[Case]:
     ]
 
 
-@cache
 def phantom(kind: Kind, columns: int) -> Phantom:
     return draw(kind, rows=382, columns=columns, seed=4)
-
-
-@pytest.fixture(scope="module")
-def engine() -> PytorchEngine:
-    return load_engine(device="cpu")
 
 
 @dataclass(frozen=True, slots=True)

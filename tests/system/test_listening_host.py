@@ -19,11 +19,12 @@ from dicom_node.config import Destination, parse
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import free_port
 from dicom_node.demo.pacs import Pacs
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
 from dicom_node.ledger import DeliveryState, Ledger
 from tests.dicom_node.delivery.bench import Bench
+from tests.phantoms import draw
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 #: Modules of the extras `worker` and `postgres`, and of what comes with torch and the rest.
@@ -81,7 +82,7 @@ def running(part: str, config: Path) -> Iterator[None]:
 
 def test_an_image_is_taken_in(tmp_path: Path) -> None:
     path = write(tmp_path, port := free_port(), free_port())
-    radiograph = as_dicom(draw(Kind.HEALTHY, rows=400))
+    radiograph = as_dicom(draw(Kind.HEALTHY, rows=256, columns=208, seed=1))
     with running("listen", path):
         (sent,) = send([radiograph], "127.0.0.1", port)
     assert sent.status == SUCCESS

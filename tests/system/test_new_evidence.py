@@ -18,10 +18,11 @@ from pydicom.uid import (
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
 from tests.dicom_node.rejecting import predecessors, referenced, rejection_note, title
+from tests.phantoms import draw
 from tests.system.waiting import ended_job, run_cli, wait_until
 
 RESULTS = {SegmentationStorage, Comprehensive3DSRStorage, SecondaryCaptureImageStorage}

@@ -20,8 +20,9 @@ from pydicom.uid import (
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import SOP_CLASSES, Pacs
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
+from tests.phantoms import draw
 from tests.system.waiting import ended_job, run_cli
 
 

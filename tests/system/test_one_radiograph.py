@@ -11,10 +11,11 @@ from pydicom import Dataset, dcmread
 from dicom_node.demo.modality import echo, send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.demo.results import count_segmentation, read_report
 from dicom_node.errors import SUCCESS
+from tests.phantoms import draw
 from tests.system.waiting import ended_job, run_cli
 
 SEG, SR, SC = (

@@ -52,4 +52,8 @@ def test_each_sr_says_what_its_segs_pixels_say(happened: dict[str, Any]) -> None
     reports = [key for key in percent if key[1] == SR]
     assert reports
     for study, _ in reports:
-        assert percent[study, SR] == pytest.approx(percent[study, SEG], abs=0.011)
+        if percent[study, SR] == [None, None, None]:
+            # Signs too faint to say: nothing is marked.
+            assert not any(percent[study, SEG])
+        else:
+            assert percent[study, SR] == pytest.approx(percent[study, SEG], abs=0.011)

@@ -13,11 +13,12 @@ import pytest
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import free_port
 from dicom_node.demo.pacs import Pacs
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
 from dicom_node.ledger import JobState, Ledger
 from dicom_node.ledger.work.workers import LEASE_S
+from tests.phantoms import draw
 from tests.system.waiting import has_ended, wait_until
 
 Start = Callable[..., "subprocess.Popen[str]"]

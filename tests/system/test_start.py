@@ -16,10 +16,11 @@ import pytest
 from dicom_node.config import parse
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode, free_port
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.ledger import JobState, Ledger
 from tests.conftest import POSTGRES, RABBITMQ
+from tests.phantoms import draw
 from tests.system.waiting import run_cli, wait_until
 
 KEPT_HERE = "no_destination = true"

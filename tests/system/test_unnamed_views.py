@@ -6,17 +6,13 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.worker import process
-from inference.engines.pytorch import PytorchEngine, load_engine
+from inference.engines.pytorch import PytorchEngine
 from inference.findings import Decision
 from sr_writer.equipment import Equipment
 from tests.inference.instances import instance
-
-
-@pytest.fixture(scope="module")
-def engine() -> PytorchEngine:
-    return load_engine(device="cpu")
+from tests.phantoms import draw
 
 
 # Inverted and on its side: that way drawn laterals look most like a chest (0.898 and 0.899).

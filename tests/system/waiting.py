@@ -21,7 +21,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> No
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout_s:g} s in vain: {what}"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def ended_job(state: Path, sop_instance_uid: str, timeout_s: float = 90.0) -> Job:

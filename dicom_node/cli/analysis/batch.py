@@ -27,10 +27,13 @@ from dicom_node.worker import Processed, process
 from inference.engines import Engine
 from inference.findings import Decision
 from sr_writer.equipment import Equipment
+from sr_writer.kind import in_all_languages
 from sr_writer.kinds import KINDS
+from sr_writer.language import ENGLISH
 from sr_writer.sc.build import overlay_picture
 
-_FILE_NAMES = {kind.role: kind.file_name for kind in KINDS}
+#: A folder holds one language, so a file is called the same in each.
+_FILE_NAMES = {kind.role: kind.file_name for kind in in_all_languages(KINDS)}
 _PICTURE = "overlay.png"
 _FINDINGS = "findings.json"
 #: Everything a folder of results may hold: what an earlier run left must not pass for this one's.
@@ -56,6 +59,7 @@ def analyze_paths(
     infection: str,
     device: str,
     equipment: Equipment,
+    language: str = ENGLISH,
 ) -> int:
     """Analyse every file; 0 when each gave a result or a named refusal, else 1.
 
@@ -68,7 +72,7 @@ def analyze_paths(
     out.mkdir(parents=True, exist_ok=True)
     with _libraries_silent():
         engine = load_networks(lung, infection, device)
-        batch = _Batch(out, engine, outputs, equipment)
+        batch = _Batch(out, engine, outputs, equipment, language)
         counts = _run(batch, sources, show)
     print(closing_line(counts), file=sys.stderr)
     return 1 if counts[Status.UNREADABLE] else 0
@@ -94,11 +98,19 @@ class _Batch:
     """The files of one command, and the folders that they have got."""
 
     def __init__(
-        self, out: Path, engine: Engine, outputs: Sequence[str], equipment: Equipment
+        self,
+        out: Path,
+        engine: Engine,
+        outputs: Sequence[str],
+        equipment: Equipment,
+        language: str,
     ) -> None:
         self._out = out
         self._engine = engine
-        self._outputs = outputs
+        self._language = language
+        self._kinds = [kind.spoken(language) for kind in KINDS]
+        self._outputs = [one.role for kind, one in zip(KINDS, self._kinds, strict=True)
+                         if kind.role in outputs]  # fmt: skip
         self._equipment = equipment
         self._taken: dict[str, Path] = {}  #: name of a folder to the file it is of
 
@@ -110,7 +122,8 @@ class _Batch:
         accession, study, instance = _index(path)
         row = Row(str(path), Status.UNREADABLE, accession, study, instance)
         try:
-            processed = process(path.read_bytes(), self._engine, self._equipment, datetime.now(UTC))
+            content, now = path.read_bytes(), datetime.now(UTC)
+            processed = process(content, self._engine, self._equipment, now, kinds=self._kinds)
             document, folder = self._keep(path, processed)
         except (NodeError, OSError) as exc:
             return replace(row, reason=str(exc)), None
@@ -142,7 +155,9 @@ class _Batch:
             (folder / _FILE_NAMES[output.role]).write_bytes(output.content)
         if processed.results is not None and processed.analysis is not None:
             radiograph = processed.analysis.radiograph
-            picture = overlay_picture(radiograph.pixels, processed.analysis.findings)
+            picture = overlay_picture(
+                radiograph.pixels, processed.analysis.findings, self._language
+            )
             picture.save(folder / _PICTURE)
         return document, folder
 

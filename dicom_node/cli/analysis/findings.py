@@ -19,6 +19,7 @@ def findings_document(uid: str, processed: Processed) -> dict[str, Any]:
         "source_sop_instance_uid": uid,
         "decision": findings.decision.value,
         "reason": findings.reason,
+        "certainty": findings.certainty,
         "infected_percent": {side: m.infected_percent for side, m in measured.items()}
         | {"both": findings.infected_percent},
         "lung_area_mm2": {side: m.lung_area_mm2 for side, m in measured.items()},
@@ -45,6 +46,7 @@ def _empty_document(uid: str, decision: Decision, reason: str) -> dict[str, Any]
         "source_sop_instance_uid": uid,
         "decision": decision.value,
         "reason": reason,
+        "certainty": None,
         "infected_percent": nothing | {"both": None},
         "lung_area_mm2": nothing,
         "infected_area_mm2": nothing,

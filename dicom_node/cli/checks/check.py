@@ -1,4 +1,4 @@
-"""One thing that was looked at, how it is, and what to do about it."""
+"""One thing that was looked at, how it is, what to do about it, and in which line."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +16,15 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """A key of the configuration."""
+
+    section: str
+    name: str
+    number: int = 0  #: of a section that may be there several times, from 0
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One line of `cxr-node doctor`."""
 
@@ -23,6 +32,7 @@ class Check:
     level: Level
     found: str  #: a sentence
     to_do: str = ""  #: empty where it is well
+    key: Key | None = None  #: what to change; None: it is not the configuration
 
 
 def worst(checks: Iterable[Check]) -> Level:
@@ -35,9 +45,9 @@ def ok(name: str, found: str) -> Check:
     return Check(name, Level.OK, found)
 
 
-def warning(name: str, found: str, to_do: str) -> Check:
-    return Check(name, Level.WARNING, found, to_do)
+def warning(name: str, found: str, to_do: str, key: Key | None = None) -> Check:
+    return Check(name, Level.WARNING, found, to_do, key)
 
 
-def fault(name: str, found: str, to_do: str) -> Check:
-    return Check(name, Level.FAULT, found, to_do)
+def fault(name: str, found: str, to_do: str, key: Key | None = None) -> Check:
+    return Check(name, Level.FAULT, found, to_do, key)

@@ -1,13 +1,15 @@
 """What analyses: the two networks' files, what they run on, and what decodes their images."""
 
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
-from dicom_node.cli.checks.check import Check, fault, ok, warning
+from dicom_node.cli.checks.check import Check, Key, fault, ok, warning
 from dicom_node.config import Config
+from dicom_node.errors import MemoryUnavailable, UsageError
 from inference.decoding.transfer_syntaxes import PLUGINS, decodable
 from inference.findings import Task
 from inference.weights import WeightsError, find, load_state
@@ -24,7 +26,8 @@ def models(config: Config) -> Iterator[Check]:
             card = find(task, chosen)
             load_state(card)
         except WeightsError as exc:
-            yield fault(name, str(exc), "install it again, or correct its path in [models]")
+            to_do = "install it again, or correct its path in [models]"
+            yield fault(name, str(exc), to_do, Key("models", task.value))
         else:
             yield ok(name, f"{card.network} {card.version}, SHA-256 {card.sha256[:12]}… verified")
 
@@ -39,8 +42,39 @@ def device(config: Config) -> Check:
     try:
         chosen = choose_device(config.models.device)
     except DeviceUnavailable as exc:
-        return fault(name, str(exc), 'set device = "auto" to go on without')
+        to_do = 'set device = "auto" to go on without'
+        return fault(name, str(exc), to_do, Key("models", "device"))
     return ok(name, machine(chosen))
+
+
+def engine(config: Config) -> Check:
+    """Both networks loaded and run once, on an image of nothing: does it analyse at all?"""
+    name = "engine"
+    if not find_spec("torch"):
+        return ok(name, "no torch; this host can only listen and send")
+    import numpy as np
+
+    from dicom_node.cli.node.networks import load_networks
+
+    models = config.models
+    key = Key("models", "device")
+    try:
+        loaded = load_networks(models.lung, models.infection, models.device)
+        blank = np.zeros((1, loaded.size, loaded.size), np.float32)
+        # The first one warms up what all others are quick by.
+        loaded.segment(blank)
+        started = time.monotonic()
+        maps = loaded.segment(blank)
+        took_ms = 1000 * (time.monotonic() - started)
+    except (UsageError, MemoryUnavailable) as exc:
+        return fault(name, str(exc), "mend the models and the device first", key)
+    except Exception as exc:
+        # What torch and a driver raise is theirs.
+        to_do = 'see the driver and nvidia-smi; device = "cpu" goes on without'
+        return fault(name, f"both networks loaded and failed to run: {exc!r}", to_do, key)
+    if not np.isfinite(maps.lung).all() or not np.isfinite(maps.infection).all():
+        return fault(name, "what it gives is no number", 'try device = "cpu"', key)
+    return ok(name, f"{type(loaded).__name__}: both networks, a blank image in {took_ms:.0f} ms")
 
 
 def decoders() -> Check:

@@ -1,28 +1,22 @@
-"""What is around the node: its port, its destinations, the clock, the versions it runs with."""
+"""What is around the node: its port, certificates, audit trail, the versions it runs with."""
 
-import ctypes
 import platform
-import tempfile
-from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
-from dicom_node.cli.checks.check import Check, fault, ok, warning
-from dicom_node.cli.node.preflight import fault_of_address, missing_destination
-from dicom_node.config import AnyDestination, Config, Destination
-from dicom_node.delivery.kinds import DESTINATION_KINDS
-from dicom_node.errors import DestinationUnavailable
+from dicom_node.audit.targets import targets_of
+from dicom_node.audit.trail import waiting
+from dicom_node.cli.checks.check import Check, Key, fault, ok, warning
+from dicom_node.cli.checks.destinations import ask
+from dicom_node.cli.node.preflight import fault_of_address
+from dicom_node.config import Config, Destination
+from dicom_node.errors import DestinationUnavailable, UsageError
+from dicom_node.ops.certificates import certificate_warnings, certificates_of
 from dicom_node.ops.liveness import living_processes
 from dicom_node.ops.running import last_run
-from dicom_node.spool import Spool
 
 #: What a fault report should name.
 _LIBRARIES = ("pydicom", "pynetdicom", "highdicom", "numpy", "torch", "sqlalchemy", "kombu")
-#: Of adjtimex(2): the kernel has been told of no other clock to follow.
-_TIME_ERROR = 5
-#: Larger than its `struct timex` on any architecture.
-_TIMEX_BYTES = 1024
 
 
 def port(config: Config) -> Check:
@@ -37,47 +31,50 @@ def port(config: Config) -> Check:
         if running.port == node.port:
             return ok(name, f"{address} is ours: cxr-node up, pid {running.pid}")
     elif pids := living_processes(node.run_folder, "listen"):
-        return ok(name, f"{address} is ours: cxr-node listen, pid {pids[0]}")
+        return ok(name, f"{address} is ours: cxr-node listen, pid {', '.join(map(str, pids))}")
     # Of this host alone, so it is no network that is asked.
     if _answers_as_ours(config):
         return ok(name, f"{address} is a listener that answers as {node.aet}")
-    return fault(name, faults[0], "stop the other program, or choose another port in [node]")
+    key = Key("node", "host" if "no address" in faults[0] or "not an" in faults[0] else "port")
+    return fault(name, faults[0], "stop the other program, or choose another port in [node]", key)
 
 
-def destinations(config: Config, *, network: bool) -> Iterator[Check]:
-    """Each asked whether it is there, as the node will call it."""
-    for said in missing_destination(config):
-        yield fault("destinations", said, "name one in node.toml")
-    for destination in config.destinations:
-        name = f"destination {destination.name}"
-        if not network:
-            yield ok(name, f"{destination.address}, not asked")
-            continue
+def tls(config: Config) -> Check:
+    """The certificates, the node's own and those it believes."""
+    name = "certificates"
+    try:
+        found = certificates_of(config)
+    except UsageError as exc:
+        return fault(name, str(exc), "correct [tls], or whose files those are",
+                     Key("tls", "certificate"))  # fmt: skip
+    if said := certificate_warnings(config, datetime.now(UTC)):
+        return warning(name, "; ".join(said), "have it renewed: the new file is taken by itself")
+    ends = [one.expires_at for one in found if one.expires_at is not None]
+    if not ends:
+        return ok(name, "none: DICOM without TLS")
+    return ok(name, f"{len(found)}, the first to expire on {min(ends):%Y-%m-%d}")
+
+
+def audit(config: Config) -> Check:
+    """Whether its targets take messages: the file is opened, the receiver's TLS is spoken."""
+    name = "audit trail"
+    if not config.audit.is_on:
+        return ok(name, "none is asked for ([audit])")
+    for target in targets_of(config.audit):
         try:
-            yield ok(name, f"{destination.address} {_ask(config, destination)}")
-        except DestinationUnavailable as exc:
-            yield fault(
-                name, str(exc),
-                "see that it runs and knows this node's AE title; what waits is sent once it does",
-            )  # fmt: skip
-
-
-def _ask(config: Config, destination: AnyDestination) -> str:
-    kind = DESTINATION_KINDS[destination.kind]
-    # Nothing is sent, and the node's own spool may not be there yet.
-    with tempfile.TemporaryDirectory() as nowhere:
-        return kind.carrier(destination, config.node.aet, Spool(Path(nowhere))).test()
-
-
-def clock() -> Check:
-    """Reports say when they were made, and deliveries are tried again by the clock."""
-    now = datetime.now().astimezone()
-    said = f"{now:%Y-%m-%d %H:%M:%S} {now.tzname()} (UTC{now:%z})"
-    if not _is_synchronised():
-        return warning(
-            "clock", f"{said}, synchronised with no other", "run chrony or systemd-timesyncd"
-        )
-    return ok("clock", f"{said}, synchronised")
+            # Nothing is told, but all that leads there is gone through.
+            target.tell(())
+        except OSError as exc:
+            key = Key("audit", "file" if target.name.startswith("file") else "syslog")
+            return fault(name, f"{target.name}: {exc.strerror or exc}",
+                         "correct [audit], or mend what it names; messages are kept meanwhile",
+                         key)  # fmt: skip
+    try:
+        counts = waiting(config.audit, config.node.state)
+    except OSError as exc:
+        return fault(name, str(exc), "chown it to the node's user", Key("node", "state"))
+    left = sum(counts.values())
+    return ok(name, f"{', '.join(counts)}: taken; {left} messages wait")
 
 
 def versions() -> Check:
@@ -86,24 +83,22 @@ def versions() -> Check:
     return ok("versions", ", ".join(said))
 
 
-def _answers_as_ours(config: Config) -> bool:
+def this_node(config: Config) -> Destination:
+    """The node's own listener, as somebody on this host calls it."""
     node = config.node
     host = "127.0.0.1" if node.host in ("", "0.0.0.0", "::") else node.host
-    ours = Destination(name="this node", aet=node.aet, host=host, port=node.port)
+    here = Destination(name="this node", aet=node.aet, host=host, port=node.port)
+    if config.tls.listen == "off":
+        return here
+    secured = {"tls": True, "tls_name": "*", "trusted": config.tls.certificate}
+    return here.model_copy(update=secured).secured_by(config.tls)
+
+
+def _answers_as_ours(config: Config) -> bool:
     try:
-        return bool(_ask(config, ours))
+        return bool(ask(config, this_node(config)))
     except DestinationUnavailable:
         return False
-
-
-def _is_synchronised() -> bool:
-    """As the kernel says; True where it does not."""
-    try:
-        adjtimex = ctypes.CDLL(None).adjtimex
-    except (OSError, AttributeError):
-        return True
-    # All zero: asks, and sets nothing.
-    return bool(adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)) != _TIME_ERROR)
 
 
 def _version(package: str) -> str:

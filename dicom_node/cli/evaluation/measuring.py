@@ -17,9 +17,10 @@ from inference.datasets.cases import Case, DatasetError, read_cases, spread
 from inference.decode import UndecodableImage
 from inference.engines import Engine
 from inference.evaluation.distortions import DISTORTIONS, distorted
-from inference.evaluation.evaluate import Cascade, Result, evaluate
+from inference.evaluation.evaluate import Cascade, evaluate
 from inference.evaluation.looks import looks_of
 from inference.evaluation.pictures import draw_all
+from inference.evaluation.reliability import operating_table, reliability_of, reliability_table
 from inference.evaluation.strangers import read_strangers, rows_of, strangers_table
 from inference.evaluation.summary import summarise
 from inference.evaluation.tables import distortion_table, tables
@@ -61,10 +62,16 @@ def _measure(
         **summarise(results, engine.models),
     }
     text = tables(summary)
+    reliability = reliability_of(results)
+    if reliability is not None:
+        text += reliability_table(reliability)
     print(text)
     if strangers:
-        summary["strangers"] = _judge(arguments.split, results, strangers, engine)
-        table = strangers_table(summary["strangers"])
+        sets = {arguments.split: results} | {
+            name: evaluate(those, engine, images) for name, those in strangers.items()
+        }
+        summary["strangers"] = [row for name, those in sets.items() for row in rows_of(name, those)]
+        table = f"{strangers_table(summary['strangers'])}\n\n{operating_table(sets)}"
         print(table)
         text = f"{text}\n{table}"
     _write(arguments, summary, text)
@@ -88,16 +95,6 @@ def _strangers(arguments: argparse.Namespace, cases: list[Case]) -> dict[str, li
     if arguments.drawn:
         sets["drawn"] = [*drawn_cases(arguments.drawn)]
     return sets
-
-
-def _judge(
-    split: str, results: list[Result], strangers: Mapping[str, list[Case]], engine: Engine
-) -> list[dict[str, Any]]:
-    """The split's own rows, then those of each set of strangers."""
-    rows = rows_of(split, results)
-    for name, cases in strangers.items():
-        rows += rows_of(name, evaluate(cases, engine, images))
-    return rows
 
 
 def _distort(arguments: argparse.Namespace, cases: list[Case], engine: Engine) -> int:

@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from dicom_node.errors import UsageError
+from dicom_node.errors import MemoryUnavailable, UsageError
+from inference.pipeline import STANDARD, Settings
 
 if TYPE_CHECKING:
+    from dicom_node.ledger import GpuMemory
     from inference.engines import Engine
 
 
-def pipeline_id(lung: str, infection: str) -> str:
+def pipeline_id(lung: str, infection: str, settings: Settings = STANDARD) -> str:
     """Which networks, thresholds and format of results a job asks for; another is another job."""
     from inference.pipeline import Pipeline, Task
     from inference.weights import WeightsError, identify
@@ -18,16 +20,43 @@ def pipeline_id(lung: str, infection: str) -> str:
         models = identify(Task.LUNG, lung), identify(Task.INFECTION, infection)
     except WeightsError as exc:
         raise UsageError(str(exc)) from exc
-    return results_digest(Pipeline(models))
+    return results_digest(Pipeline(models, settings))
 
 
 def load_networks(lung: str, infection: str, device: str) -> "Engine":
-    """Both networks, verified and warmed up; raises UsageError where that cannot be had."""
+    """Both networks, verified and warmed up; raises UsageError where that cannot be had, and
+    MemoryUnavailable where there is no room for them now.
+    """
     from inference.engines.device import DeviceUnavailable
     from inference.engines.pytorch import load_engine
+    from inference.engines.runners import free_cached
+    from inference.memory import is_out_of_memory
     from inference.weights import WeightsError
 
     try:
         return load_engine(lung, infection, device)
     except (WeightsError, DeviceUnavailable) as exc:
         raise UsageError(str(exc)) from exc
+    except Exception as exc:
+        if not is_out_of_memory(exc):
+            raise
+        reason = str(exc).strip().partition("\n")[0]
+    # Only here: the exception held on to what had been loaded.
+    free_cached()
+    raise MemoryUnavailable(f"there is no memory for the networks: {reason}")
+
+
+def device_in_use(wanted: str) -> str:
+    """`cpu` or `cuda`: what networks run on that were loaded for `wanted`."""
+    from inference.engines.device import choose_device
+
+    return choose_device(wanted).type
+
+
+def gpu_memory() -> "GpuMemory | None":
+    """Of the GPU that this process's networks run on; None where there is none to be seen."""
+    from dicom_node.ledger import GpuMemory
+    from inference.engines.device import memory_in_use
+
+    memory = memory_in_use()
+    return None if memory is None else GpuMemory(*memory)

@@ -7,25 +7,25 @@ Each part is a function of (config, stop, ready), so `up` runs them as children 
 
 import gc
 import logging
-import os
 import random
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from functools import partial
-from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from dicom_node.audit import Trail, events, subject_of
 from dicom_node.backoff import backoff_s
-from dicom_node.cli.node.networks import load_networks, pipeline_id
-from dicom_node.config import EMBEDDED_BROKER, Config
-from dicom_node.errors import LedgerUnavailable
+from dicom_node.cli.node.alive import alive
+from dicom_node.cli.node.networks import device_in_use, gpu_memory, load_networks, pipeline_id
+from dicom_node.config import EMBEDDED_BROKER, Config, Destination
+from dicom_node.errors import LedgerUnavailable, MemoryUnavailable
 from dicom_node.heartbeat import Heartbeat
-from dicom_node.ledger import Ledger, Process
-from dicom_node.ops.liveness import Owner
+from dicom_node.ledger import Job, Ledger, Turns
+from dicom_node.network.tls import Files, Renewed
 from dicom_node.ops.recovery import Recovery
+from dicom_node.ops.retention import Retention
 from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 from dicom_node.threads import beside
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 RECOVERY_INTERVAL_S = 2.0
 #: Seconds after which a batch that a sender has not ended hangs: longer than its associations,
 #: their time-outs added up, may take.
-SENDER_STUCK_AFTER_S = 300.0
+STUCK_AFTER_S = 300.0
 #: Seconds between tries, at most, while a database that is down is waited for.
 LEDGER_CAP_S = 10.0
 
@@ -51,9 +51,11 @@ class Part(StrEnum):
     LISTEN = "listen"
     WORK = "work"
     SEND = "send"
+    PAGE = "page"
 
 
 Ready = Callable[[], None]
+_Had = TypeVar("_Had")
 
 
 def run(
@@ -68,17 +70,25 @@ def run(
     `kinds`: of destinations, for the sender; None: those that the node brings.
     """
     try:
-        match part:
-            case Part.LISTEN:
-                _listen(config, stop, ready)
-            case Part.WORK:
-                _work(config, stop, ready)
-            case Part.SEND:
-                _send(config, stop, ready, kinds)
-    except LedgerUnavailable:
+        with Trail(config.audit, config.node.state, config.node.aet, part.value) as trail:
+            match part:
+                case Part.LISTEN:
+                    _listen(config, stop, ready, trail)
+                case Part.WORK:
+                    _work(config, stop, ready, trail)
+                case Part.SEND:
+                    _send(config, stop, ready, trail, kinds)
+                case Part.PAGE:
+                    _page(config, stop, ready, trail)
+    except (LedgerUnavailable, MemoryUnavailable):
         if not stop.is_set():
             raise
     logger.info("stopped", extra={"part": part.value})
+
+
+def parts_of(config: Config) -> tuple[Part, ...]:
+    """Those that a host needs that runs them all."""
+    return tuple(part for part in Part if part is not Part.PAGE or config.monitor.listen)
 
 
 def open_ledger(config: Config) -> Ledger:
@@ -88,10 +98,18 @@ def open_ledger(config: Config) -> Ledger:
 
 def wait_for_ledger(config: Config, stop: threading.Event) -> Ledger:
     """The ledger, once its database answers; LedgerUnavailable where `stop` comes first."""
+    return once_it_answers(partial(open_ledger, config), stop)
+
+
+def once_it_answers(use: Callable[[], _Had], stop: threading.Event) -> _Had:
+    """What `use` gives of the ledger, once that is there; LedgerUnavailable where `stop` is first.
+
+    For a start, which is to wait as well where the ledger goes away in the middle of it.
+    """
     tries = 0
     while True:
         try:
-            return open_ledger(config)
+            return use()
         except LedgerUnavailable as exc:
             tries += 1
             wait_s = min(LEDGER_CAP_S, backoff_s(tries, random.random(), base_s=0.2))
@@ -104,7 +122,7 @@ def wait_for_ledger(config: Config, stop: threading.Event) -> Ledger:
 def name_orphans(config: Config, ledger: Ledger) -> None:
     """Say which deliveries wait for a destination that no sender will ever serve."""
     known = config.destination_names
-    waiting = ledger.reports.summary().deliveries_waiting
+    waiting = ledger.reports.deliveries_waiting()
     if orphans := {name: count for name, count in waiting.items() if name not in known}:
         remedy = "cxr-node destinations move OLD NEW, or forget NAME"
         logger.warning(
@@ -124,11 +142,16 @@ def open_queues(config: Config) -> Queues:
 
 def pipeline_of(config: Config) -> str:
     """What a job is of, besides its instance: how that is analysed, not who gets which results."""
-    return pipeline_id(config.models.lung, config.models.infection)
+    models = config.models
+    return pipeline_id(models.lung, models.infection, models.settings)
 
 
 def open_spool(config: Config) -> Spool:
-    return Spool(config.spool_folder, group_access=config.node.group_access)
+    return Spool(
+        config.spool_folder,
+        group_access=config.node.group_access,
+        min_free_bytes=config.retention.min_free_bytes,
+    )
 
 
 def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]:
@@ -136,12 +159,29 @@ def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]
     return open_spool(config), wait_for_ledger(config, stop), open_queues(config)
 
 
+def reporters(config: Config) -> tuple[str, ...]:
+    """AE titles of the destinations that report on storage commitments."""
+    committing = (to for to in config.destinations if to.verify == "commitment")
+    return tuple(to.aet for to in committing if isinstance(to, Destination))
+
+
 def equipment_of(config: Config) -> Equipment:
     """Who results say has made them: as built in, but for what the configuration says."""
     return Equipment(**config.equipment.model_dump(exclude_none=True))
 
 
-def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
+def tls_of(config: Config) -> Renewed | None:
+    """What the listener speaks; raises UsageError where the files are no good."""
+    tls = config.tls
+    if tls.listen == "off":
+        return None
+    if tls.listen == "mutual":
+        files = Files(tls.certificate, tls.key, tls.trusted, tls.revoked)
+        return Renewed(files, mutual=True)
+    return Renewed(Files(tls.certificate, tls.key, trusted=None), mutual=False)
+
+
+def _listen(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> None:
     from dicom_node.intake.listener import Installation, Listener
     from inference.decoding.transfer_syntaxes import decodable
 
@@ -150,8 +190,19 @@ def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
     installation = Installation(
         pipeline_of(config), decodable(), maker.manufacturer, maker.model_name
     )
-    with _alive(config, Part.LISTEN, ledger, stop):
-        listener = Listener(config.node, config.callers, spool, ledger, queues, installation)
+    with alive(config, Part.LISTEN.value, STUCK_AFTER_S, ledger, stop):
+        listener = Listener(
+            config.node,
+            config.callers,
+            spool,
+            ledger,
+            queues,
+            installation,
+            reporters(config),
+            tls_of(config),
+            config.priority,
+            trail,
+        )
         listener.start()
         ready()
         stop.wait()
@@ -160,29 +211,41 @@ def _listen(config: Config, stop: threading.Event, ready: Ready) -> None:
     ledger.close()
 
 
-def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
+def _work(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> None:
+    from dicom_node.intake.ranking import Ranking
+    from dicom_node.ops.finding import Finding
     from dicom_node.worker import Worker
-    from inference.pipeline import STANDARD
+    from dicom_node.worker.memory import once_there_is_memory
     from sr_writer.warmup import warm_up
 
     models = config.models
-    engine = load_networks(models.lung, models.infection, models.device)
+    load = partial(load_networks, models.lung, models.infection, models.device)
+    engine = once_there_is_memory(load, stop)
     spool, ledger, queues = _open(config, stop)
     warm_up()
     # What torch and highdicom have made by now stays: the collector need not walk it for each job.
     gc.collect()
     gc.freeze()
-    runs_on = f"{type(engine).__name__} {models.device}"
+    runs_on = f"{type(engine).__name__} {device_in_use(models.device)}"
     with (
         closing(ledger),
         closing(queues),
-        _alive(config, Part.WORK, ledger, stop, runs_on, pipeline_of(config)) as heartbeat,
-        _recovered(config, spool, ledger, queues, stop),
+        alive(
+            config,
+            Part.WORK.value,
+            config.worker.lease_s,
+            ledger,
+            stop,
+            runs_on,
+            pipeline_of(config),
+            gpu_memory,
+        ) as heartbeat,
+        _recovered(config, spool, ledger, queues, heartbeat, stop),
     ):
         ready()
-        Worker(
+        worker = Worker(
             engine,
-            STANDARD,
+            models.settings,
             equipment_of(config),
             config.destinations,
             config.reports,
@@ -190,13 +253,19 @@ def _work(config: Config, stop: threading.Event, ready: Ready) -> None:
             ledger,
             queues,
             heartbeat,
-        ).run(stop)
+            turns=Turns(config.priority.longest_wait_s),
+            looked_at=partial(_tell_access, trail),
+        )
+        finding = Finding(ledger, spool, pipeline_of(config), Ranking(config.priority))
+        with beside(stop, {"finding": finding.run}):
+            worker.run(stop)
 
 
 def _send(
     config: Config,
     stop: threading.Event,
     ready: Ready,
+    trail: Trail,
     kinds: "Mapping[str, DestinationKind] | None",
 ) -> None:
     from dicom_node.delivery.kinds import DESTINATION_KINDS
@@ -206,12 +275,13 @@ def _send(
     with (
         closing(ledger),
         closing(queues),
-        _alive(config, Part.SEND, ledger, stop) as heartbeat,
-        _recovered(config, spool, ledger, queues, stop),
+        alive(config, Part.SEND.value, STUCK_AFTER_S, ledger, stop) as heartbeat,
+        _recovered(config, spool, ledger, queues, heartbeat, stop),
     ):
-        name_orphans(config, ledger)
+        once_it_answers(partial(name_orphans, config, ledger), stop)
+        retention = Retention(ledger, spool, config.retention)
         ready()
-        Sender(
+        sender = Sender(
             config.node.aet,
             config.destinations,
             spool,
@@ -219,51 +289,45 @@ def _send(
             queues,
             heartbeat,
             kinds or DESTINATION_KINDS,
-        ).run(stop)
-
-
-@contextmanager
-def _alive(
-    config: Config,
-    part: Part,
-    ledger: Ledger,
-    stop: threading.Event,
-    engine: str = "",
-    pipeline: str = "",
-) -> Iterator[Heartbeat]:
-    """An owner of leases whose heart beats until the block, and all that it held, has ended."""
-    stuck_after_s = config.worker.lease_s if part is Part.WORK else SENDER_STUCK_AFTER_S
-    with Owner(config.node.run_folder, part.value) as owner:
-        process = Process(
-            name=owner.name,
-            part=part.value,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            version=version("cxr-node"),
-            engine=engine,
-            pipeline=pipeline,
+            config.priority.longest_wait_s,
+            trail,
         )
-        heartbeat = Heartbeat(ledger, process, stuck_after_s)
+        with beside(stop, {"retention": retention.run}):
+            sender.run(stop)
 
-        def beat(done: threading.Event) -> None:
-            try:
-                heartbeat.run(done)
-            finally:
-                # Work must not go on without it.
-                stop.set()
 
-        with beside(threading.Event(), {"heartbeat": beat}):
-            yield heartbeat
-        heartbeat.leave()
+def _tell_access(trail: Trail, job: Job, content: bytes) -> None:
+    """That the worker looked at an image (PS3.15 A.5.3.6)."""
+    if trail.is_on:
+        subject = subject_of(content, job.study_instance_uid)
+        trail.record(events.accessed(trail.process, subject, sop_classes={job.sop_class_uid: 1}))
+
+
+def _page(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> None:
+    from dicom_node.page.serving import serve
+    from dicom_node.page.site.node import Node
+
+    def ask_broker() -> None:
+        with closing(open_queues(config)) as queues:
+            queues.check()
+
+    node = Node(config, partial(pipeline_of, config), ask_broker, open_spool(config), trail)
+    with closing(node):
+        serve(node, stop, ready)
 
 
 @contextmanager
 def _recovered(
-    config: Config, spool: Spool, ledger: Ledger, queues: Queues, stop: threading.Event
+    config: Config,
+    spool: Spool,
+    ledger: Ledger,
+    queues: Queues,
+    heartbeat: Heartbeat,
+    stop: threading.Event,
 ) -> Iterator[None]:
     """Recovery swept once before and again and again beside."""
-    recovery = Recovery(ledger, queues, spool, config.node.run_folder)
-    recovery.sweep()
+    recovery = Recovery(ledger, queues, spool, config.node.run_folder, heartbeat.silent_s)
+    once_it_answers(recovery.sweep, stop)
     sweeping = partial(recovery.run, interval_s=RECOVERY_INTERVAL_S)
     with beside(stop, {"recovery": sweeping}):
         yield

@@ -9,16 +9,25 @@ import logging
 import os
 import socket
 import tempfile
+import time
 from collections.abc import Collection, Iterator
+from contextlib import closing
 from pathlib import Path
 
-from dicom_node.cli.node.parts import Part, open_queues, pipeline_of
+from dicom_node.cli.node.parts import Part, open_queues, pipeline_of, tls_of
 from dicom_node.cli.terminal.extras import missing_for_worker
-from dicom_node.config import Config
+from dicom_node.config import Config, Destination
 from dicom_node.errors import BrokerUnavailable, ConfigError, LedgerUnavailable, UsageError
 from dicom_node.ledger import Ledger
+from dicom_node.ledger.work.workers import BEAT_S
+from dicom_node.network.tls import Files, client_context
+from dicom_node.ops.privacy import open_secrets
 
 logger = logging.getLogger(__name__)
+
+#: Seconds in which a listener that has just started, or has the ledger back, says that it lives.
+_SAYS_WITHIN_S = 3 * BEAT_S
+_LOOK_S = 0.2
 
 
 def check_folders(config: Config) -> None:
@@ -30,19 +39,31 @@ def check_folders(config: Config) -> None:
 def check(config: Config, parts: Collection[Part]) -> None:
     """Raises ConfigError with all that keeps these parts from running."""
     faults = [*_folders(config)]
-    if parts != {Part.LISTEN}:
+    if {Part.WORK, Part.SEND} & set(parts):
         faults += missing_destination(config)
-    if Part.LISTEN in parts:
-        faults += fault_of_address(config.node.host, config.node.port)
-    if parts != {Part.SEND}:
+    is_shared = config.node.share_port
+    if is_shared and {Part.LISTEN, Part.WORK, Part.SEND} <= set(parts):
+        faults.append(
+            "share_port is for `cxr-node listen`, one process a part: a `cxr-node up` has its port"
+            " for itself"
+        )
+    elif Part.LISTEN in parts:
+        node = config.node
+        faults += (fault_of_sharing if is_shared else fault_of_address)(node.host, node.port)
+    faults += fault_of_certificates(config, parts)
+    if {Part.LISTEN, Part.WORK} & set(parts):
         faults += _models(config)
     if Part.WORK in parts:
         faults += missing_for_worker()
     # With nowhere to write, the rest would only say so again.
     if not faults:
         faults = [*_ledger(config), *_broker(config)]
+        if is_shared and Part.LISTEN in parts:
+            faults += _stranger(config)
     if faults:
         raise ConfigError(faults)
+    for said in open_secrets(config):
+        logger.warning(said)
 
 
 def missing_destination(config: Config) -> Iterator[str]:
@@ -82,20 +103,81 @@ def fault_of_folder(what: str, folder: Path) -> Iterator[str]:
 def fault_of_address(host: str, port: int) -> Iterator[str]:
     """As the listener will bind it, but for a moment."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen()
+        _bind(host, port, socket.SO_REUSEADDR)
     except OSError as exc:
-        why = {
-            errno.EADDRINUSE: "in use by another program",
-            errno.EACCES: "not allowed for this user (ports below 1024 need a privilege)",
-            errno.EADDRNOTAVAIL: "not an address of this host",
-        }.get(exc.errno or 0, exc.strerror or str(exc))
-        yield f"cannot listen on {host}:{port}: {why}"
+        yield _cannot_listen(host, port, exc, "in use by another program")
+
+
+def fault_of_sharing(host: str, port: int) -> Iterator[str]:
+    """As a listener will bind it that shares its port (`share_port`)."""
+    try:
+        _bind(host, port, socket.SO_REUSEPORT)
+    except OSError as exc:
+        holder = "in use by a program that does not share it, or by one of another user"
+        yield _cannot_listen(host, port, exc, holder)
+
+
+def _bind(host: str, port: int, option: int) -> None:
+    # Not to listen: the kernel would hand this socket connections that are meant for the others.
+    family, kind, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, option, 1)
+        probe.bind(address)
+
+
+def _cannot_listen(host: str, port: int, error: OSError, in_use: str) -> str:
+    why = {
+        errno.EADDRINUSE: in_use,
+        errno.EACCES: "not allowed for this user (ports below 1024 need a privilege)",
+        errno.EADDRNOTAVAIL: "not an address of this host",
+    }.get(error.errno or 0, error.strerror or str(error))
+    return f"cannot listen on {host}:{port}: {why}"
+
+
+def _stranger(config: Config) -> Iterator[str]:
+    """That whoever shares the port would take in instances for another ledger than this one."""
+    until = time.monotonic() + _SAYS_WITHIN_S
+    while not _is_ours(config):
+        if time.monotonic() > until:
+            yield (
+                f"cannot listen on {config.node.host}:{config.node.port}: who shares it is no"
+                " listener of this ledger; instances would go to one or the other by chance"
+            )
+            return
+        time.sleep(_LOOK_S)
+
+
+def _is_ours(config: Config) -> bool:
+    """Whether nobody listens there, or a listener of the same ledger lives on this host."""
+    if not list(fault_of_address(config.node.host, config.node.port)):
+        return True
+    try:
+        with closing(Ledger.open(config.ledger_url)) as ledger:
+            living = [one.process for one in ledger.workers.all() if one.is_alive]
+    except LedgerUnavailable:
+        # It is waited for; that it is away says nothing of who listens.
+        return True
+    here = Part.LISTEN, socket.gethostname()
+    return any((one.part, one.host) == here for one in living)
+
+
+def fault_of_certificates(config: Config, parts: Collection[Part]) -> Iterator[str]:
+    """Why the TLS that a part is to speak cannot be spoken."""
+    if Part.LISTEN in parts:
+        try:
+            tls_of(config)
+        except UsageError as exc:
+            yield f"[tls] {exc}"
+    for destination in config.destinations if Part.SEND in parts else ():
+        if isinstance(destination, Destination) and destination.tls:
+            one = destination
+            files = Files(one.certificate, one.key, one.trusted, one.revoked)
+            try:
+                client_context(files, any_name=False)
+            except UsageError as exc:
+                yield f"[[destination]] {destination.name!r} {exc}"
 
 
 def _not_writable(what: str, folder: Path, error: OSError) -> str:

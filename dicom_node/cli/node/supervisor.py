@@ -11,13 +11,21 @@ import signal
 import threading
 import time
 from contextlib import closing
+from functools import partial
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event as ProcessEvent
 from types import FrameType
 
 from dicom_node import logs
 from dicom_node.backoff import backoff_s
-from dicom_node.cli.node.parts import Part, pipeline_of, run, wait_for_ledger
+from dicom_node.cli.node.parts import (
+    Part,
+    once_it_answers,
+    parts_of,
+    pipeline_of,
+    run,
+    wait_for_ledger,
+)
 from dicom_node.cli.node.preflight import check, check_folders
 from dicom_node.config import Config
 from dicom_node.errors import LedgerUnavailable, NodeError, UsageError
@@ -26,8 +34,8 @@ from dicom_node.ops.running import only_one
 
 logger = logging.getLogger(__name__)
 
-#: Seconds the parts get to finish what they hold before they are killed.
-STOP_WITHIN_S = 20.0
+#: Seconds the parts get to finish what they hold before they are killed, besides `drain_s`.
+STOP_WITHIN_S = 15.0
 #: How often the supervisor looks at its children.
 LOOK_S = 0.2
 #: Exit code of a part that only a person can help; see `__main__`.
@@ -54,7 +62,7 @@ class Node:
             self._prepare_ledger()
         except LedgerUnavailable:
             return 1
-        for part in Part:
+        for part in parts_of(self._config):
             self._children[part] = _Child(part, self._context, self._config, self._json_logs)
         announced = False
         while not self._stop.wait(LOOK_S):
@@ -71,7 +79,8 @@ class Node:
         """Migrate it once, before three processes open it together."""
         with closing(wait_for_ledger(self._config, self._stop)) as ledger:
             # What waits for a pipeline of before an upgrade has nobody else: this host is alone.
-            adopted = ledger.jobs.adopt(pipeline_of(self._config))
+            adopt = partial(ledger.jobs.adopt, pipeline_of(self._config))
+            adopted = once_it_answers(adopt, self._stop)
         if adopted:
             logger.info("took over jobs of another pipeline", extra={"job_ids": adopted})
 
@@ -88,7 +97,7 @@ class Node:
 
     def _shut_down(self) -> int:
         """All at once: what one of them still needs of another, the ledger keeps."""
-        deadline = time.monotonic() + STOP_WITHIN_S
+        deadline = time.monotonic() + STOP_WITHIN_S + self._config.node.drain_s
         for child in self._children.values():
             child.terminate()
         for child in self._children.values():
@@ -217,5 +226,5 @@ def up(config: Config, *, json_logs: bool) -> int:
     keep_private(config.node.state, config.spool_folder, group_access=config.node.group_access)
     check_folders(config)
     with only_one(config.node, config.destination_names):
-        check(config, set(Part))
+        check(config, set(parts_of(config)))
         return Node(config, json_logs=json_logs).run()

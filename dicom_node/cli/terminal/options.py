@@ -63,10 +63,13 @@ def node_config(arguments: argparse.Namespace) -> "Config":
         raise UsageError("port 0 is not between 1 and 65535")
     if "state" in options:
         options["state"] = options["state"].resolve()
+    listen = getattr(arguments, "monitor", None)
+    monitor = {} if listen is None else {"listen": listen}
     if arguments.config is not None:
-        return load(arguments.config, options=options, destinations=destinations)
+        given = {"options": options, "monitor": monitor}
+        return load(arguments.config, destinations=destinations, **given)
     options.setdefault("state", DEFAULT_STATE.resolve())
-    return parse({"node": options}, destinations=destinations)
+    return parse({"node": options, "monitor": monitor}, destinations=destinations)
 
 
 def add_log_format(parser: argparse.ArgumentParser, *, piped: str = "text") -> None:

@@ -11,14 +11,15 @@ from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.former import JOB, in_state
 from dicom_node.ledger.tables.moves import Condition
 from dicom_node.ledger.tables.schema import deliveries, jobs
-from dicom_node.ledger.tables.states import DeliveryState, JobState
+from dicom_node.ledger.tables.states import (
+    MISSING,
+    UNDELIVERED,
+    DeliveryState,
+    JobState,
+)
 
 #: Of jobs: no worker has finished it.
 _UNFINISHED = (JobState.RECEIVED, JobState.ANALYZING)
-#: Of deliveries: it is to get there.
-_UNDELIVERED = (DeliveryState.WAITING, DeliveryState.DAMAGED)
-#: Of deliveries: it ended without getting there, and nobody wanted that.
-_LOST = (DeliveryState.REFUSED, DeliveryState.DEAD)
 
 _STATE = JOB[0]
 
@@ -39,6 +40,7 @@ class Backlog:
     deliveries: Waiting  #: outputs that are not at their destination
     failed: int  #: instances that FAILED
     refused: int  #: instances that did not, of which a result was refused or lost
+    unverified: int  #: instances of which a destination has not confirmed to keep a result
 
     @property
     def oldest_s(self) -> float:
@@ -63,10 +65,13 @@ class Counts(Part):
         """What waits now, and what ended badly at or after `since` and is not repaired."""
         now = self._database.now()
         unfinished = _of(jobs).where(jobs.c.state.in_(_UNFINISHED))
-        undelivered = _of(deliveries.join(jobs)).where(deliveries.c.state.in_(_UNDELIVERED))
+        undelivered = _of(deliveries.join(jobs)).where(deliveries.c.state.in_(UNDELIVERED))
         failed = in_state(JobState.FAILED)
         lost = select(deliveries.c.job_id).where(
-            deliveries.c.state.in_(_LOST), deliveries.c.updated_at >= since
+            deliveries.c.state.in_(MISSING), deliveries.c.updated_at >= since
+        )
+        unverified = select(deliveries.c.job_id).where(
+            deliveries.c.state == DeliveryState.UNVERIFIED, deliveries.c.updated_at >= since
         )
         with self._database.read() as connection:
             return Backlog(
@@ -74,14 +79,22 @@ class Counts(Part):
                 _waiting(connection, undelivered, now),
                 _count(connection, failed, jobs.c.updated_at >= since),
                 _count(connection, ~failed, jobs.c.id.in_(lost)),
+                _count(connection, jobs.c.id.in_(unverified)),
             )
+
+    def unfinished(self) -> dict[str, int]:
+        """Instances that no worker has finished, by the pipeline they ask for."""
+        query = select(jobs.c.pipeline, func.count()).where(jobs.c.state.in_(_UNFINISHED))
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(jobs.c.pipeline).order_by(jobs.c.pipeline))
+            return dict(rows.all())
 
     def days(self, begin: Sequence[datetime]) -> list[Day]:
         """A row for each of the moments in `begin`, in rising order: what came from it to the next.
 
         When a day begins is the caller's matter: a person's begins at local midnight.
         """
-        lost = select(deliveries.c.job_id).where(deliveries.c.state.in_(_LOST))
+        lost = select(deliveries.c.job_id).where(deliveries.c.state.in_(MISSING))
         number = case(
             *((jobs.c.received_at >= at, index) for index, at in reversed(list(enumerate(begin))))
         ).label("number")

@@ -1,25 +1,30 @@
 """What a person looks up: which jobs there are, and which of them a number or a UID means."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, or_, select, union
+from sqlalchemy import Connection, Row, Select, case, func, or_, select, union
 
 from dicom_node.ledger.tables.database import Part
-from dicom_node.ledger.tables.former import JOB, in_state
+from dicom_node.ledger.tables.former import JOB, branches, in_state
 from dicom_node.ledger.tables.moves import Condition
+from dicom_node.ledger.tables.priority import Priority
 from dicom_node.ledger.tables.progress import Progress, progress
 from dicom_node.ledger.tables.schema import deliveries, findings, instances, jobs, outputs
-from dicom_node.ledger.tables.states import DeliveryState, JobState
+from dicom_node.ledger.tables.states import MISSING, UNDELIVERED, DeliveryState, JobState
 
 #: Asked for among the states of jobs, by the deliveries: a result is on its way; one was refused
-#: or lost.
-WAITING, REFUSED = "WAITING", "REFUSED"
+#: or lost; one is sent and still to be confirmed; one was not confirmed in its time; one is held.
+WAITING, REFUSED, SENT, UNVERIFIED = "WAITING", "REFUSED", "SENT", "UNVERIFIED"
+HELD = "HELD"
 _BY_DELIVERY = {
-    WAITING: (DeliveryState.WAITING, DeliveryState.DAMAGED),
-    REFUSED: (DeliveryState.REFUSED, DeliveryState.DEAD),
+    WAITING: UNDELIVERED,
+    REFUSED: MISSING,
+    SENT: (DeliveryState.SENT,),
+    UNVERIFIED: (DeliveryState.UNVERIFIED,),
+    HELD: (DeliveryState.HELD,),
 }
 #: What `Filter.states` may hold.
 STATES = (*JobState, *_BY_DELIVERY)
@@ -34,6 +39,12 @@ class Filter:
     accession_numbers: Collection[str] = ()
     study_instance_uids: Collection[str] = ()
     since: datetime | None = None  #: received at or after this
+    until: datetime | None = None  #: and before this
+    calling_aets: Collection[str] = ()
+    patient_hashes: Collection[str] = ()  #: with the issuer of the ID, or without
+    decisions: Collection[str] = ()
+    devices: Collection[str] = ()  #: station names
+    up_to: int | None = None  #: no job that came after this one, by its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,19 @@ class JobLine:
     reason: str | None
     deliveries: Mapping[DeliveryState, int]  #: of its results; only states that occur
     progress: Progress | None  #: of its results; None: it is not BUILT
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A result as it lies in the spool."""
+
+    role: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    path: str  #: relative to the spool
+    sha256: str
+    size_bytes: int
 
 
 class Lookups(Part):
@@ -58,18 +82,68 @@ class Lookups(Part):
 
     def jobs(self, asked: Filter, limit: int) -> list[JobLine]:
         """At most `limit` of the jobs that are meant, the newest first."""
-        query: Select[Any] = (
-            select(*JOB, instances.c.accession_number, findings.c.decision)
-            .outerjoin(instances, _ITS_INSTANCE)
-            .outerjoin(findings, _ITS_FINDINGS)
-            .where(*_conditions(asked))
-            .order_by(jobs.c.id.desc())
-            .limit(limit)
-        )
+        meant: set[int] = set()
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            for query in _ids(asked):
+                meant.update(connection.scalars(query.order_by(jobs.c.id.desc()).limit(limit)))
+            lines: Select[Any] = (
+                select(*JOB, instances.c.accession_number, findings.c.decision)
+                .outerjoin(instances, ITS_INSTANCE)
+                .outerjoin(findings, ITS_FINDINGS)
+                .where(jobs.c.id.in_(sorted(meant, reverse=True)[:limit]))
+                .order_by(jobs.c.id.desc())
+            )
+            rows = connection.execute(lines).all()
             sent = _deliveries_of(connection, [row.id for row in rows])
         return [_line(row, sent.get(row.id, {})) for row in rows]
+
+    def ids(self, asked: Filter, limit: int) -> list[int]:
+        """At most `limit` of the jobs that are meant, the oldest first."""
+        meant: set[int] = set()
+        with self._database.read() as connection:
+            for query in _ids(asked):
+                meant.update(connection.scalars(query.order_by(jobs.c.id).limit(limit)))
+        return sorted(meant)[:limit]
+
+    def count(self, asked: Filter) -> int:
+        """How many jobs are meant."""
+        queries = [query.order_by(None) for query in _ids(asked)]
+        meant = union(*queries).subquery() if len(queries) > 1 else queries[0].subquery()
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).select_from(meant)).scalar_one()
+
+    def tally(self, asked: Filter) -> dict[str, int]:
+        """Of the jobs that are meant but for their state: how many are in each of `STATES`."""
+        names = _names(asked)
+        if not names:
+            # Each by its index: no job is looked at.
+            return {state: self.count(Filter(states=(state,))) for state in STATES}
+        named = select(jobs.c.id).where(*names)
+        its_state = JOB[0]
+        by_state = select(its_state, func.count()).where(jobs.c.id.in_(named)).group_by(its_state)
+        what = case(
+            *((deliveries.c.state.in_(states), name) for name, states in _BY_DELIVERY.items())
+        ).label("what")
+        by_delivery = (
+            select(what, func.count(deliveries.c.job_id.distinct()))
+            .where(
+                deliveries.c.state.in_([one for states in _BY_DELIVERY.values() for one in states]),
+                deliveries.c.job_id.in_(named),
+            )
+            .group_by("what")
+        )
+        with self._database.read() as connection:
+            found: dict[str, int] = dict(connection.execute(by_state).all())
+            found |= dict(connection.execute(by_delivery).all())
+        return {state: found.get(state, 0) for state in STATES}
+
+    def outputs(self, job_id: int) -> list[Output]:
+        """The results of a job's present issue, whether or not they are sent anywhere."""
+        here = select(jobs.c.issue).where(jobs.c.id == job_id).scalar_subquery()
+        columns = (outputs.c[field.name] for field in fields(Output))
+        query = select(*columns).where(outputs.c.job_id == job_id, outputs.c.issue == here)
+        with self._database.read() as connection:
+            return [Output(*row) for row in connection.execute(query.order_by(outputs.c.id))]
 
     def meant_by(self, text: str, patient_hash: str) -> list[int]:
         """The jobs of an accession number, a patient, or a UID: of a study, series or instance, be
@@ -80,15 +154,13 @@ class Lookups(Part):
             instances.c.accession_number == text,
             instances.c.study_instance_uid == text,
             instances.c.series_instance_uid == text,
+            instances.c.sop_instance_uid == text,
             # A hash is never empty, what was not read is.
             (instances.c.patient_hash == patient_hash) & (instances.c.patient_hash != ""),
             (instances.c.patient_id_hash == patient_hash) & (instances.c.patient_id_hash != ""),
         )
-        of_job = or_(
-            jobs.c.sop_instance_uid == text,
-            jobs.c.study_instance_uid == text,
-            jobs.c.series_instance_uid == text,
-        )
+        # Those too that a version accepted which kept no instances.
+        of_job = or_(jobs.c.sop_instance_uid == text, jobs.c.study_instance_uid == text)
         of_output = or_(outputs.c.sop_instance_uid == text, outputs.c.series_instance_uid == text)
         named = select(instances.c.sop_instance_uid).where(of_instance)
         meant = union(
@@ -101,10 +173,10 @@ class Lookups(Part):
 
 
 #: Other bytes of an instance are rows of their own: the job is about the last of them.
-_ITS_INSTANCE = (instances.c.sop_instance_uid == jobs.c.sop_instance_uid) & (
+ITS_INSTANCE = (instances.c.sop_instance_uid == jobs.c.sop_instance_uid) & (
     instances.c.sha256 == jobs.c.sha256
 )
-_ITS_FINDINGS = (findings.c.job_id == jobs.c.id) & (findings.c.issue == jobs.c.issue)
+ITS_FINDINGS = (findings.c.job_id == jobs.c.id) & (findings.c.issue == jobs.c.issue)
 
 
 def of_accession_numbers(numbers: Collection[str]) -> Condition:
@@ -113,26 +185,72 @@ def of_accession_numbers(numbers: Collection[str]) -> Condition:
     return jobs.c.sop_instance_uid.in_(named)
 
 
-def _conditions(asked: Filter) -> list[Condition]:
+def _ids(asked: Filter) -> Iterator[Select[tuple[int]]]:
+    """Queries that together find the jobs that are meant, each by one index and in its order.
+
+    What names some is looked up first, and their state then: there may be a million in one state.
+    """
+    names = _names(asked)
+    if names:
+        named = select(jobs.c.id).where(*names)
+        standing = [_in_state(asked.states)] if asked.states else []
+        yield select(jobs.c.id).where(jobs.c.id.in_(named), *standing)
+        return
+    if not asked.states:
+        yield select(jobs.c.id)
+    for state in asked.states:
+        if of_deliveries := _BY_DELIVERY.get(state):
+            holding = select(deliveries.c.job_id).where(deliveries.c.state.in_(of_deliveries))
+            yield select(jobs.c.id).where(jobs.c.id.in_(holding))
+        else:
+            yield from (select(jobs.c.id).where(one) for one in branches(JobState(state)))
+
+
+def _names(asked: Filter) -> list[Condition]:
     conditions: list[Condition] = []
     if asked.ids:
         conditions.append(jobs.c.id.in_(asked.ids))
-    if asked.states:
-        conditions.append(_in_state(asked.states))
     if asked.accession_numbers:
         conditions.append(of_accession_numbers(asked.accession_numbers))
     if asked.study_instance_uids:
         conditions.append(jobs.c.study_instance_uid.in_(asked.study_instance_uids))
     if asked.since is not None:
         conditions.append(jobs.c.received_at >= asked.since)
+    if asked.until is not None:
+        conditions.append(jobs.c.received_at < asked.until)
+    if asked.calling_aets:
+        conditions.append(jobs.c.calling_aet.in_(asked.calling_aets))
+    if asked.patient_hashes:
+        of_patient = or_(
+            instances.c.patient_hash.in_(asked.patient_hashes),
+            instances.c.patient_id_hash.in_(asked.patient_hashes),
+        )
+        conditions.append(_of_instances(of_patient))
+    if asked.devices:
+        conditions.append(_of_instances(instances.c.station_name.in_(asked.devices)))
+    if asked.decisions:
+        decided = select(findings.c.id).where(
+            ITS_FINDINGS, findings.c.decision.in_(asked.decisions)
+        )
+        conditions.append(decided.exists())
+    if asked.up_to is not None:
+        conditions.append(jobs.c.id <= asked.up_to)
     return conditions
 
 
+def _of_instances(condition: Condition) -> Condition:
+    named = select(instances.c.sop_instance_uid).where(condition)
+    return jobs.c.sop_instance_uid.in_(named)
+
+
 def _in_state(states: Collection[str]) -> Condition:
+    """Of jobs that are found by something else."""
     of_jobs = [in_state(JobState(state)) for state in states if state not in _BY_DELIVERY]
     of_deliveries = [one for state in states for one in _BY_DELIVERY.get(state, ())]
-    holding = select(deliveries.c.job_id).where(deliveries.c.state.in_(of_deliveries))
-    return or_(*of_jobs, jobs.c.id.in_(holding))
+    holding = select(deliveries.c.id).where(
+        deliveries.c.job_id == jobs.c.id, deliveries.c.state.in_(of_deliveries)
+    )
+    return or_(*of_jobs, *([holding.exists()] if of_deliveries else []))
 
 
 def _deliveries_of(
@@ -160,4 +278,5 @@ def _line(row: Row[Any], sent: Mapping[DeliveryState, int]) -> JobLine:
         reason=row.reason,
         deliveries=sent,
         progress=progress(sent) if state is JobState.BUILT else None,
+        priority=Priority(row.priority),
     )

@@ -8,29 +8,38 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.former import count_states, in_state
+from dicom_node.ledger.tables.priority import Priority
 from dicom_node.ledger.tables.progress import count_progress
 from dicom_node.ledger.tables.records import (
     REJECTION_NOTE,
     Change,
     Entry,
     Failure,
+    Line,
     Refusal,
     Skipped,
     Substitution,
     Summary,
+    Unverified,
 )
-from dicom_node.ledger.tables.schema import deliveries, events, jobs, outputs
-from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
+from dicom_node.ledger.tables.schema import deliveries, events, is_change, jobs, outputs
+from dicom_node.ledger.tables.states import (
+    MISSING,
+    UNDELIVERED,
+    DeliveryState,
+    Event,
+    JobState,
+)
 
 #: How many failures a summary names.
 LAST_FAILURES = 10
 #: How many deliveries that were refused or lost.
 LAST_REFUSALS = 10
-#: How many reasons for skipping.
+#: How many reasons for skipping, and how many jobs, the newest, are asked for theirs.
 SKIP_REASONS = 10
+SKIPS_LOOKED_AT = 10_000
 #: How many replaced or withdrawn results.
 LAST_CHANGES = 10
-_CHANGES = (Event.SUPERSEDED, Event.REJECTED, Event.RETRACTED)
 #: What ends a job FAILED.
 _FAILING = (Event.FAILED, Event.GIVEN_UP)
 #: Of a traceback in an event's detail, the exception: the first line that is not indented.
@@ -59,6 +68,11 @@ class Reports(Part):
             row = connection.execute(query).first()
             return None if row is None else _failure(connection, row)
 
+    def deliveries_waiting(self) -> dict[str, int]:
+        """How many wait for each destination."""
+        with self._database.read() as connection:
+            return _deliveries_waiting(connection)
+
     def summary(self) -> Summary:
         now = self._database.now()
         with self._database.read() as connection:
@@ -67,12 +81,14 @@ class Reports(Part):
                 counts=counts,
                 progress=count_progress(connection, counts[JobState.BUILT]),
                 oldest_waiting_age_s=_oldest_waiting_age_s(connection, now),
+                waiting=_waiting(connection, now),
                 deliveries_waiting=_deliveries_waiting(connection),
                 oldest_delivery_age_s=_oldest_delivery_age_s(connection, now),
                 substitutions=_substitutions(connection),
                 skipped=_skipped(connection),
                 failures=_failures(connection),
                 refusals=_refusals(connection),
+                unverified=_unverified(connection),
                 changes=_changes(connection),
             )
 
@@ -83,10 +99,23 @@ def _oldest_waiting_age_s(connection: Connection, now: datetime) -> float | None
     return None if oldest is None else max(0.0, (now - oldest).total_seconds())
 
 
+def _waiting(connection: Connection, now: datetime) -> dict[Priority, Line]:
+    query = (
+        select(jobs.c.priority, func.count(), func.min(jobs.c.received_at))
+        .where(jobs.c.state == JobState.RECEIVED)
+        .group_by(jobs.c.priority)
+        .order_by(jobs.c.priority)
+    )
+    return {
+        Priority(priority): Line(count, max(0.0, (now - oldest).total_seconds()))
+        for priority, count, oldest in connection.execute(query)
+    }
+
+
 def _deliveries_waiting(connection: Connection) -> dict[str, int]:
     query = (
         select(deliveries.c.destination, func.count())
-        .where(deliveries.c.state.in_([DeliveryState.WAITING, DeliveryState.DAMAGED]))
+        .where(deliveries.c.state.in_(UNDELIVERED))
         .group_by(deliveries.c.destination)
         .order_by(deliveries.c.destination)
     )
@@ -119,11 +148,17 @@ def _substitutions(connection: Connection) -> tuple[Substitution, ...]:
 
 
 def _skipped(connection: Connection) -> tuple[Skipped, ...]:
-    count, last_at = func.count(), func.max(jobs.c.updated_at)
-    query = (
-        select(jobs.c.reason, count, last_at)
+    newest = (
+        select(jobs.c.reason, jobs.c.updated_at)
         .where(jobs.c.state == JobState.SKIPPED)
-        .group_by(jobs.c.reason)
+        .order_by(jobs.c.id.desc())
+        .limit(SKIPS_LOOKED_AT)
+        .subquery()
+    )
+    count, last_at = func.count(), func.max(newest.c.updated_at)
+    query = (
+        select(newest.c.reason, count, last_at)
+        .group_by(newest.c.reason)
         .order_by(count.desc(), last_at.desc())
         .limit(SKIP_REASONS)
     )
@@ -168,14 +203,35 @@ def _refusals(connection: Connection) -> tuple[Refusal, ...]:
         select(*alike, last_at.label("at"), func.count().label("outputs"))
         .join(jobs, deliveries.c.job_id == jobs.c.id)
         .join(outputs, deliveries.c.output_id == outputs.c.id)
-        .where(deliveries.c.state.in_([DeliveryState.REFUSED, DeliveryState.DEAD]))
+        .where(deliveries.c.state.in_(MISSING))
         .group_by(*alike)
         .order_by(last_at.desc(), deliveries.c.job_id.desc())
         .limit(LAST_REFUSALS)
     )
     return tuple(
         Refusal(row.job_id, row.sop_instance_uid, row.destination, row.at, row.reason or "",
-                row.outputs, is_lost=row.state == DeliveryState.DEAD, is_note=row.is_note)
+                row.outputs, is_lost=row.state == DeliveryState.DEAD,
+                is_given_up=row.state == DeliveryState.GIVEN_UP, is_note=row.is_note)
+        for row in connection.execute(query)
+    )  # fmt: skip
+
+
+def _unverified(connection: Connection) -> tuple[Unverified, ...]:
+    """One line for a job's deliveries to a destination that it left unconfirmed alike."""
+    alike = (jobs.c.sop_instance_uid, deliveries.c.job_id, deliveries.c.destination,
+             deliveries.c.verification)  # fmt: skip
+    last_at = func.max(deliveries.c.updated_at)
+    query = (
+        select(*alike, last_at.label("at"), func.count().label("outputs"))
+        .join(jobs, deliveries.c.job_id == jobs.c.id)
+        .where(deliveries.c.state == DeliveryState.UNVERIFIED)
+        .group_by(*alike)
+        .order_by(last_at.desc(), deliveries.c.job_id.desc())
+        .limit(LAST_REFUSALS)
+    )
+    return tuple(
+        Unverified(row.job_id, row.sop_instance_uid, row.destination, row.at,
+                   row.verification or "", row.outputs)
         for row in connection.execute(query)
     )  # fmt: skip
 
@@ -186,7 +242,7 @@ def _changes(connection: Connection) -> tuple[Change, ...]:
         select(jobs.c.sop_instance_uid, func.max(events.c.at).label("at"), events.c.event,
                events.c.detail, func.count().label("outputs"))
         .join(jobs, events.c.job_id == jobs.c.id)
-        .where(events.c.event.in_(_CHANGES))
+        .where(is_change)
         .group_by(jobs.c.sop_instance_uid, events.c.job_id, events.c.event, events.c.detail)
         .order_by(func.max(events.c.id).desc())
         .limit(LAST_CHANGES)

@@ -4,46 +4,64 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from dicom_node.ledger.sending.breakers import is_closed, standing_of
+from dicom_node.ledger.sending.delivery import (
+    CERTAIN,
+    delivery_of,
+    lock_job,
+    of_condition,
+    report_delivery,
+    times,
+)
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE
+from dicom_node.ledger.tables.lines import firsts
 from dicom_node.ledger.tables.moves import Condition, move_deliveries
+from dicom_node.ledger.tables.priority import Priority, Turns
 from dicom_node.ledger.tables.progress import Progress, progress_of
-from dicom_node.ledger.tables.records import REJECTION_NOTE, Delivery, LeaseLost
-from dicom_node.ledger.tables.schema import deliveries, events, jobs, outputs
-from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
+from dicom_node.ledger.tables.records import REJECTION_NOTE, Delivery, Verify
+from dicom_node.ledger.tables.schema import deliveries, outputs
+from dicom_node.ledger.tables.states import (
+    ARRIVED,
+    MISSING,
+    DeliveryState,
+    Event,
+    JobState,
+)
 
-_DELIVERIES = select(
-    *(column for column in deliveries.c if column.name not in ("lease_until", "updated_at")),
-    *(outputs.c[name] for name in
-      ("role", "sop_class_uid", "sop_instance_uid", "transfer_syntax_uid", "path", "sha256")),
-).join(outputs, deliveries.c.output_id == outputs.c.id).order_by(deliveries.c.id)  # fmt: skip
+#: In one transaction, so that nobody waits long for a turn to write.
+_AT_ONCE = 500
 
 
 class Deliveries(Part):
     """The part of the ledger that the sender uses."""
 
-    def claim(self, destination: str, owner: str, lease_s: float, limit: int) -> list[Delivery]:
-        """Take what is due for `destination` of the study that has waited longest; nothing while it
-        is paused or rests.
+    def claim(
+        self,
+        destination: str,
+        owner: str,
+        lease_s: float,
+        limit: int,
+        turns: Turns | None = None,
+        *,
+        is_repeated: bool = False,
+    ) -> list[Delivery]:
+        """Take what is due for `destination` of the study whose turn it is; nothing while it is
+        paused or rests.
 
         Of one study, so that one association carries a radiograph's results together, and in the
         order they were built, so that what a report refers to is there before it.
+
+        `is_repeated`: the answer to the last such call may have been lost, with the connection:
+        what `owner` holds for `destination` is what it took then.
         """
         now = self._database.now()
         due = _free_for(destination) & (deliveries.c.due_at <= now) & ~is_closed(destination, now)
-        study = (
-            select(deliveries.c.study_instance_uid)
-            .where(due)
-            .order_by(deliveries.c.due_at, deliveries.c.id)
-            .limit(1)
-            .scalar_subquery()
-        )
         batch = (
             select(deliveries.c.id)
-            .where(due, deliveries.c.study_instance_uid == study)
+            .where(due)
             .order_by(deliveries.c.id)
             .limit(limit)
             # Two senders of the same destination: the second passes over what the first takes.
@@ -54,20 +72,67 @@ class Deliveries(Part):
             "owner": owner,
             "lease_until": now + timedelta(seconds=lease_s),
         }
+        mine = (
+            (deliveries.c.state == DeliveryState.WAITING)
+            & (deliveries.c.destination == destination)
+            & (deliveries.c.owner == owner)
+        )
         with self._database.write() as connection:
-            ids = connection.scalars(batch).all()
+            if is_repeated and (held := connection.execute(of_condition(mine)).all()):
+                return [delivery_of(row) for row in held]
+            study = _next_study(connection, due, turns or Turns(), now)
+            if study is None:
+                return []
+            of_study = batch.where(deliveries.c.study_instance_uid == study)
+            ids = connection.scalars(of_study).all()
             move_deliveries(connection, now, DeliveryState.WAITING, Event.TAKEN,
                             deliveries.c.id.in_(ids), by=owner, **lease)  # fmt: skip
-            return [_delivery(row) for row in connection.execute(_of(deliveries.c.id.in_(ids)))]
+            return [
+                delivery_of(row)
+                for row in connection.execute(of_condition(deliveries.c.id.in_(ids)))
+            ]
+
+    def hold(self, destination: str, by: str) -> int:
+        """Let nothing that waits for `destination` leave until a person asks; how much waited.
+
+        Not what a sender holds, of before it was told to be silent.
+        """
+        held = 0
+        while True:
+            now = self._database.now()
+            some = select(deliveries.c.id).where(_free_for(destination)).limit(_AT_ONCE)
+            with self._database.write() as connection:
+                moved = move_deliveries(connection, now, DeliveryState.WAITING, Event.HELD,
+                                        deliveries.c.id.in_(some), by=by)  # fmt: skip
+            held += len(moved)
+            if len(moved) < _AT_ONCE:
+                return held
 
     def delivered(
-        self, delivery_id: int, owner: str, dimse_status: int | None, warning: str = ""
+        self,
+        delivery_id: int,
+        owner: str,
+        dimse_status: int | None,
+        warning: str = "",
+        verify: Verify | None = None,
     ) -> None:
-        """The destination stored it; and if it is a rejection note, what that takes back is."""
+        """The destination answered that it stored it: DELIVERED, or SENT where it is to `verify`
+        that it keeps it. If it is a rejection note, what that takes back is taken back.
+        """
         now = self._database.now()
+        event, values = Event.DELIVERED, CERTAIN
+        if verify:
+            event, values = (
+                Event.SENT,
+                CERTAIN
+                | {
+                    "due_at": now + timedelta(seconds=verify.after_s),
+                    "verify_by": now + timedelta(seconds=verify.within_s),
+                },
+            )
         with self._database.write() as connection:
             row = report_delivery(connection, now, delivery_id, owner,
-                                  Event.DELIVERED, dimse_status, None, warning)  # fmt: skip
+                                  event, dimse_status, None, warning, **values)  # fmt: skip
             _retract(connection, now, row.output_id)
 
     def retry(
@@ -79,15 +144,35 @@ class Deliveries(Part):
         next_attempt_at: datetime,
         *,
         declined: bool = False,
+        in_doubt: bool | None = False,
     ) -> None:
         """It did not get there, and is to be sent again at `next_attempt_at`.
 
         `declined`: the destination will probably never take it; see `times_declined`.
+        `in_doubt`: it may have got there, no answer came; None: this attempt changes nothing of it.
         """
         event = Event.DECLINED if declined else Event.RETRIED
+        doubt: dict[str, Any] = {} if in_doubt is None else {"in_doubt": in_doubt}
         with self._database.write() as connection:
             report_delivery(connection, self._database.now(), delivery_id, owner, event,
-                            dimse_status, reason, due_at=next_attempt_at)  # fmt: skip
+                            dimse_status, reason, due_at=next_attempt_at, **doubt)  # fmt: skip
+
+    def give_up(self, destination: str, after_s: float) -> list[int]:
+        """Try no more what has waited longer than `after_s`, has been tried, and that nobody
+        holds; their ids.
+        """
+        now = self._database.now()
+        old = deliveries.c.waits_since < now - timedelta(seconds=after_s)
+        tried = deliveries.c.attempts > 0
+        query = select(deliveries.c.id).where(_free_for(destination), old, tried)
+        with self._database.read() as connection:
+            # Mostly none: no write is begun for that.
+            if not (found := connection.scalars(query.limit(_AT_ONCE)).all()):
+                return []
+        with self._database.write() as connection:
+            rows = move_deliveries(connection, now, DeliveryState.WAITING, Event.EXPIRED,
+                                   _free_for(destination), deliveries.c.id.in_(found))  # fmt: skip
+        return sorted(row.id for row in rows)
 
     def times_declined(self, delivery_id: int) -> int:
         """How often its destination declined it, since a person last asked to try again."""
@@ -135,12 +220,17 @@ class Deliveries(Part):
         are, those that were due already among them.
         """
         now = self._database.now()
-        waiting = select(func.count()).where(_free_for(destination))
-        with self._database.write() as connection:
-            move_deliveries(connection, now, DeliveryState.WAITING, Event.MADE_DUE,
-                            _free_for(destination), deliveries.c.due_at > now,
-                            due_at=now)  # fmt: skip
-            return connection.execute(waiting).scalar_one()
+        later = _free_for(destination) & (deliveries.c.due_at > now)
+        with self._database.read() as connection:
+            ids = connection.scalars(select(deliveries.c.id).where(later)).all()
+        # Not all at once: of fifty thousand, senders of images would wait for the lock for seconds.
+        for start in range(0, len(ids), _AT_ONCE):
+            some = deliveries.c.id.in_(ids[start : start + _AT_ONCE])
+            with self._database.write() as connection:
+                move_deliveries(connection, now, DeliveryState.WAITING, Event.MADE_DUE, some, later,
+                                due_at=now)  # fmt: skip
+        with self._database.read() as connection:
+            return connection.scalar(select(func.count()).where(_free_for(destination))) or 0
 
     def free_expired(self) -> list[int]:
         """Take back the deliveries whose lease has ended, on whatever host; their ids."""
@@ -160,8 +250,8 @@ class Deliveries(Part):
     def of_job(self, job_id: int) -> list[Delivery]:
         """A job's deliveries, in the order they were built."""
         with self._database.read() as connection:
-            rows = connection.execute(_of(deliveries.c.job_id == job_id)).all()
-        return [_delivery(row) for row in rows]
+            rows = connection.execute(of_condition(deliveries.c.job_id == job_id)).all()
+        return [delivery_of(row) for row in rows]
 
     def progress(self, job_ids: Collection[int]) -> dict[int, Progress]:
         """How far each of these jobs has got at its destinations."""
@@ -171,9 +261,23 @@ class Deliveries(Part):
     def _return(self, condition: Condition) -> list[int]:
         now = self._database.now()
         with self._database.write() as connection:
+            # Nobody knows how far it had got.
             rows = move_deliveries(connection, now, DeliveryState.WAITING, Event.RETURNED,
-                                   condition, due_at=now, **FREE)  # fmt: skip
+                                   condition, due_at=now, in_doubt=True, **FREE)  # fmt: skip
         return sorted(row.id for row in rows)
+
+
+def _next_study(connection: Connection, due: Condition, turns: Turns, now: datetime) -> str | None:
+    """That of the delivery whose turn it is; None where none is due."""
+
+    def first(priority: Priority) -> "Select[Any]":
+        query = select(deliveries.c.study_instance_uid, deliveries.c.due_at)
+        line = query.where(due, deliveries.c.priority == priority)
+        return line.order_by(deliveries.c.due_at, deliveries.c.id).limit(1)
+
+    heads = firsts(connection, first)
+    turn = turns.next({priority: head.due_at for priority, head in heads.items()}, now)
+    return None if turn is None else str(heads[turn].study_instance_uid)
 
 
 def _free_for(destination: str) -> Condition:
@@ -182,18 +286,6 @@ def _free_for(destination: str) -> Condition:
         & (deliveries.c.destination == destination)
         & deliveries.c.owner.is_(None)
     )
-
-
-def lock_job(connection: Connection, delivery_id: int) -> Row[Any]:
-    """The delivery's job, which nobody else may change until the transaction ends.
-
-    First, so that all take their locks in one order. NO KEY UPDATE: the events that every
-    transaction writes hold a key-share lock on the job, and with a stronger one two of them would
-    wait for each other.
-    """
-    job_id = select(deliveries.c.job_id).where(deliveries.c.id == delivery_id).scalar_subquery()
-    query = select(*jobs.c).where(jobs.c.id == job_id)
-    return connection.execute(query.with_for_update(key_share=True)).one()
 
 
 def _stands_in(
@@ -214,8 +306,8 @@ def _stands_in(
         # It may not have been built yet; it is let go when it is.
         return job.state in (JobState.RECEIVED, JobState.ANALYZING)
     move_deliveries(connection, now, DeliveryState.RESERVE, Event.STEPPED_IN,
-                    deliveries.c.id == other.id, due_at=now)  # fmt: skip
-    return DeliveryState(other.state) not in (DeliveryState.REFUSED, DeliveryState.DEAD)
+                    deliveries.c.id == other.id, due_at=now, waits_since=now)  # fmt: skip
+    return DeliveryState(other.state) not in MISSING
 
 
 def _retract(connection: Connection, now: datetime, output_id: int) -> None:
@@ -224,54 +316,7 @@ def _retract(connection: Connection, now: datetime, output_id: int) -> None:
     output = connection.execute(query.where(outputs.c.id == output_id)).one()
     if output.role == REJECTION_NOTE:
         uid = output.sop_instance_uid
-        move_deliveries(connection, now, DeliveryState.DELIVERED, Event.RETRACTED,
-                        deliveries.c.reason == uid,
-                        detail=f"{uid}, an output of job {output.job_id}")  # fmt: skip
-
-
-def report_delivery(
-    connection: Connection,
-    now: datetime,
-    delivery_id: int,
-    owner: str,
-    event: Event,
-    dimse_status: int | None,
-    reason: str | None,
-    warning: str = "",
-    trace: str = "",
-    **values: Any,
-) -> Row[Any]:
-    """Let `owner` end its hold on a delivery; raises LeaseLost where it has none."""
-    answer = None if dimse_status is None else f"status {dimse_status:#06x}"
-    said = ": ".join(filter(None, (answer, reason, warning)))
-    moved = move_deliveries(connection, now, DeliveryState.WAITING, event,
-                            deliveries.c.id == delivery_id, deliveries.c.owner == owner,
-                            by=owner, detail="\n".join(filter(None, (said, trace))),
-                            dimse_status=dimse_status, reason=reason,
-                            **FREE, **values)  # fmt: skip
-    if not moved:
-        raise LeaseLost(f"delivery {delivery_id} is no longer held by {owner}: cannot be {event}")
-    return moved[0]
-
-
-def times(connection: Connection, delivery_id: int, event: Event) -> int:
-    """How often `event` happened to a delivery, since a person last asked to try again."""
-    this = (events.c.delivery_id == delivery_id) & events.c.job_id.in_(
-        # The index is by job.
-        select(deliveries.c.job_id).where(deliveries.c.id == delivery_id)
-    )
-    asked = select(func.coalesce(func.max(events.c.id), 0)).where(
-        this, events.c.event == Event.REQUEUED
-    )
-    query = select(func.count()).where(
-        this, events.c.event == event, events.c.id > asked.scalar_subquery()
-    )
-    return connection.execute(query).scalar_one()
-
-
-def _of(condition: Condition) -> Any:
-    return _DELIVERIES.where(condition)
-
-
-def _delivery(row: Row[Any]) -> Delivery:
-    return Delivery(**row._asdict() | {"state": DeliveryState(row.state)})
+        for state in ARRIVED:
+            move_deliveries(connection, now, state, Event.RETRACTED,
+                            deliveries.c.reason == uid,
+                            detail=f"{uid}, an output of job {output.job_id}")  # fmt: skip

@@ -8,17 +8,21 @@ from sqlalchemy import Connection, func, or_, select
 
 from dicom_node.errors import UsageError
 from dicom_node.ledger.sending.breakers import forget_standing, standings
+from dicom_node.ledger.sending.verifications import silences, waive
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE
 from dicom_node.ledger.tables.moves import Condition, move_deliveries
 from dicom_node.ledger.tables.records import DestinationRecord, Standing
 from dicom_node.ledger.tables.schema import deliveries, jobs
-from dicom_node.ledger.tables.states import DeliveryState, Event
+from dicom_node.ledger.tables.states import ARRIVED, UNDELIVERED, DeliveryState, Event
 
 #: What has not left: forgotten or moved with a destination's name.
-UNSENT = (DeliveryState.WAITING, DeliveryState.RESERVE, DeliveryState.DAMAGED)
+UNSENT = (DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.RESERVE,
+          DeliveryState.DAMAGED)  # fmt: skip
 #: Of these: to get there. What is kept in reserve is in no number that is said.
-_COUNTED = (DeliveryState.WAITING, DeliveryState.DAMAGED)
+_COUNTED = (*UNDELIVERED, DeliveryState.HELD)
+#: Deliveries of each state that are asked when they got there.
+_LAST_DUE = 100
 #: Jobs changed in one transaction, so that a listener never waits long for its turn to write.
 BATCH = 100
 
@@ -30,24 +34,20 @@ class Destinations(Part):
         """Every destination that something was ever built for, or that was paused, by name."""
         columns = (deliveries.c.destination, deliveries.c.state)
         count = select(*columns, func.count().label("number")).group_by(*columns)
-        last = (
-            select(deliveries.c.destination, func.max(deliveries.c.updated_at))
-            .where(deliveries.c.state == DeliveryState.DELIVERED)
-            .group_by(deliveries.c.destination)
-        )
         oldest = (
             select(deliveries.c.destination, func.min(jobs.c.received_at))
             .join(jobs, deliveries.c.job_id == jobs.c.id)
-            .where(deliveries.c.state.in_([DeliveryState.WAITING, DeliveryState.DAMAGED]))
+            .where(deliveries.c.state.in_(UNDELIVERED))
             .group_by(deliveries.c.destination)
         )
         with self._database.read() as connection:
             counts: dict[str, dict[DeliveryState, int]] = {}
             for row in connection.execute(count):
                 counts.setdefault(row.destination, {})[DeliveryState(row.state)] = row.number
-            last_at: dict[str, datetime] = dict(connection.execute(last).all())
+            last_at = {name: _last_delivered_at(connection, name) for name in counts}
             oldest_at: dict[str, datetime] = dict(connection.execute(oldest).all())
             stand = standings(connection)
+            silent = silences(connection, self._database.now())
         return [
             DestinationRecord(
                 name=name,
@@ -55,6 +55,7 @@ class Destinations(Part):
                 last_delivered_at=last_at.get(name),
                 oldest_waiting_at=oldest_at.get(name),
                 standing=stand.get(name, Standing(name)),
+                silence=silent.get(name),
             )
             for name in sorted({*counts, *stand})
         ]
@@ -76,8 +77,10 @@ class Destinations(Part):
             return withdrawn
 
         count = self._job_by_job(name, withdraw)
+        now = self._database.now()
         with self._database.write() as connection:
-            forget_standing(connection, name, self._database.now())
+            waive(connection, now, deliveries.c.destination == name, f"{name} was forgotten")
+            forget_standing(connection, name, now)
         return count
 
     def move(self, old: str, new: str, by: str) -> int:
@@ -98,11 +101,25 @@ class Destinations(Part):
                 move_deliveries(connection, now, state, Event.WITHDRAWN, *doubles, **told,
                                 reason=f"{new} gets it anyway", **FREE)  # fmt: skip
                 rows = move_deliveries(connection, now, state, Event.MOVED, of_jobs, _of(old, now),
-                                       **told, destination=new, due_at=now, **FREE)  # fmt: skip
+                                       **told, destination=new, due_at=now, waits_since=now,
+                                       in_doubt=False, **FREE)  # fmt: skip
                 moved += len(rows) if state in _COUNTED else 0
             return moved
 
-        return self._job_by_job(old, move)
+        moved = self._job_by_job(old, move)
+        self._move_sent(old, new, by)
+        return moved
+
+    def _move_sent(self, old: str, new: str, by: str) -> None:
+        """What is to be verified there is to be verified under the new name."""
+        now, detail = self._database.now(), f"from {old} to {new}"
+        there = select(deliveries.c.output_id).where(deliveries.c.destination == new)
+        at_old = deliveries.c.destination == old
+        with self._database.write() as connection:
+            move_deliveries(connection, now, DeliveryState.SENT, Event.MOVED, at_old,
+                            deliveries.c.output_id.not_in(there), by=by, detail=detail,
+                            destination=new, due_at=now)  # fmt: skip
+            waive(connection, now, at_old, f"{new} gets it anyway")
 
     def _job_by_job(self, name: str, change: Any) -> int:
         """Apply `change` to all jobs with something unsent for `name`, some at a time."""
@@ -121,6 +138,20 @@ class Destinations(Part):
             query = select(deliveries.c.job_id).distinct().where(_of(name, self._database.now()))
             found = list(connection.scalars(query.order_by(deliveries.c.job_id)))
         return (found[start : start + BATCH] for start in range(0, len(found), BATCH))
+
+
+def _last_delivered_at(connection: Connection, name: str) -> datetime | None:
+    """Among those that were due last: what has got there since was due before only by chance."""
+    found: list[datetime] = []
+    for state in ARRIVED:
+        last = (
+            select(deliveries.c.updated_at)
+            .where(deliveries.c.state == state, deliveries.c.destination == name)
+            .order_by(deliveries.c.due_at.desc())
+            .limit(_LAST_DUE)
+        )
+        found += connection.scalars(last).all()
+    return max(found, default=None)
 
 
 def _of(name: str, now: datetime) -> Condition:

@@ -1,10 +1,11 @@
 """One engine for SQLite and PostgreSQL: the URL decides, every failure is LedgerUnavailable."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 from typing import Any, Self
 
 from sqlalchemy import (
@@ -22,13 +23,26 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from dicom_node.errors import LedgerUnavailable, UsageError
-from dicom_node.ledger.tables.migrate import migrate, version_of
+from dicom_node.errors import LedgerDamaged, LedgerUnavailable, UsageError
+from dicom_node.ledger.tables.migrate import migrate
 
-#: Seconds a statement waits for another process's write before the ledger counts as unavailable.
-BUSY_TIMEOUT_S = 10
-#: Seconds to wait for PostgreSQL to answer a connection.
+#: Seconds a statement waits for a lock of another before the ledger counts as unavailable; on
+#: SQLite also for a connection of this process's own.
+LOCK_TIMEOUT_S = 4
+#: Seconds that PostgreSQL has for each answer: it may be frozen, or its storage. Longer than a lock
+#: is waited for, and with the two that follow at most 10: within that a sender has its answer.
+ANSWER_TIMEOUT_S = 5.0
+#: Seconds to wait for a connection of this process's own.
+POOL_TIMEOUT_S = 2
+#: Seconds after which PostgreSQL ends a transaction whose process was stopped in the middle of it,
+#: and with it its locks.
+IDLE_TIMEOUT_S = 30
+#: Seconds that PostgreSQL has to take a connection.
 CONNECT_TIMEOUT_S = 3
+#: Seconds that it has for each answer to a person, who may ask about all there is.
+PERSON_WAITS_S = 60.0
+#: Of SQLite's machine, between two looks at the clock: a fraction of a millisecond.
+_STEPS_BETWEEN_LOOKS = 10_000
 #: Seconds after which an unanswered connection to PostgreSQL counts as broken.
 SILENCE_TIMEOUT_S = 10
 
@@ -65,15 +79,18 @@ class Database:
         return self._clock()
 
     @classmethod
-    def open(cls, url: str, clock: Clock | None = None) -> Self:
+    def open(
+        cls, url: str, clock: Clock | None = None, answer_within_s: float = ANSWER_TIMEOUT_S
+    ) -> Self:
         """Open the ledger, made or migrated if need be.
 
-        `clock`: default: the server's where there is one, else this host's.
+        `clock`: default: the server's where there is one, else this host's. `answer_within_s`: a
+        server that takes longer for an answer is unavailable, but for a migration.
 
         Raises LedgerUnavailable, or UsageError where waiting would not help: the URL or the
         ledger's version is not ours, or the server does not know user, password or database.
         """
-        engine = _engine(_parsed(url))
+        engine = _engine(parsed_url(url), answer_within_s)
         try:
             with _as_unavailable(), _as_usage_error():
                 _assert_understood(engine)
@@ -102,26 +119,34 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self, within_s: float | None = None) -> Iterator[Connection]:
+        """To read what belongs together, as it is at one moment; LedgerUnavailable where one of the
+        questions takes longer than `within_s`.
+        """
+        with _as_unavailable(), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin(), _limited(connection, within_s):
+                yield connection
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: committed, and on the disk, when the block ends without an exception."""
         with _as_unavailable(), self._writer.begin() as connection:
             yield connection
 
 
-def schema_version(url: str) -> str | None:
-    """Of the ledger at `url`, which is left as it is; None where there is none yet.
+@contextmanager
+def as_it_is(url: str) -> Iterator[Engine]:
+    """The database of the ledger at `url`, neither made nor migrated.
 
-    Raises as `Database.open` does.
+    Raises as `Database.open` does, also for what is asked of it.
     """
-    parsed = _parsed(url)
-    if parsed.drivername == "sqlite" and not Path(str(parsed.database)).exists():
-        return None
-    engine = _engine(parsed)
+    engine = _engine(parsed_url(url))
     try:
         with _as_unavailable(), _as_usage_error():
             _assert_understood(engine)
-            with engine.begin() as connection:
-                return version_of(connection)
+            yield engine
     finally:
         engine.dispose()
 
@@ -147,7 +172,7 @@ _NOT_UNDERSTOOD = (
 )
 
 
-def _parsed(url: str) -> URL:
+def parsed_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (exc.ArgumentError, ValueError):
@@ -161,11 +186,11 @@ def _parsed(url: str) -> URL:
     raise UsageError("the ledger's URL must begin with sqlite:///FILE or postgresql://")
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, answer_within_s: float = ANSWER_TIMEOUT_S) -> Engine:
     if url.drivername == "sqlite":
         # A timeout in the URL itself stands.
-        query = {"timeout": str(BUSY_TIMEOUT_S), **url.query}
-        engine = create_engine(url.set(query=query))
+        query = {"timeout": str(LOCK_TIMEOUT_S), **url.query}
+        engine = create_engine(url.set(query=query), pool_timeout=LOCK_TIMEOUT_S)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -176,11 +201,16 @@ def _engine(url: URL) -> Engine:
     }
     # After a restart of the database the pool's connections are dead: look before use.
     try:
-        return create_engine(url, connect_args=limits, pool_pre_ping=True)
+        engine = create_engine(
+            url, connect_args=limits, pool_pre_ping=True, pool_timeout=POOL_TIMEOUT_S
+        )
     except ModuleNotFoundError as error:
         raise UsageError(
             "PostgreSQL needs an extra; in the checkout: pip install '.[postgres]'"
         ) from error
+    event.listen(engine, "do_connect", partial(_connect_impatiently, answer_within_s))
+    event.listen(engine, "connect", _configure_postgresql)
+    return engine
 
 
 def _assert_understood(engine: Engine) -> None:
@@ -200,10 +230,47 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
+def _connect_impatiently(
+    answer_within_s: float, _dialect: Any, _record: Any, args: Any, parameters: Any
+) -> Any:
+    # Here: psycopg is an extra.
+    from dicom_node.ledger.tables.patience import ImpatientConnection
+
+    connection = ImpatientConnection.connect(*args, **parameters)
+    connection.patience_s = answer_within_s
+    return connection
+
+
+def _configure_postgresql(connection: Any, _record: Any) -> None:
+    # Not among the parameters of the connection, which a pooler such as PgBouncer refuses.
+    connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TIMEOUT_S}s'")
+    connection.commit()
+
+
 def _begin_sqlite(connection: Connection) -> None:
     # A write must take its lock at the start: two readers that both went on to write would
     # deadlock, and SQLite fails one of them at once, without waiting for the busy timeout.
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+@contextmanager
+def _limited(connection: Connection, within_s: float | None) -> Iterator[None]:
+    """Let the database itself break off what takes longer."""
+    if within_s is None:
+        yield
+        return
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(1000 * within_s)}")
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    until = time.monotonic() + within_s
+    driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS_BETWEEN_LOOKS)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 #: What says that our statement is wrong, not that the database is away.
@@ -215,8 +282,12 @@ _BUGS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupport
 _WRONG_ADDRESS = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry"
     r"|(?:database|role) \S+ does not exist|permission denied"
-    r"|unable to open database file|file is not a database|readonly database"
+    r"|unable to open database file|readonly database"
 )
+
+
+#: What SQLite says of a file that is damaged; no waiting helps.
+_DAMAGED = re.compile(r"file is not a database|disk image is malformed|malformed database schema")
 
 
 @contextmanager
@@ -225,6 +296,8 @@ def _as_usage_error() -> Iterator[None]:
         yield
     except exc.DBAPIError as error:
         reason = str(error.orig).partition("\n")[0]
+        if _DAMAGED.search(reason):
+            raise LedgerDamaged(f"the ledger is damaged: {reason}") from error
         if _WRONG_ADDRESS.search(reason):
             raise UsageError(f"the ledger cannot be opened: {reason}") from error
         raise

@@ -46,6 +46,15 @@ def in_state(state: JobState) -> ColumnElement[bool]:
     return jobs.c.state == state
 
 
+def branches(state: JobState) -> list[ColumnElement[bool]]:
+    """The same in parts that exclude each other: each is one value of the column, and walks its
+    index.
+    """
+    if state is JobState.BUILT:
+        return [jobs.c.state == JobState.BUILT, jobs.c.state == _DELIVERED, _is_only_refused]
+    return [in_state(state)]
+
+
 def count_states(connection: Connection) -> dict[JobState, int]:
     """How many jobs are in each state, 0 too."""
     query = select(jobs.c.state, func.count()).group_by(jobs.c.state)

@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, select, text
 
@@ -13,7 +14,7 @@ from dicom_node.ledger.tables.schema import HEAD, compatibility
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 #: Any number that other programs on the same PostgreSQL are unlikely to lock: "CXR" and 1.
-_ADVISORY_LOCK = 0x43585201
+ADVISORY_LOCK = 0x43585201
 
 
 def migrate(engine: Engine) -> None:
@@ -26,9 +27,8 @@ def migrate(engine: Engine) -> None:
         with engine.begin() as connection:
             if _is_current(connection):
                 return
-        with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        writer = engine.execution_options(begin="BEGIN IMMEDIATE")
+        with writer.begin() as connection, _patiently(connection):
             # Another process may have done it while we waited.
             if not _is_current(connection):
                 _upgrade(connection)
@@ -70,6 +70,23 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, HEAD)
+
+
+@contextmanager
+def _patiently(connection: Connection) -> Iterator[None]:
+    """Another process's migration, and what runs beside it, takes what it takes."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    patience_s, driver.patience_s = driver.patience_s, None
+    try:
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+        yield
+    finally:
+        driver.patience_s = patience_s
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dicom_node.errors import NodeError
+from dicom_node.ledger.tables.priority import Priority
 from dicom_node.ledger.tables.progress import Progress
 from dicom_node.ledger.tables.states import DeliveryState, JobState
 
@@ -52,6 +53,7 @@ class Job:
     sha256: str
     size_bytes: int
     issue: int  #: of the results: 0, then one more for other bytes that matter
+    priority: Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Route:
     roles: Collection[str]  #: sent
     #: Kept ready: role to the role that it stands in for.
     reserves: Mapping[str, str] = field(default_factory=dict)
+    is_silent: bool = False  #: all of it is held
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +136,27 @@ class Delivery:
     #: rejection note that is to take it back, or has.
     reason: str | None
     stands_in_for: str | None  #: a role; None: it is sent for its own sake
+    in_doubt: bool  #: an attempt ended without an answer: it may be there
+    verify_by: datetime | None  #: of what is SENT: until when that it is kept is to be confirmed
+    checks: int  #: how often the destination was asked for that
+    verification: str | None  #: what came of it last, for people; None: nothing yet
+    priority: Priority  #: its job's
     role: str
     sop_class_uid: str
     sop_instance_uid: str
+    series_instance_uid: str
     study_instance_uid: str
     transfer_syntax_uid: str
     path: str  #: of the output, relative to the spool
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """That a destination is to confirm that it keeps what it stored."""
+
+    after_s: float  #: seconds until it is first asked
+    within_s: float  #: seconds until that is no longer waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +195,20 @@ class Refusal:
     reason: str
     outputs: int
     is_lost: bool  #: their files are damaged, and cannot be built again
+    is_given_up: bool = False  #: it could not be delivered for too long
     is_note: bool = False  #: what was refused is a rejection note: what it takes back lies there
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """Outputs of a job that a destination stored, as it said, and never confirmed to keep."""
+
+    job_id: int
+    sop_instance_uid: str  #: of the image that they were made from
+    destination: str
+    at: datetime
+    reason: str
+    outputs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,31 +218,6 @@ class Skipped:
     reason: str
     count: int
     last_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process of the node: who owns leases."""
-
-    name: str  #: by which it owns them; never used twice
-    part: str  #: "listen" | "work" | "send"
-    host: str
-    pid: int
-    version: str  #: of the node's code
-    engine: str = ""  #: what a worker runs its networks with
-    pipeline: str = ""  #: the one whose jobs a worker does
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerRecord:
-    """A process as the ledger knows it."""
-
-    process: Process
-    started_at: datetime
-    beat_at: datetime  #: when it last said that it lives
-    is_alive: bool  #: that was so lately that its leases stand
-    job_ids: tuple[int, ...]  #: what it holds
-    deliveries: int  #: how many of these it holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +263,14 @@ class DestinationEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """A destination reports on no storage commitment that is requested of it."""
+
+    requests: int
+    since: datetime  #: the first of them
+
+
+@dataclass(frozen=True, slots=True)
 class DestinationRecord:
     """What the ledger holds of one destination."""
 
@@ -266,6 +279,7 @@ class DestinationRecord:
     last_delivered_at: datetime | None
     oldest_waiting_at: datetime | None  #: when the image was received whose results wait longest
     standing: Standing
+    silence: Silence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,16 +301,26 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Instances of one class that wait for a worker."""
+
+    count: int
+    oldest_s: float  #: since the one came that came first
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The health of the node at a glance."""
 
     counts: Mapping[JobState, int]  #: every state, 0 too
     progress: Mapping[Progress, int]  #: of those BUILT; every member, 0 too
     oldest_waiting_age_s: float | None  #: of what no worker has finished; None: nothing waits
+    waiting: Mapping[Priority, Line]  #: only classes in which any waits, the most urgent first
     deliveries_waiting: Mapping[str, int]  #: destination to count, only where some wait
     oldest_delivery_age_s: Mapping[str, float]  #: the same destinations: since it was received
     substitutions: tuple[Substitution, ...]  #: newest first
     skipped: tuple[Skipped, ...]  #: the most frequent reason first
     failures: tuple[Failure, ...]  #: newest first
     refusals: tuple[Refusal, ...]  #: newest first
+    unverified: tuple[Unverified, ...]  #: newest first
     changes: tuple[Change, ...] = ()  #: newest first

@@ -1,59 +1,30 @@
 """The tables: instances, jobs, findings, outputs, deliveries, events, what new evidence left behind
-(sources and rejections), who works, how each destination stands. Migrations make them, not
-`create_all`.
+(sources and rejections), who works, how each destination stands; `remains` has two more. Migrations
+make them, not `create_all`.
 """
-
-from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
     MetaData,
     Table,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
+    bindparam,
     false,
+    text,
     true,
 )
 
+from dicom_node.ledger.tables.columns import AnyText, UtcDateTime
+from dicom_node.ledger.tables.states import Event
+
 #: The newest migration that this code knows.
-HEAD = "0005"
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC times on both databases; SQLite keeps no time zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class AnyText(TypeDecorator[str]):
-    """Text that every database takes: reasons quote hostile headers, NULs and lone surrogates."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
-        if value is None:
-            return None
-        return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
-
+HEAD = "0011"
 
 #: SQLite numbers rows by itself only where the key is its INTEGER.
 _ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -97,6 +68,7 @@ instances = Table(
     Index("ix_instances_patient_hash", "patient_hash"),
     Index("ix_instances_patient_id_hash", "patient_id_hash"),
     Index("ix_instances_study_instance_uid", "study_instance_uid"),
+    Index("ix_instances_series_instance_uid", "series_instance_uid"),
     sqlite_autoincrement=True,
 )
 
@@ -126,9 +98,15 @@ jobs = Table(
     Column("size_bytes", BigInteger, nullable=False),
     # Of the results: other bytes of the same instance that matter make the next one.
     Column("issue", Integer, nullable=False, server_default="0"),
+    # A `Priority`; what the version before accepts is ROUTINE.
+    Column("priority", Integer, nullable=False, server_default="1"),
     # A re-sent image is the same job; a new pipeline makes a new one.
     UniqueConstraint("sop_instance_uid", "pipeline", name="uq_jobs_instance_pipeline"),
-    Index("ix_jobs_state_due", "state", "due_at"),
+    # Whose turn it is, at one look for each class, however many wait.
+    Index("ix_jobs_turn", "state", "pipeline", "priority", "due_at", "id"),
+    Index("ix_jobs_state", "state", "id"),
+    Index("ix_jobs_received", "received_at"),
+    Index("ix_jobs_study", "study_instance_uid"),
     # An id that a broker still carries must never come to mean another job.
     sqlite_autoincrement=True,
 )
@@ -166,6 +144,8 @@ outputs = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("issue", Integer, nullable=False, server_default="0"),
     UniqueConstraint("job_id", "sop_instance_uid", name="uq_outputs_job_instance"),
+    Index("ix_outputs_instance", "sop_instance_uid"),
+    Index("ix_outputs_series", "series_instance_uid"),
     sqlite_autoincrement=True,
 )
 
@@ -188,10 +168,48 @@ deliveries = Table(
     # The role that this one goes instead of, where it was built for that alone.
     Column("stands_in_for", AnyText),
     Column("reason", AnyText),
+    # Since when it is to get there; NULL: since before this was kept.
+    Column("waits_since", UtcDateTime),
+    # An attempt ended without an answer: it may be there.
+    Column("in_doubt", Boolean, nullable=False, server_default=false()),
+    # Of what is SENT: until when it is to be confirmed, how often that was asked, in which storage
+    # commitment it is, and what was said last.
+    Column("verify_by", UtcDateTime),
+    Column("checks", Integer, nullable=False, server_default="0"),
+    Column("commitment_id", _ID),
+    Column("verification", AnyText),
+    # The job's, repeated here for the same reason as its study.
+    Column("priority", Integer, nullable=False, server_default="1"),
     UniqueConstraint("output_id", "destination", name="uq_deliveries_output_destination"),
     Index("ix_deliveries_due", "state", "destination", "due_at"),
+    Index("ix_deliveries_turn", "state", "destination", "priority", "due_at", "id"),
     Index("ix_deliveries_job", "job_id"),
     sqlite_autoincrement=True,
+)
+
+# Requests for storage commitment (PS3.4 Annex J), each there before it is made.
+commitments = Table(
+    "commitments",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("transaction_uid", AnyText, nullable=False),
+    Column("destination", AnyText, nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False),
+    # When its report is no longer waited for; one that comes later counts all the same.
+    Column("answer_by", UtcDateTime, nullable=False),
+    # When its first report came.
+    Column("answered_at", UtcDateTime),
+    UniqueConstraint("transaction_uid", name="uq_commitments_transaction"),
+    sqlite_autoincrement=True,
+)
+
+# What each is about.
+commitment_instances = Table(
+    "commitment_instances",
+    metadata,
+    Column("commitment_id", _ID, ForeignKey("commitments.id"), primary_key=True),
+    Column("delivery_id", _ID, ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_commitment_instances_delivery", "delivery_id"),
 )
 
 events = Table(
@@ -206,8 +224,15 @@ events = Table(
     Column("owner", AnyText),
     Column("detail", AnyText, nullable=False),
     Index("ix_events_job", "job_id"),
+    Index("ix_events_delivery", "delivery_id"),
     sqlite_autoincrement=True,
 )
+#: What was replaced or withdrawn: rare, and found without a look at all that ever happened.
+CHANGES = (Event.SUPERSEDED, Event.REJECTED, Event.RETRACTED)
+#: In words, not parameters: only then SQLite sees that the index of these has all that is meant.
+is_change = events.c.event.in_(bindparam("changes", CHANGES, expanding=True, literal_execute=True))
+_where = text("event IN ('" + "', '".join(CHANGES) + "')")
+Index("ix_events_changes", events.c.id, sqlite_where=_where, postgresql_where=_where)
 
 # Bytes that a job was once about: something was handed over that was made of them, or they were
 # looked at and brought nothing new.
@@ -245,6 +270,7 @@ rejections = Table(
     Column("note_job_id", _ID, ForeignKey("jobs.id"), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("sop_instance_uid", "note_job_id", name="uq_rejections_instance_note"),
+    Index("ix_rejections_note", "note_job_id"),
     sqlite_autoincrement=True,
 )
 
@@ -262,6 +288,9 @@ workers = Table(
     Column("pipeline", AnyText, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("beat_at", UtcDateTime, nullable=False),
+    # Of its GPU; NULL where it uses none.
+    Column("gpu_used_bytes", BigInteger),
+    Column("gpu_size_bytes", BigInteger),
 )
 
 # How each destination stands; without a row: nothing was ever sent there, nor is it paused.

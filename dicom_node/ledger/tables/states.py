@@ -27,8 +27,16 @@ class DeliveryState(StrEnum):
     RESERVE = "RESERVE"
     #: Not there yet: never tried, being sent, or to be tried again.
     WAITING = "WAITING"
-    #: The destination answered that it stored it.
+    #: Built for a destination that was silent then: it leaves when a person asks.
+    HELD = "HELD"
+    #: The destination answered that it stored it, and nothing more is asked of it.
     DELIVERED = "DELIVERED"
+    #: The destination answered that it stored it; that it keeps it is still to be confirmed.
+    SENT = "SENT"
+    #: It has said since that it keeps it: by storage commitment, or asked what it holds.
+    VERIFIED = "VERIFIED"
+    #: It answered that it stored it, and has not confirmed in its time that it keeps it.
+    UNVERIFIED = "UNVERIFIED"
     #: The destination answered that it never will.
     REFUSED = "REFUSED"
     #: The destination does not accept its SOP Class; what comes closest is sent instead.
@@ -37,11 +45,22 @@ class DeliveryState(StrEnum):
     DAMAGED = "DAMAGED"
     #: Its file is not what was built, and could not be built again.
     DEAD = "DEAD"
+    #: Could not be delivered for so long that nobody tries any more, until a person asks.
+    GIVEN_UP = "GIVEN_UP"
     #: Never to leave: a newer issue has replaced it, its radiograph was rejected, or a person has
     #: forgotten its destination.
     WITHDRAWN = "WITHDRAWN"
     #: The destination stored it, and then the rejection note that takes it back.
     RETRACTED = "RETRACTED"
+
+
+#: It is to get there.
+UNDELIVERED = (DeliveryState.WAITING, DeliveryState.DAMAGED)
+#: It got there, as far as the destination has said.
+ARRIVED = (DeliveryState.DELIVERED, DeliveryState.SENT, DeliveryState.VERIFIED,
+           DeliveryState.UNVERIFIED)  # fmt: skip
+#: It ended without getting there, and nobody wanted that.
+MISSING = (DeliveryState.REFUSED, DeliveryState.DEAD, DeliveryState.GIVEN_UP)
 
 
 class Event(StrEnum):
@@ -55,6 +74,7 @@ class Event(StrEnum):
     ADOPTED = "taken over by another pipeline"
     LEFT = "left to another pipeline"
     PASSED_OVER = "passed over as it came"
+    RANKED = "given another priority"
     CLAIMED = "claimed"
     HANDED_OVER = "results handed over"
     BUILT = "built"
@@ -72,24 +92,35 @@ class Event(StrEnum):
     REJECTING = "rejects others"  #: it is a rejection note
 
     # Deliveries.
+    HELD = "held, as the destination is silent"
     TAKEN = "taken for sending"
     DELIVERED = "delivered"
+    SENT = "sent, to be verified"
+    ASKED = "asked whether it is kept"
+    UNCONFIRMED = "not confirmed yet, to be asked again"
+    VERIFIED = "verified"
+    UNVERIFIED = "sent, unverified"
+    MISSED = "not there, to be sent again"
+    WAIVED = "not to be verified any more"
+    EXPIRED = "given up, as it could not be delivered for so long"
     RETRIED = "to be sent again"
     DECLINED = "declined, to be sent again a few times"
     REFUSED = "refused"
     SUBSTITUTED = "not accepted, another is sent instead"
     STEPPED_IN = "sent instead of what is not accepted"
+    RESERVED = "kept in reserve again"
+    STANDS = "not to be sent again, as it got there before, or may have"
     RETURNED = "returned by a sender that vanished"
     MADE_DUE = "made due"
     DAMAGED = "found damaged, to be built again"
     REBUILT = "built again"
     LOST = "damaged, and not to be built again"
-    WITHDRAWN = "withdrawn before it left"
     TO_BE_RETRACTED = "to be withdrawn by a rejection note"
     RETRACTED = "withdrawn by a rejection note"
     MOVED = "moved to another destination"
 
     # Both.
+    WITHDRAWN = "withdrawn before it left"
     REQUEUED = "to be delivered again, as a person asked"
 
 
@@ -111,6 +142,7 @@ JOB_TRANSITIONS = {
     (JobState.RECEIVED, Event.ADOPTED): JobState.RECEIVED,
     (JobState.RECEIVED, Event.LEFT): JobState.SKIPPED,
     (JobState.RECEIVED, Event.PASSED_OVER): JobState.SKIPPED,
+    (JobState.RECEIVED, Event.WITHDRAWN): JobState.SKIPPED,
     (JobState.RECEIVED, Event.CLAIMED): JobState.ANALYZING,
     (JobState.ANALYZING, Event.HANDED_OVER): JobState.ANALYZING,
     (JobState.ANALYZING, Event.BUILT): JobState.BUILT,
@@ -134,8 +166,32 @@ JOB_TRANSITIONS = {
 
 DELIVERY_TRANSITIONS = {
     (DeliveryState.RESERVE, Event.STEPPED_IN): DeliveryState.WAITING,
+    (DeliveryState.WAITING, Event.HELD): DeliveryState.HELD,
+    (DeliveryState.HELD, Event.REQUEUED): DeliveryState.WAITING,
+    (DeliveryState.HELD, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
+    (DeliveryState.HELD, Event.MOVED): DeliveryState.HELD,
     (DeliveryState.WAITING, Event.TAKEN): DeliveryState.WAITING,
     (DeliveryState.WAITING, Event.DELIVERED): DeliveryState.DELIVERED,
+    (DeliveryState.WAITING, Event.SENT): DeliveryState.SENT,
+    (DeliveryState.SENT, Event.ASKED): DeliveryState.SENT,
+    (DeliveryState.SENT, Event.UNCONFIRMED): DeliveryState.SENT,
+    (DeliveryState.SENT, Event.VERIFIED): DeliveryState.VERIFIED,
+    (DeliveryState.SENT, Event.UNVERIFIED): DeliveryState.UNVERIFIED,
+    (DeliveryState.SENT, Event.MISSED): DeliveryState.WAITING,
+    (DeliveryState.SENT, Event.WAIVED): DeliveryState.DELIVERED,
+    (DeliveryState.SENT, Event.MOVED): DeliveryState.SENT,
+    # Reports come late.
+    (DeliveryState.UNVERIFIED, Event.VERIFIED): DeliveryState.VERIFIED,
+    (DeliveryState.UNVERIFIED, Event.REQUEUED): DeliveryState.WAITING,
+    # A destination has lost what it had, or is known again.
+    (DeliveryState.DELIVERED, Event.REQUEUED): DeliveryState.WAITING,
+    (DeliveryState.SENT, Event.REQUEUED): DeliveryState.WAITING,
+    (DeliveryState.VERIFIED, Event.REQUEUED): DeliveryState.WAITING,
+    (DeliveryState.WITHDRAWN, Event.REQUEUED): DeliveryState.WAITING,
+    (DeliveryState.WITHDRAWN, Event.RESERVED): DeliveryState.RESERVE,
+    (DeliveryState.WAITING, Event.EXPIRED): DeliveryState.GIVEN_UP,
+    (DeliveryState.GIVEN_UP, Event.REQUEUED): DeliveryState.WAITING,
+    (DeliveryState.GIVEN_UP, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
     (DeliveryState.WAITING, Event.RETRIED): DeliveryState.WAITING,
     (DeliveryState.WAITING, Event.REFUSED): DeliveryState.REFUSED,
     (DeliveryState.WAITING, Event.SUBSTITUTED): DeliveryState.SUBSTITUTED,
@@ -158,8 +214,19 @@ DELIVERY_TRANSITIONS = {
     (DeliveryState.REFUSED, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
     (DeliveryState.SUBSTITUTED, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
     (DeliveryState.DEAD, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
-    (DeliveryState.DELIVERED, Event.TO_BE_RETRACTED): DeliveryState.DELIVERED,
-    (DeliveryState.DELIVERED, Event.RETRACTED): DeliveryState.RETRACTED,
+    **{
+        (state, Event.STANDS): DeliveryState.DELIVERED
+        for state in (
+            DeliveryState.WAITING,
+            DeliveryState.HELD,
+            DeliveryState.DAMAGED,
+            DeliveryState.REFUSED,
+            DeliveryState.DEAD,
+            DeliveryState.GIVEN_UP,
+        )
+    },
+    **{(state, Event.TO_BE_RETRACTED): state for state in ARRIVED},
+    **{(state, Event.RETRACTED): DeliveryState.RETRACTED for state in ARRIVED},
 }
 
 

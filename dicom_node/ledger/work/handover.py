@@ -36,11 +36,14 @@ class HandOver(Part):
         built: Built,
         routes: Routes,
         findings: FindingsRecord | None = None,
+        detail: str = "",
     ) -> list[int]:
-        """These are the last, with what was found: the analysis has ended well."""
+        """These are the last, with what was found: the analysis has ended well; `detail`: how long
+        each step of it took.
+        """
         now = self._database.now()
         with self._database.write() as connection:
-            job = end(connection, now, job_id, owner, Event.BUILT, reason=None)
+            job = end(connection, now, job_id, owner, Event.BUILT, None, detail)
             output_ids = _record(connection, now, job, built, routes)
             if findings is not None:
                 keep_findings(connection, now, job, findings)
@@ -120,16 +123,19 @@ def _delivery(
     job: Row[Any], output_id: int, route: Route, role: str, now: datetime, study: str
 ) -> dict[str, Any]:
     is_sent = role in route.roles
+    sent = DeliveryState.HELD if route.is_silent else DeliveryState.WAITING
     return {
         "job_id": job.id,
         "output_id": output_id,
         "destination": route.destination,
         "study_instance_uid": study or job.study_instance_uid,
-        "state": DeliveryState.WAITING if is_sent else DeliveryState.RESERVE,
+        "priority": job.priority,
+        "state": sent if is_sent else DeliveryState.RESERVE,
         "stands_in_for": None if is_sent else route.reserves[role],
         "attempts": 0,
         "due_at": now,
         "updated_at": now,
+        "waits_since": now,
     }
 
 
@@ -145,7 +151,7 @@ def _step_in(connection: Connection, now: datetime, job_id: int) -> None:
     for destination, role in _substituted(connection, job_id):
         move_deliveries(connection, now, DeliveryState.RESERVE, Event.STEPPED_IN,
                         deliveries.c.job_id == job_id, deliveries.c.destination == destination,
-                        deliveries.c.stands_in_for == role)  # fmt: skip
+                        deliveries.c.stands_in_for == role, waits_since=now)  # fmt: skip
 
 
 def _substituted(connection: Connection, job_id: int) -> list[tuple[str, str]]:

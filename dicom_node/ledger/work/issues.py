@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, ScalarSelect, Select, delete, func, insert, select, update
 
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE, report
@@ -17,14 +17,18 @@ from dicom_node.ledger.tables.records import (
     LeaseLost,
     Source,
 )
-from dicom_node.ledger.tables.schema import deliveries, jobs, outputs, sources
-from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
+from dicom_node.ledger.tables.schema import deliveries, events, jobs, outputs, sources
+from dicom_node.ledger.tables.states import ARRIVED, DeliveryState, Event, JobState
 from dicom_node.ledger.work.reopening import INSTANCE
 
-_HAS_ARRIVED = (DeliveryState.DELIVERED, DeliveryState.RETRACTED)
+_HAS_ARRIVED = (*ARRIVED, DeliveryState.RETRACTED)
 #: Of deliveries that have not arrived, and of which nobody is just trying one.
-_STOPPABLE = (DeliveryState.RESERVE, DeliveryState.WAITING, DeliveryState.REFUSED,
-              DeliveryState.SUBSTITUTED, DeliveryState.DAMAGED, DeliveryState.DEAD)  # fmt: skip
+_STOPPABLE = (DeliveryState.RESERVE, DeliveryState.WAITING, DeliveryState.HELD,
+              DeliveryState.REFUSED, DeliveryState.SUBSTITUTED, DeliveryState.DAMAGED,
+              DeliveryState.DEAD, DeliveryState.GIVEN_UP)  # fmt: skip
+#: Of these: what may have got there before a person had it sent again.
+_SENT_AGAIN = tuple(state for state in _STOPPABLE
+                    if state not in (DeliveryState.RESERVE, DeliveryState.SUBSTITUTED))  # fmt: skip
 _SOURCE = [sources.c[field.name] for field in fields(Source)]
 
 
@@ -68,9 +72,10 @@ class Issues(Part):
         """
         now = self._database.now()
         with self._database.write() as connection:
-            move_deliveries(connection, now, DeliveryState.DELIVERED, Event.TO_BE_RETRACTED,
-                            deliveries.c.id.in_(delivery_ids), reason=note_uid,
-                            detail=f"{note_uid}, an output of job {job_id}")  # fmt: skip
+            for state in ARRIVED:
+                move_deliveries(connection, now, state, Event.TO_BE_RETRACTED,
+                                deliveries.c.id.in_(delivery_ids), reason=note_uid,
+                                detail=f"{note_uid}, an output of job {job_id}")  # fmt: skip
 
     def unchanged(self, job: Job, owner: str, detail: str) -> None:
         """Note the job's bytes, and make it again about those whose results stand."""
@@ -101,13 +106,36 @@ def _rebuild(connection: Connection, now: datetime, job_id: int) -> None:
               damaged.exists(), due_at=now, published_at=None, attempts=0, deaths=0)  # fmt: skip
 
 
-def stop(connection: Connection, now: datetime, which: Condition, why: str) -> int:
-    """Withdraw the deliveries that have not arrived; how many of them are just being sent."""
+def stop(
+    connection: Connection, now: datetime, which: Condition, why: str, by: str | None = None
+) -> int:
+    """Withdraw the deliveries that have not arrived; how many of them are just being sent.
+
+    What was to be sent again, and had got there before, as far as anybody knows lies there still.
+    So does what may have got there, whose sender vanished: to take back what a destination lacks
+    does less harm than to leave there what is not so.
+    """
+    for there in _SENT_AGAIN:
+        move_deliveries(connection, now, there, Event.STANDS, which, deliveries.c.owner.is_(None),
+                        _had_arrived() | deliveries.c.in_doubt, by=by, detail=why,
+                        reason=None, in_doubt=False)  # fmt: skip
     for state in _STOPPABLE:
         move_deliveries(connection, now, state, Event.WITHDRAWN, which,
-                        deliveries.c.owner.is_(None), detail=why, reason=why)  # fmt: skip
+                        deliveries.c.owner.is_(None), by=by, detail=why, reason=why)  # fmt: skip
     leaving = select(deliveries.c.id).where(which, deliveries.c.state == DeliveryState.WAITING)
     return len(connection.execute(leaving).all())
+
+
+def _had_arrived() -> Condition:
+    """Of a delivery: its destination answered once that it stored it, and never that it has not."""
+
+    def last(*meant: Event) -> "ScalarSelect[int]":
+        newest = select(func.coalesce(func.max(events.c.id), 0))
+        return newest.where(
+            events.c.delivery_id == deliveries.c.id, events.c.event.in_(meant)
+        ).scalar_subquery()
+
+    return last(Event.DELIVERED, Event.SENT) > last(Event.MISSED)
 
 
 def _not_own(job_id: int, own: Collection[str]) -> Select[tuple[int]]:

@@ -18,6 +18,8 @@ from dicom_node.ledger.work.instances import StoredInstance
 from dicom_node.ledger.work.issues import stop
 from dicom_node.ledger.work.reopening import EXPIRED, was_rejected
 
+_LEFT = (Progress.DELIVERED, Progress.SENT, Progress.UNVERIFIED, Progress.INCOMPLETE)
+
 
 class Rejecting(Part):
     """The part of the ledger for a worker whose job is a rejection note."""
@@ -68,7 +70,7 @@ def _has_left(connection: Connection, job: Row[Any]) -> bool:
     if job.state in (JobState.SKIPPED, JobState.FAILED):
         return True
     here = progress_of(connection, [job.id])[job.id]
-    return job.state == JobState.BUILT and here in (Progress.DELIVERED, Progress.INCOMPLETE)
+    return job.state == JobState.BUILT and here in _LEFT
 
 
 def _skip(connection: Connection, now: datetime, job_id: int, state: JobState, reason: str) -> None:

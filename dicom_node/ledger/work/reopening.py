@@ -14,10 +14,12 @@ from sqlalchemy import Connection, Row, func, insert, select
 from dicom_node.ledger.tables.ending import FREE
 from dicom_node.ledger.tables.former import JOB
 from dicom_node.ledger.tables.moves import move_jobs, record
+from dicom_node.ledger.tables.priority import Priority
 from dicom_node.ledger.tables.records import Acceptance
 from dicom_node.ledger.tables.schema import events, jobs, outputs, rejections, sources
 from dicom_node.ledger.tables.states import Event, JobState
 from dicom_node.ledger.work.instances import StoredInstance
+from dicom_node.ledger.work.ranking import rank
 
 #: What a job keeps of the instance that it is about.
 INSTANCE = ("sop_class_uid", "study_instance_uid", "series_instance_uid", "transfer_syntax_uid",
@@ -37,14 +39,21 @@ _KEPT = ("received_at", "reason", *INSTANCE[1:])
 
 
 def accept_again(
-    connection: Connection, now: datetime, instance: StoredInstance, pipeline: str
+    connection: Connection,
+    now: datetime,
+    instance: StoredInstance,
+    pipeline: str,
+    priority: Priority,
+    why: str,
 ) -> Acceptance:
-    """What becomes of the job that this instance already has."""
+    """What becomes of the job that this instance already has: it is as urgent as it ever came."""
     this = (jobs.c.sop_instance_uid == instance.sop_instance_uid) & (jobs.c.pipeline == pipeline)
     # Two copies may arrive at once: the second sees what the first made of it.
     query = select(*JOB).where(this).with_for_update(key_share=True)
     job = connection.execute(query).one()
     state, differs = JobState(job.state), job.sha256 != instance.sha256
+    if priority < job.priority:
+        rank(connection, now, job.id, priority, why=f"it came again, {why}")
     if not _is_evidence(connection, job, instance):
         event = Event.DIFFERENT if differs else Event.DUPLICATE
         detail = f"SHA-256 {instance.sha256}, spooled as {instance.path}" if differs else ""

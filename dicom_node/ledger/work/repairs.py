@@ -6,12 +6,21 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from dicom_node.errors import UNKNOWN_TRIES
-from dicom_node.ledger.sending.deliveries import lock_job, report_delivery, times
+from dicom_node.ledger.sending.delivery import anew, lock_job, report_delivery, times
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.moves import move_deliveries, move_jobs
-from dicom_node.ledger.tables.schema import deliveries, jobs
+from dicom_node.ledger.tables.schema import deliveries, jobs, outputs
 from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
+from dicom_node.ledger.work.resending import (
+    OF_REFUSED,
+    WITHDRAWN,
+    Selection,
+    deliveries_meant,
+    is_reserve,
+)
 
+#: Jobs changed in one transaction, so that a listener never waits long for its turn to write.
+BATCH = 100
 #: Where a job has ended its work, and from where it is opened again.
 _DONE = (JobState.BUILT, JobState.SKIPPED, JobState.FAILED)
 
@@ -40,28 +49,64 @@ class Repairs(Part):
                           attempts=0, deaths=0)  # fmt: skip
             return DeliveryState.DAMAGED
 
-    def redeliver(self, job_ids: Collection[int], by: str) -> int:
-        """Let what these jobs' destinations refused, or what was lost, be sent again at once.
+    def redeliver(
+        self, job_ids: Collection[int], by: str, selection: Selection = OF_REFUSED
+    ) -> int:
+        """Let those of these jobs' deliveries that are meant be sent again at once, as they are.
 
-        How many deliveries that are; `by` (user@host) asked for it. What the analysis came to stays
-        as it was.
+        How many that are; `by` (user@host) asked for it. What the analysis came to stays as it was.
         """
-        now = self._database.now()
-        # In one order, and first: see `lock_job`.
-        query = select(jobs.c.id).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id)
-        with self._database.write() as connection:
-            locked = connection.scalars(query.with_for_update(key_share=True)).all()
-            return sum(_redeliver(connection, now, job_id, by) for job_id in locked)
+        every, count = sorted(job_ids), 0
+        for start in range(0, len(every), BATCH):
+            now = self._database.now()
+            # In one order, and first: see `lock_job`.
+            some = jobs.c.id.in_(every[start : start + BATCH])
+            query = select(jobs.c.id).where(some).order_by(jobs.c.id)
+            with self._database.write() as connection:
+                locked = connection.scalars(query.with_for_update(key_share=True)).all()
+                count += sum(
+                    _redeliver(connection, now, job_id, by, selection) for job_id in locked
+                )
+        return count
 
 
-def _redeliver(connection: Connection, now: datetime, job_id: int, by: str) -> int:
-    count = 0
-    for state in (DeliveryState.REFUSED, DeliveryState.DEAD):
+def _redeliver(
+    connection: Connection, now: datetime, job_id: int, by: str, selection: Selection
+) -> int:
+    count, meant = 0, deliveries_meant(selection)
+    for state in selection.resent:
+        # Nothing that was said of it before holds any more.
         count += len(
             move_deliveries(connection, now, state, Event.REQUEUED,
-                            deliveries.c.job_id == job_id, by=by, attempts=0, due_at=now)
+                            deliveries.c.job_id == job_id, *meant, by=by, reason=None,
+                            **anew(now))
         )  # fmt: skip
+    if count and WITHDRAWN in selection.states:
+        _reserve(connection, now, job_id, by)
     if count:
         move_jobs(connection, now, JobState.BUILT, Event.REQUEUED,
                   jobs.c.id == job_id, by=by, reason=None)  # fmt: skip
     return count
+
+
+def _reserve(connection: Connection, now: datetime, job_id: int, by: str) -> None:
+    """Keep ready again what stands in for what is sent again."""
+    others = deliveries.alias()
+    waits = (
+        select(others.c.id)
+        .where(
+            others.c.job_id == job_id,
+            others.c.destination == deliveries.c.destination,
+            others.c.state == DeliveryState.WAITING,
+        )
+        .exists()
+    )
+    this_issue = (
+        select(outputs.c.id)
+        .join(jobs, outputs.c.job_id == jobs.c.id)
+        .where(outputs.c.id == deliveries.c.output_id, outputs.c.issue == jobs.c.issue)
+        .exists()
+    )
+    move_deliveries(connection, now, DeliveryState.WITHDRAWN, Event.RESERVED,
+                    deliveries.c.job_id == job_id, waits, this_issue, is_reserve(), by=by,
+                    reason=None, **anew(now))  # fmt: skip

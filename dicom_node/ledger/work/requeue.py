@@ -1,11 +1,10 @@
-"""What a person lets begin again: jobs that FAILED or were SKIPPED, and refused deliveries."""
+"""What a person lets begin again: jobs that FAILED or were SKIPPED, and deliveries."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, false, func, or_, select
+from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select, union
 
 from dicom_node.ledger.reading.lookups import of_accession_numbers
 from dicom_node.ledger.tables.database import Part
@@ -14,33 +13,13 @@ from dicom_node.ledger.tables.moves import Condition, move_jobs
 from dicom_node.ledger.tables.schema import deliveries, jobs
 from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
 from dicom_node.ledger.work.reopening import ANEW, issue_to_repeat, was_rejected
-
-#: Asked for among the states of jobs: those with deliveries that were refused for good, or lost.
-REFUSED = "REFUSED"
-
-_IS_MISSING = deliveries.c.state.in_([DeliveryState.REFUSED, DeliveryState.DEAD])
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which jobs are meant: those that meet all that is given."""
-
-    job_ids: Collection[int] = ()
-    sop_instance_uids: Collection[str] = ()
-    study_instance_uids: Collection[str] = ()
-    accession_numbers: Collection[str] = ()
-    states: Collection[str] = (JobState.FAILED, JobState.SKIPPED, REFUSED)
-    since: datetime | None = None  #: ended, or refused, at or after this
-
-    @property
-    def is_by_name(self) -> bool:
-        """Whether every job is named one by one: then rejected ones are meant too."""
-        return bool(self.job_ids or self.sop_instance_uids)
-
-    @property
-    def is_of_some(self) -> bool:
-        """Whether images are named at all, be it by their study or order."""
-        return self.is_by_name or bool(self.study_instance_uids or self.accession_numbers)
+from dicom_node.ledger.work.resending import (
+    DELIVERED,
+    RESENDABLE,
+    Selection,
+    deliveries_meant,
+    jobs_meant,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +30,7 @@ class Candidate:
     sop_instance_uid: str
     state: JobState
     reason: str
-    is_built: bool  #: what was refused is sent again, nothing analysed
+    is_built: bool  #: what did not get there is sent again, nothing analysed
 
 
 class Requeue(Part):
@@ -101,17 +80,31 @@ def _candidate(connection: Connection, job: Row[Any], selection: Selection) -> C
     if was_rejected(connection, job.sop_instance_uid, job.sha256) and not selection.is_by_name:
         return None
     is_built = job.state == JobState.BUILT or job.state not in selection.states
-    reason = _why_refused(connection, job.id) if is_built else job.reason
+    reason = _why_missing(connection, job.id, selection) if is_built else job.reason
     return Candidate(job.id, job.sop_instance_uid, JobState(job.state), reason or "", is_built)
 
 
-def _why_refused(connection: Connection, job_id: int) -> str | None:
-    query = select(deliveries.c.reason).where(deliveries.c.job_id == job_id, _IS_MISSING)
-    return connection.execute(query.order_by(deliveries.c.id).limit(1)).scalar()
+def _why_missing(connection: Connection, job_id: int, selection: Selection) -> str | None:
+    why = case(
+        (deliveries.c.state.in_(RESENDABLE[DELIVERED]), deliveries.c.destination + " has it"),
+        (deliveries.c.state == DeliveryState.UNVERIFIED, deliveries.c.verification),
+        else_=deliveries.c.reason,
+    )
+    this = (deliveries.c.job_id == job_id, *deliveries_meant(selection))
+    query = select(why).where(*this).order_by(deliveries.c.id)
+    return connection.execute(query.limit(1)).scalar()
 
 
 def _conditions(selection: Selection) -> list[Condition]:
-    return [_in_state(selection.states, selection.since), *_names(selection)]
+    """What names some jobs is looked up first; without it what ended, by its state: a correlated
+    look at each job would be one at a million.
+    """
+    if names := _names(selection):
+        has_missing = _missing(selection).where(deliveries.c.job_id == jobs.c.id).exists()
+        named = select(jobs.c.id).where(*names)
+        return [jobs.c.id.in_(named), or_(*_ended(selection), has_missing)]
+    ended = (select(jobs.c.id).where(one) for one in _ended(selection))
+    return [jobs.c.id.in_(union(*ended, _missing(selection)))]
 
 
 def _names(selection: Selection) -> list[Condition]:
@@ -128,10 +121,14 @@ def _names(selection: Selection) -> list[Condition]:
     return conditions
 
 
-def _in_state(states: Collection[str], since: datetime | None) -> Condition:
-    ended = or_(false(), *(in_state(JobState(state)) for state in states if state != REFUSED))
-    refused = select(deliveries.c.id).where(deliveries.c.job_id == jobs.c.id, _IS_MISSING)
-    if since is not None:
-        ended &= jobs.c.updated_at >= since
-        refused = refused.where(deliveries.c.updated_at >= since)
-    return or_(ended, refused.exists()) if REFUSED in states else ended
+def _ended(selection: Selection) -> list[Condition]:
+    """Of jobs, one for each state that is meant; none where only what goes to some is."""
+    states = [state for state in selection.states if state not in RESENDABLE]
+    if selection.destinations:
+        return []
+    return [and_(in_state(JobState(state)), *jobs_meant(selection)) for state in states]
+
+
+def _missing(selection: Selection) -> Select[tuple[int]]:
+    """Jobs of deliveries that are meant."""
+    return select(deliveries.c.job_id).where(*deliveries_meant(selection))

@@ -1,6 +1,7 @@
 """Workers: the processes that live, and the leases that each of them renews by saying so."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Table, delete, select, update
@@ -11,7 +12,6 @@ from dicom_node.ledger.tables.database import (
     Part,
     insert_once,
 )
-from dicom_node.ledger.tables.records import Process, WorkerRecord
 from dicom_node.ledger.tables.schema import deliveries, jobs, workers
 from dicom_node.ledger.tables.states import DeliveryState, JobState
 
@@ -27,11 +27,48 @@ REMEMBERED_FOR = timedelta(hours=1)
 _IDENTITY = ("name", "part", "host", "pid", "version", "engine", "pipeline")
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of the node: who owns leases."""
+
+    name: str  #: by which it owns them; never used twice
+    part: str  #: "listen" | "work" | "send"
+    host: str
+    pid: int
+    version: str  #: of the node's code
+    engine: str = ""  #: what a worker runs its networks with
+    pipeline: str = ""  #: the one whose jobs a worker does
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMemory:
+    """Of a worker's GPU, whoever uses it."""
+
+    used_bytes: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """A process as the ledger knows it."""
+
+    process: Process
+    started_at: datetime
+    beat_at: datetime  #: when it last said that it lives
+    is_alive: bool  #: that was so lately that its leases stand
+    job_ids: tuple[int, ...]  #: what it holds
+    deliveries: int  #: how many of these it holds
+
+
 class Workers(Part):
     """The part of the ledger that says who lives."""
 
     def beat(
-        self, process: Process, job_ids: Collection[int] = (), delivery_ids: Collection[int] = ()
+        self,
+        process: Process,
+        job_ids: Collection[int] = (),
+        delivery_ids: Collection[int] = (),
+        gpu: GpuMemory | None = None,
     ) -> tuple[set[int], set[int]]:
         """It lives and is at work on these: renew their leases; those that it still holds.
 
@@ -40,7 +77,7 @@ class Workers(Part):
         with self._database.write() as connection:
             self._database.set_clock(connection)
             now = self._database.now()
-            _say_alive(connection, process, now)
+            _say_alive(connection, process, now, gpu)
             until = now + timedelta(seconds=LEASE_S)
             return (
                 _renew(connection, jobs, JobState.ANALYZING, process.name, job_ids, until),
@@ -82,13 +119,17 @@ class Workers(Part):
             ]
 
 
-def _say_alive(connection: Connection, process: Process, now: datetime) -> None:
+def _say_alive(
+    connection: Connection, process: Process, now: datetime, gpu: GpuMemory | None
+) -> None:
     """A new row at the first beat, and where another took this one for dead."""
     identity = {key: getattr(process, key) for key in _IDENTITY}
     connection.execute(
         insert_once(connection, workers, "name").values(started_at=now, beat_at=now, **identity)
     )
-    connection.execute(update(workers).where(workers.c.name == process.name).values(beat_at=now))
+    used, size = (gpu.used_bytes, gpu.size_bytes) if gpu else (None, None)
+    said = {"beat_at": now, "gpu_used_bytes": used, "gpu_size_bytes": size}
+    connection.execute(update(workers).where(workers.c.name == process.name).values(said))
 
 
 def _renew(

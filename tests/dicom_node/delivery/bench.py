@@ -21,9 +21,9 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from dicom_node.config import Destination
+from dicom_node.config import AnyDestination, Destination
 from dicom_node.config.profiles import STANDARD, Profile
-from dicom_node.delivery.dicom import DicomCarrier
+from dicom_node.delivery.kinds import DESTINATION_KINDS
 from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.delivery.sending import Sending
 from dicom_node.demo.pacs import Pacs
@@ -63,19 +63,16 @@ class Bench:
     spool: Spool = field(init=False)
     ledger: Ledger = field(init=False)
     clock: Clock = field(default_factory=Clock)
+    padding: int = 0  #: bytes that make outputs larger
 
     def __post_init__(self) -> None:
         self.spool = Spool(self.folder / "spool")
         self.ledger = Ledger.open(f"sqlite:///{self.folder / 'ledger.sqlite'}", self.clock)
 
-    def build(self, *destinations: Destination) -> int:
+    def build(self, *destinations: AnyDestination) -> int:
         """A job with one output of each role, waiting for every destination; its id."""
         study = generate_uid()
-        instance = StoredInstance(
-            *(CLASSES["SC"], generate_uid(), study, generate_uid(), ExplicitVRLittleEndian),
-            *("MODALITY", "received/x.dcm", "0" * 64, 1),
-        )
-        job_id = self.ledger.jobs.accept(instance, "pipeline").job_id
+        job_id = self.accept(study)
         assert self.ledger.jobs.claim(job_id, "pipeline", "worker", 60)
         profiles = {to.name: to.profile for to in destinations}
         roles = [role for role in CLASSES if any(role in p.built for p in profiles.values())]
@@ -83,6 +80,14 @@ class Bench:
         routes = [Route(name, p.outputs, p.reserves) for name, p in profiles.items()]
         self.ledger.handover.built(job_id, "worker", outputs, routes)
         return job_id
+
+    def accept(self, study: str) -> int:
+        """A job of an instance of the study; its id."""
+        instance = StoredInstance(
+            *(CLASSES["SC"], generate_uid(), study, generate_uid(), ExplicitVRLittleEndian),
+            *("MODALITY", "received/x.dcm", "0" * 64, 1),
+        )
+        return self.ledger.jobs.accept(instance, "pipeline").job_id
 
     def output(self, role: str, study: str) -> BuiltOutput:
         dataset = Dataset()
@@ -92,6 +97,8 @@ class Bench:
         dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, generate_uid()
         dataset.ReferencedStudySequence = [Dataset()]
         dataset.ReferencedStudySequence[0].ReferencedSOPInstanceUID = study
+        if self.padding:
+            dataset.EncapsulatedDocument = b"\0" * self.padding
         buffer = BytesIO()
         dataset.save_as(buffer, enforce_file_format=True)
         stored = self.spool.store_output(dataset.SOPInstanceUID, buffer.getvalue())
@@ -100,13 +107,16 @@ class Bench:
             *(ExplicitVRLittleEndian, stored.path, stored.sha256, stored.size_bytes),
         )
 
-    def loop(self, destination: Destination, ledger: Ledger | None = None) -> DeliveryLoop:
+    def loop(self, destination: AnyDestination, ledger: Ledger | None = None) -> DeliveryLoop:
         ledger = ledger or self.ledger
         return DeliveryLoop(destination, self.sending(destination), ledger, heart(ledger, "sender"))
 
-    def sending(self, destination: Destination) -> Sending:
-        carrier = DicomCarrier(destination, "CXRNODE", self.spool)
-        return Sending(destination.name, carrier, self.spool)
+    def sending(self, destination: AnyDestination) -> Sending:
+        kind = DESTINATION_KINDS[destination.kind]
+        carrier = kind.carrier(destination, "CXRNODE", self.spool)
+        is_asked = kind.query and destination.verify != "none"
+        query = kind.query(destination, "CXRNODE") if kind.query and is_asked else None
+        return Sending(destination.name, carrier, self.spool, query)
 
     def states(self, job_id: int) -> list[DeliveryState]:
         return [
@@ -118,7 +128,7 @@ class Bench:
     def by_role(self, job_id: int) -> dict[str, str]:
         return {d.role: d.state.value for d in self.ledger.deliveries.of_job(job_id)}
 
-    def deliver_all(self, destination: Destination) -> None:
+    def deliver_all(self, destination: AnyDestination) -> None:
         loop = self.loop(destination)
         while loop.deliver_due():
             pass
@@ -144,7 +154,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
+        time.sleep(0.05)  # to ask the ledger costs as much as what is waited for
 
 
 def arrived(pacs: Pacs) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.demo.pacs import Pacs
+from tests.dicom_node.delivery.archive import Archive
 from tests.dicom_node.delivery.bench import Bench
 
 
@@ -20,3 +21,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def pacs(tmp_path: Path) -> Iterator[Pacs]:
     with Pacs(tmp_path / "pacs") as pacs:
         yield pacs
+
+
+@pytest.fixture
+def archive() -> Iterator[Archive]:
+    with Archive() as archive:
+        yield archive

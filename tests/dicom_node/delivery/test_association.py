@@ -1,5 +1,6 @@
 """Why there is no association, or no answer: every reason that is told is the true one."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -16,12 +17,11 @@ from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
 from pynetdicom import AE, evt
 
 from dicom_node.config import Destination
-from dicom_node.delivery.association import CONNECT_TIMEOUT_S, StoreAssociation, associate
+from dicom_node.delivery.association import CONNECT_TIMEOUT_S, DicomAssociation, associate
 from dicom_node.errors import DestinationUnavailable
 from tests.dicom_node.delivery.bench import Bench, wait_until
-from tests.marks import refused_connection
 
-pytestmark = [refused_connection, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 CONTEXTS = [(SegmentationStorage, ExplicitVRLittleEndian)]
 
@@ -70,6 +70,24 @@ def test_a_refused_connection_is_called_so() -> None:
     assert reason_at(port) == f"pacs: no connection to 127.0.0.1:{port} (connection refused)"
 
 
+def test_a_refused_connection_leaves_no_socket_open() -> None:
+    """Not for the garbage collector to close: that warns, in whichever test it comes to it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    before = open_sockets()
+    gc.disable()
+    try:
+        reason_at(port)
+        assert open_sockets() == before
+    finally:
+        gc.enable()
+
+
+def open_sockets() -> int:
+    files = Path("/proc/self/fd").iterdir()
+    return sum(str(file.readlink()).startswith("socket:") for file in files if file.is_symlink())
+
+
 def test_an_unknown_host_is_called_so() -> None:
     assert reason_at(104, "nobody.invalid").startswith("pacs: host nobody.invalid is unknown (")
 
@@ -114,7 +132,7 @@ def test_who_closes_the_connection_is_no_dicom() -> None:
     with tcp_server(lambda connection: connection.close()) as port:
         assert reason_at(port, timeout_s=10) == (
             f"pacs: 127.0.0.1:{port} closed the connection instead of answering: "
-            "does it speak DICOM?"
+            "does it speak DICOM without TLS?"
         )
 
 
@@ -158,7 +176,7 @@ def test_an_abort_is_called_so_and_whose_it_was() -> None:
 
 
 @contextmanager
-def associated(port: int, timeout_s: float = 5.0) -> Iterator[StoreAssociation]:
+def associated(port: int, timeout_s: float = 5.0) -> Iterator[DicomAssociation]:
     to = Destination(name="pacs", aet="PACS", host="127.0.0.1", port=port)
     with associate("CXRNODE", to, CONTEXTS, timeout_s) as association:
         yield association

@@ -22,9 +22,8 @@ from dicom_node.ledger.tables.database import Database
 from dicom_node.queueing import Queues
 from tests.dicom_node.delivery.bench import Bench, arrived, at, delivery_of, wait_until
 from tests.dicom_node.hearts import heart
-from tests.marks import refused_connection
 
-pytestmark = [refused_connection, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 class BuggyCarrier:

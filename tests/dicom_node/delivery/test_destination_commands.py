@@ -9,26 +9,31 @@ from contextlib import contextmanager
 import pytest
 
 from dicom_node.config import Destination
+from dicom_node.delivery.loop import DeliveryLoop
 from dicom_node.demo.pacs import Pacs
+from dicom_node.threads import beside
 from tests.dicom_node.delivery.bench import Bench, at, wait_until
-from tests.marks import refused_connection
+from tests.dicom_node.hearts import heart
 from tests.system.waiting import run_cli
 
-pytestmark = [refused_connection, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 @contextmanager
 def sending(bench: Bench, to: Destination) -> Iterator[None]:
-    """A sender that goes on by itself; nobody rings its bell."""
-    loop, stop = bench.loop(to), threading.Event()
-    thread = threading.Thread(target=loop.run, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        loop.ring()
-        thread.join()
+    """A sender that goes on by itself and lives as long as this; nobody rings its bell."""
+    owner = heart(bench.ledger, "sender")
+    loop = DeliveryLoop(to, bench.sending(to), bench.ledger, owner)
+    with beside(threading.Event(), {"heart": owner.run}):
+        stop = threading.Event()
+        thread = threading.Thread(target=loop.run, args=(stop,))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            loop.ring()
+            thread.join()
 
 
 def destinations(bench: Bench, pacs: Pacs, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -70,7 +75,7 @@ def test_a_pause_stops_a_running_sender_and_resume_lets_it_go_on_at_once(
         assert pacs.stored == []
         resumed = destinations(bench, pacs, "resume", "pacs", "--by", "me")
         assert resumed.returncode == 0, resumed.stderr
-        pacs.wait_for(lambda stored: len(stored) == 3, 5)
+        pacs.wait_for(lambda stored: len(stored) == 3, 60)
     assert history(bench) == [("paused", "me"), ("resumed", "me")]
     assert destinations(bench, pacs, "resume", "pacs").stderr.endswith("pacs is not paused\n")
 
@@ -91,7 +96,7 @@ def test_try_says_what_the_destination_answers_and_ends_its_rest(bench: Bench, p
         assert tried.returncode == 0, tried.stderr
         said = "pacs: answered the echo with 0x0000; 3 deliveries wait for it and are sent now\n"
         assert tried.stdout == said
-        pacs.wait_for(lambda stored: len(stored) == 3, 5)
+        pacs.wait_for(lambda stored: len(stored) == 3, 60)
     assert [event for event, _ in history(bench)] == [
         "cannot be reached", "tried", "tried", "reached again",
     ]  # fmt: skip

@@ -21,9 +21,8 @@ from tests.dicom_node.delivery.bench import CLASSES, Bench, arrived, at, deliver
 from tests.dicom_node.delivery.damage import flip_a_bit, make_a_folder, remove, truncate
 from tests.dicom_node.hearts import heart
 from tests.dicom_node.ledger.records import progress
-from tests.marks import refused_connection
 
-pytestmark = [refused_connection, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def job_state(bench: Bench, job_id: int) -> JobState:

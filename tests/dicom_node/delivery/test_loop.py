@@ -4,9 +4,10 @@ import threading
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
@@ -17,14 +18,17 @@ from pynetdicom import AE, evt
 
 from dicom_node.config import Destination
 from dicom_node.config.profiles import STANDARD, Profile
+from dicom_node.delivery.association import DicomAssociation
+from dicom_node.delivery.query import DicomQuery
 from dicom_node.delivery.sender import Sender
 from dicom_node.demo.pacs import Pacs
+from dicom_node.errors import DestinationUnavailable, LedgerUnavailable
 from dicom_node.ledger import DeliveryState, Progress
+from dicom_node.ledger.work.workers import LEASE_S
 from dicom_node.queueing import Queues
 from tests.dicom_node.delivery.bench import CLASSES, USUAL, Bench, at, keys_of, wait_until
 from tests.dicom_node.hearts import heart
 from tests.dicom_node.ledger.records import progress
-from tests.marks import refused_connection
 
 pytestmark = pytest.mark.slow
 
@@ -205,7 +209,6 @@ def test_no_transfer_syntax_in_common_is_not_accepting_either(bench: Bench, tmp_
     assert delivery.reason == "odd does not accept SR in any transfer syntax offered"
 
 
-@refused_connection
 def test_an_outage_ends_with_everything_delivered_once(bench: Bench, pacs: Pacs) -> None:
     pacs.stop()
     job_ids = [bench.build(at(pacs)) for _ in range(3)]
@@ -225,7 +228,6 @@ def test_an_outage_ends_with_everything_delivered_once(bench: Bench, pacs: Pacs)
     assert len({arrival.sop_instance_uid for arrival in arrivals}) == len(pacs.stored) == 9
 
 
-@refused_connection
 def test_a_dead_destination_does_not_hold_up_another(
     bench: Bench, pacs: Pacs, tmp_path: Path
 ) -> None:
@@ -247,3 +249,72 @@ def test_a_dead_destination_does_not_hold_up_another(
         d.destination for d in bench.ledger.deliveries.of_job(job_id) if d.state == "WAITING"
     }
     assert waiting == {"dead"}
+
+
+def test_a_claim_whose_answer_was_lost_is_sent_by_who_made_it(
+    bench: Bench, pacs: Pacs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = bench.build(at(pacs))
+    loop, asked = bench.loop(at(pacs)), bench.ledger.deliveries.claim
+
+    def lost(*arguments: Any, **named: Any) -> None:
+        monkeypatch.setattr(bench.ledger.deliveries, "claim", asked)
+        assert asked(*arguments, **named)
+        raise LedgerUnavailable("no answer within 5 s")
+
+    monkeypatch.setattr(bench.ledger.deliveries, "claim", lost)
+    with pytest.raises(LedgerUnavailable):
+        loop.deliver_due()
+    assert loop.deliver_due()
+    assert progress(bench.ledger, job_id) is Progress.DELIVERED
+    attempts = {d.attempts for d in bench.ledger.deliveries.of_job(job_id) if not d.stands_in_for}
+    assert attempts == {1}
+
+
+class _Broken:
+    """A query that nobody can read the answer of."""
+
+    def held(self, _deliveries: object) -> list[int]:
+        raise ValueError("no data set")
+
+
+def test_what_is_in_doubt_is_sent_where_the_answer_about_it_cannot_be_read(
+    bench: Bench, pacs: Pacs
+) -> None:
+    job_id = bench.build(at(pacs))
+    bench.ledger.deliveries.claim(at(pacs).name, "dead", LEASE_S, 32)
+    bench.ledger.deliveries.free_of(["dead"])
+    loop = bench.loop(at(pacs))
+    loop._sending._query = _Broken()
+    assert loop.deliver_due()
+    assert progress(bench.ledger, job_id) is Progress.DELIVERED
+
+
+def test_what_a_bug_keeps_from_being_sent_is_not_held_for_ever(
+    bench: Bench, pacs: Pacs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.build(at(pacs))
+    loop = bench.loop(at(pacs))
+
+    def bug(*_: object, **__: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(loop._sending, "send", bug)
+    with pytest.raises(ValueError, match="a bug"):
+        loop.deliver_due()
+    # What is in hand is renewed by each beat.
+    assert loop._hand.ids == set()
+
+
+def test_an_answer_to_a_query_that_cannot_be_read_is_none(bench: Bench, pacs: Pacs) -> None:
+    job_id = bench.build(at(pacs))
+    (delivery, *_) = bench.ledger.deliveries.of_job(job_id)
+    # Three bytes of VR US.
+    odd = dcmread(BytesIO(b"\x08\x00\x18\x00US\x03\x00abc"), force=True)
+
+    class Odd:
+        def find(self, *_: object) -> tuple[int, list[Dataset]]:
+            return 0x0000, [odd]
+
+    with pytest.raises(DestinationUnavailable, match="cannot be read"):
+        DicomQuery(at(pacs), "CXRNODE")._shows(cast(DicomAssociation, Odd()), delivery)

@@ -3,8 +3,9 @@
 import pytest
 from pydicom import Dataset
 
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
+from tests.phantoms import draw
 
 
 @pytest.fixture(scope="module")

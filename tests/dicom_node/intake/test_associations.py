@@ -79,11 +79,11 @@ def test_what_is_no_dicom_keeps_no_sender_out_and_is_closed(
 
 
 def test_a_silent_connection_does_not_hold_up_a_stop(running: Start) -> None:
-    node = running(association_timeout_s=600.0)
+    node = running(association_timeout_s=600.0, drain_s=30.0)
     with connections(node.listener.port, 3):
         wait_until(lambda: node.listener.connections() == 3, within_s=20)
         started = time.monotonic()
-        node.listener.stop(within_s=30.0)
+        node.listener.stop()
         assert time.monotonic() - started < 10
 
 
@@ -131,6 +131,21 @@ def test_an_association_that_stops_within_a_message_is_ended_in_the_time_configu
         assert idle.associate(DigitalXRayImageStorageForPresentation).type == wire.ACCEPTED
         idle.send(bytes.fromhex("040000010000"))
         assert idle.is_closed_by_the_node()
+
+
+def test_what_no_state_foresees_ends_the_association_and_leaves_no_thread(
+    running: Start, radiograph: Dataset
+) -> None:
+    """pynetdicom's thread died of it, and the other one waited for that for ever."""
+    node = running(max_associations=1)
+    request = wire.request_pdu("1.2.840.10008.1.1", b"CXRNODE", b"WIRE")
+    for _ in range(20):
+        with connections(node.listener.port, 1) as (one,):
+            # Refused while it is being accepted: A-ASSOCIATE response in state 13.
+            one.send(request + b"\xff" * 18)
+            assert one.is_closed_by_the_node()
+        wait_until(lambda: node.listener.connections() == 0, within_s=20)
+    assert node.send(radiograph) == [SUCCESS]
 
 
 # --- titles ---

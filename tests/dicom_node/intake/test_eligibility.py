@@ -19,8 +19,9 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from dicom_node.intake.eligibility import Refusal, judge
+from dicom_node.intake.eligibility import judge
 from dicom_node.intake.vocabulary import DECUBITUS_CODES, FRONTAL_VIEW_CODES, LATERAL_VIEW_CODES
+from dicom_node.skipping import Refusal
 from tests.dicom_node.real_files import EXPECTED
 from tests.dicom_node.spellings import PARTS, SERIES_TEXTS, VIEWS, Kind, spelled
 

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import tracemalloc
 from collections.abc import Mapping
 
 import pytest
@@ -11,7 +12,7 @@ from pydicom import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage
 
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS, NotDicom
 from dicom_node.intake.indexing import MOST_CHARACTERS, Index, read_index
@@ -20,6 +21,8 @@ from dicom_node.ledger import InstanceKind, Origin, Search
 from dicom_node.patients import Patients
 from tests.dicom_node.listening import Start
 from tests.dicom_node.radiographs import file_bytes
+from tests.dicom_node.wire import nested
+from tests.phantoms import draw
 
 pytestmark = pytest.mark.slow
 
@@ -40,9 +43,12 @@ def drawn() -> Dataset:
     return as_dicom(draw(Kind.HEALTHY, rows=64, columns=52, seed=1))
 
 
+def uids(dataset: Dataset) -> tuple[str, str]:
+    return str(dataset.SOPClassUID), str(dataset.SOPInstanceUID)
+
+
 def index(dataset: Dataset) -> Index:
-    uids = str(dataset.SOPClassUID), str(dataset.SOPInstanceUID)
-    return read_index(file_bytes(dataset), *uids, PATIENTS)
+    return read_index(file_bytes(dataset), *uids(dataset), PATIENTS)
 
 
 def index_of(said: Mapping[str, tuple[str, bytes]]) -> Index:
@@ -167,6 +173,54 @@ def test_a_hostile_header_costs_no_instance(keyword: str, vr: str, value: bytes)
         assert vr == "SQ"
     else:
         assert read.sop_instance_uid == UID
+
+
+def empty_items(count: int) -> bytes:
+    """(0008,1140) in Explicit VR Little Endian, of undefined length."""
+    items = bytes.fromhex("feff00e000000000") * count
+    return (
+        bytes.fromhex("08004011")
+        + b"SQ\0\0"
+        + b"\xff" * 4
+        + items
+        + bytes.fromhex("feffdde0" + 8 * "0")
+    )
+
+
+@pytest.mark.parametrize(
+    "bomb", [empty_items(1_000_000), nested(5000)], ids=["a million items", "items within items"]
+)
+def test_a_bomb_of_items_is_refused_before_it_has_taken_memory(bomb: bytes) -> None:
+    """pydicom makes 870 MB of these 8 MB, and takes a minute for them."""
+    dataset = drawn()
+    content = file_bytes(dataset)
+    at = content.index(struct.pack("<HH", 0x0010, 0x0010))
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotDicom):
+            read_index(content[:at] + bomb + content[at:], *uids(dataset), PATIENTS)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000_000
+
+
+def test_the_large_sequences_of_others_than_radiographs_are_not_read() -> None:
+    dataset = drawn()
+    content = file_bytes(dataset)
+    groups = bytes.fromhex("00523092") + empty_items(50_000)[4:]
+    at = content.index(struct.pack("<HH", 0x7FE0, 0x0010))
+    found = read_index(content[:at] + groups + content[at:], *uids(dataset), PATIENTS)
+    assert found.study_instance_uid == dataset.StudyInstanceUID
+
+
+def test_a_data_set_in_another_order_than_that_of_its_tags_is_read() -> None:
+    dataset = drawn()
+    content = file_bytes(dataset)
+    at = content.index(struct.pack("<HH", 0x0008, 0x0050))
+    late = struct.pack("<HH2sH", 0x0028, 0x9999, b"LO", 2) + b"x "
+    found = read_index(content[:at] + late + content[at:], *uids(dataset), PATIENTS)
+    assert found.study_instance_uid == dataset.StudyInstanceUID
 
 
 def test_one_patient_has_one_hash_and_nothing_else_of_the_patient_is_kept(

@@ -22,7 +22,6 @@ from pynetdicom import AE
 from dicom_node.config import Caller, parse
 from dicom_node.demo.modality import echo, send
 from dicom_node.demo.phantom import Kind as PhantomKind
-from dicom_node.demo.phantom import draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import (
     CANNOT_UNDERSTAND,
@@ -37,6 +36,7 @@ from dicom_node.queueing import Kind, Queues
 from dicom_node.spool import Spool
 from tests.dicom_node.listening import INSTALLATION, PIPELINE, Start
 from tests.dicom_node.radiographs import file_bytes
+from tests.phantoms import draw
 
 pytestmark = pytest.mark.slow
 

@@ -20,15 +20,15 @@ from pydicom.uid import (
 from pynetdicom import AE
 
 from dicom_node.demo.phantom import Kind as PhantomKind
-from dicom_node.demo.phantom import draw
 from dicom_node.demo.phantom_dicom import as_dicom
-from dicom_node.dimse import storage_classes
 from dicom_node.errors import INVALID_SOP_INSTANCE, OUT_OF_RESOURCES, SUCCESS
 from dicom_node.ledger import JobState
+from dicom_node.network.dimse import storage_classes
 from dicom_node.queueing import Kind
 from tests.dicom_node import wire
 from tests.dicom_node.listening import PIPELINE, Start
 from tests.dicom_node.wire import connections
+from tests.phantoms import draw
 from tests.sr_writer import examples
 from tests.sr_writer.examples import ROLES
 from tests.sr_writer.reading import read

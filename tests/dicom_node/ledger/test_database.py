@@ -1,9 +1,9 @@
-"""The transition tables, races, migrations and outages, on both databases."""
+"""The transition tables, races and outages, on both databases."""
 
 import multiprocessing
 import threading
 import traceback
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
 from itertools import product
@@ -11,11 +11,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text, update
 
 from dicom_node.errors import LedgerUnavailable, UsageError
@@ -27,9 +22,10 @@ from dicom_node.ledger import (
     Ledger,
     Progress,
 )
-from dicom_node.ledger.tables.database import Database, schema_version
-from dicom_node.ledger.tables.migrate import MIGRATIONS
-from dicom_node.ledger.tables.schema import HEAD, jobs, metadata
+from dicom_node.ledger.tables.database import Database
+from dicom_node.ledger.tables.looking import schema_version
+from dicom_node.ledger.tables.migrate import ADVISORY_LOCK
+from dicom_node.ledger.tables.schema import jobs
 from dicom_node.ledger.tables.states import (
     DELIVERY_TRANSITIONS,
     JOB_TRANSITIONS,
@@ -39,13 +35,11 @@ from dicom_node.ledger.tables.states import (
 from tests.dicom_node.ledger.records import (
     LEASE_S,
     PIPELINE,
-    START,
     built,
     claimed,
     happened,
     instance,
     output,
-    progress,
     state,
     to,
 )
@@ -80,12 +74,13 @@ def test_what_has_ended_begins_again_only_for_a_reason() -> None:
     assert reasons == {Event.REBUILD, *evidence, *person}
     missing = {DeliveryState.REFUSED, DeliveryState.DEAD}
     reasons = {event for before, event in DELIVERY_TRANSITIONS if before in missing}
-    assert reasons == {Event.REQUEUED, Event.REBUILT, Event.WITHDRAWN}
+    assert reasons == {Event.REQUEUED, Event.REBUILT, Event.WITHDRAWN, Event.STANDS}
     arrived = {DeliveryState.DELIVERED, DeliveryState.SUBSTITUTED}
     reasons = {event for before, event in DELIVERY_TRANSITIONS if before in arrived}
-    assert reasons == {Event.TO_BE_RETRACTED, Event.RETRACTED, Event.WITHDRAWN}
-    taken_back = {DeliveryState.WITHDRAWN, DeliveryState.RETRACTED}
-    assert not [before for before, _ in DELIVERY_TRANSITIONS if before in taken_back]
+    assert reasons == {Event.REQUEUED, Event.TO_BE_RETRACTED, Event.RETRACTED, Event.WITHDRAWN}
+    reasons = {e for before, e in DELIVERY_TRANSITIONS if before is DeliveryState.WITHDRAWN}
+    assert reasons == {Event.REQUEUED, Event.RESERVED}
+    assert not [before for before, _ in DELIVERY_TRANSITIONS if before is DeliveryState.RETRACTED]
 
 
 # Races
@@ -145,101 +140,6 @@ def test_two_senders_of_one_destination_never_take_the_same_delivery(ledger: Led
     assert len(taken) == len(set(taken)) == 20
 
 
-# Migrations
-
-
-def sqlalchemy_url(ledger_url: str) -> str:
-    return ledger_url.replace("postgresql://", "postgresql+psycopg://")
-
-
-def test_the_migrations_make_exactly_the_schema_of_the_code(
-    ledger: Ledger, ledger_url: str
-) -> None:
-    del ledger  # it has made the tables
-    engine = create_engine(sqlalchemy_url(ledger_url))
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
-        assert compare_metadata(context, metadata) == []
-    engine.dispose()
-
-
-def test_the_head_that_the_code_knows_is_the_newest_migration() -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
-
-
-def test_a_first_ledger_is_migrated_and_goes_on_where_it_was(ledger_url: str) -> None:
-    engine = create_engine(sqlalchemy_url(ledger_url))
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        for statement in FIRST_LEDGER:
-            connection.execute(text(statement), {"at": START})
-    engine.dispose()
-    with closing(Ledger.open(ledger_url)) as ledger:
-        assert progress(ledger, 1) is Progress.WAITING
-        (delivery,) = ledger.deliveries.claim("PACS", "s1", LEASE_S, 10)
-        assert (delivery.role, delivery.stands_in_for) == ("SEG", None)
-        ledger.deliveries.delivered(delivery.id, "s1", 0x0000)
-        assert progress(ledger, 1) is Progress.DELIVERED
-        # New evidence opens what was delivered before the migration.
-        corrected = replace(instance(sha256="ff" * 32), sop_instance_uid="1.2")
-        assert ledger.jobs.accept(corrected, "p").is_reopened
-        (before,) = ledger.issues.earlier(1, ()).sources
-        assert (before.issue, before.sha256) == (0, "c")
-
-
-#: A job that waits for its delivery, as the first version of the ledger wrote it.
-FIRST_LEDGER = (
-    "INSERT INTO jobs (id, pipeline, state, attempts, deaths, due_at, received_at, updated_at,"
-    " sop_class_uid, sop_instance_uid, study_instance_uid, series_instance_uid,"
-    " transfer_syntax_uid, calling_aet, path, sha256, size_bytes) VALUES"
-    " (1, 'p', 'BUILT', 1, 0, :at, :at, :at, '1.1', '1.2', '1.3', '1.4', '1.5', 'A', 'b', 'c', 9)",
-    "INSERT INTO outputs (id, job_id, role, sop_class_uid, sop_instance_uid, series_instance_uid,"
-    " transfer_syntax_uid, path, sha256, size_bytes) VALUES"
-    " (1, 1, 'SEG', '1.1', '1.6', '1.7', '1.5', 'd', 'e', 9)",
-    "INSERT INTO deliveries (id, job_id, output_id, destination, study_instance_uid, state,"
-    " attempts, due_at, updated_at) VALUES (1, 1, 1, 'PACS', '1.3', 'WAITING', 0, :at, :at)",
-)
-
-
-def migrated_by_another(ledger_url: str, *statements: str) -> None:
-    engine = create_engine(sqlalchemy_url(ledger_url))
-    with engine.begin() as connection:
-        for statement in ("UPDATE alembic_version SET version_num = '0999'", *statements):
-            connection.execute(text(statement))
-    engine.dispose()
-
-
-def test_a_newer_ledger_is_used_while_its_migrations_have_only_added(
-    ledger: Ledger, ledger_url: str
-) -> None:
-    ledger.close()
-    migrated_by_another(ledger_url, "ALTER TABLE jobs ADD COLUMN later TEXT")
-    with closing(Ledger.open(ledger_url)) as started_again:
-        assert started_again.jobs.accept(instance(), PIPELINE).is_new
-
-
-def test_a_newer_ledger_that_this_code_would_misread_is_refused(
-    ledger: Ledger, ledger_url: str
-) -> None:
-    ledger.close()
-    migrated_by_another(ledger_url, "UPDATE compatibility SET oldest = '0999'")
-    with pytest.raises(UsageError, match="schema 0999"):
-        Ledger.open(ledger_url)
-
-
-def test_a_reopened_ledger_knows_what_it_knew(ledger_url: str) -> None:
-    with closing(Ledger.open(ledger_url)) as ledger:
-        job_id = ledger.jobs.accept(instance(), PIPELINE).job_id
-    with closing(Ledger.open(ledger_url)) as ledger:
-        assert state(ledger, job_id) is JobState.RECEIVED
-        assert [job.id for job in ledger.jobs.of_instance("1.2.3.1")] == [job_id]
-
-
 # A database that goes away
 
 
@@ -287,6 +187,41 @@ def test_a_postgresql_that_drops_every_connection_is_used_again(
     assert ledger.jobs.accept(instance(2), PIPELINE).is_new
 
 
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+def test_a_lock_on_a_table_makes_the_ledger_unavailable_and_not_silent(
+    ledger: Ledger, ledger_url: str
+) -> None:
+    with psycopg.connect(ledger_url) as other:
+        other.execute("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(LedgerUnavailable, match="lock timeout"):
+            ledger.jobs.accept(instance(), PIPELINE)
+    assert ledger.jobs.accept(instance(), PIPELINE).is_new
+
+
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+def test_a_postgresql_that_does_not_answer_is_given_up_and_asked_again(ledger_url: str) -> None:
+    """As one that is frozen, which tests/system/faults does."""
+    with closing(Database.open(ledger_url, answer_within_s=1)) as database:
+        with (
+            pytest.raises(LedgerUnavailable, match="no answer within 1 s"),
+            database.write() as connection,
+        ):
+            connection.execute(text("SELECT pg_sleep(60)"))
+        with database.write() as connection:
+            assert connection.execute(text("SELECT 1")).scalar() == 1
+
+
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+def test_a_migration_of_another_is_waited_for_however_long_it_takes(ledger_url: str) -> None:
+    with psycopg.connect(ledger_url) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+        opening = pool.submit(Database.open, ledger_url, answer_within_s=0.5)
+        # It would have been given up by then.
+        assert not wait([opening], timeout=2).done
+        other.rollback()
+        opening.result().close()
+
+
 def test_what_was_not_committed_is_not_there(ledger: Ledger) -> None:
     job = claimed(ledger)
     broken = replace(output("SR"), path=None)  # type: ignore[arg-type]  # what the schema refuses
@@ -303,7 +238,7 @@ def test_sqlite_holds_to_foreign_keys_and_syncs_every_commit(tmp_path: Path) -> 
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         ]
-    assert pragmas == ["wal", 2, 1, 10_000]
+    assert pragmas == ["wal", 2, 1, 4000]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,21 @@ def test_a_claim_is_for_one_worker_only(ledger: Ledger, clock: Clock) -> None:
     assert ledger.jobs.claim(999, PIPELINE, "w2", LEASE_S) is None
 
 
+def test_a_claim_whose_answer_was_lost_can_be_repeated(ledger: Ledger) -> None:
+    job = claimed(ledger, "w1")
+    again = ledger.jobs.claim(job.id, PIPELINE, "w1", LEASE_S)
+    assert again == job
+    assert happened(ledger, job.id) == ["received", "claimed"]
+
+
+def test_a_release_that_is_no_try_counts_none(ledger: Ledger, clock: Clock) -> None:
+    job = claimed(ledger, "w1")
+    ledger.jobs.released(job.id, "w1", "the disk is full", clock.now, is_try=False)
+    released = ledger.jobs.get(job.id)
+    assert released is not None
+    assert (released.state, released.attempts) == (JobState.RECEIVED, 0)
+
+
 def test_outputs_wait_for_every_destination(ledger: Ledger) -> None:
     job = claimed(ledger)
     output_ids = ledger.handover.built(

@@ -170,6 +170,16 @@ def test_what_is_just_being_sent_is_waited_for(ledger: Ledger) -> None:
     assert states(ledger, job_id) == ["A DELIVERED", "B WITHDRAWN"]
 
 
+def test_what_may_have_got_there_with_a_sender_that_vanished_is_taken_back(ledger: Ledger) -> None:
+    job_id = built(ledger, "PACS", roles="AB")
+    first, _ = ledger.deliveries.claim("PACS", "dead", LEASE_S, 2)
+    ledger.deliveries.free_of(["dead"])
+    ledger.jobs.accept(corrected(), PIPELINE)
+    job = again(ledger, job_id)
+    assert ledger.issues.superseded(job, "w1", (), "other pixels") == 0
+    assert first.id in {one.delivery_id for one in ledger.issues.earlier(job_id, ()).arrived}
+
+
 def test_where_nothing_that_matters_changed_the_results_stand(ledger: Ledger) -> None:
     job = reissued(ledger)
     ledger.issues.unchanged(job, "w1", "the same pixels")

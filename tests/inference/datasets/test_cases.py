@@ -80,7 +80,7 @@ def write_pair(folder: Path, patient_orientation: list[str]) -> tuple[np.ndarray
     masks = Masks(
         {side: lungs & half for side, half in sides.items()},
         {side: infection & half for side, half in sides.items()},
-        None, (),
+        None, None, (),
     )  # fmt: skip
     models = tuple(ModelIdentity(task, "fpn-resnet18", "1", "0" * 64) for task in Task)
     findings = quantify(masks, radiograph, Pipeline(models), {})

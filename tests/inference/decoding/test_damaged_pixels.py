@@ -35,7 +35,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from dicom_node.demo.phantom import Kind, draw
+from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from inference.analyze import analyze
 from inference.decode import UndecodableImage, read_radiograph
@@ -47,6 +47,7 @@ from tests.conftest import missing
 from tests.inference.conftest import gray_png
 from tests.inference.decoding.htj2k import HTJ2K_FRAME, htj2k_pixels
 from tests.inference.instances import instance, jpeg_lossless_of, part10
+from tests.phantoms import draw
 
 pytestmark = pytest.mark.slow
 
@@ -254,4 +255,4 @@ def test_a_border_of_one_value_is_no_missing_part(engine: PytorchEngine) -> None
     bordered = np.pad(pixels, ((60, 120), (20, 20)))
     findings = analyze(instance(bordered, BitsStored=12, HighBit=11), engine).findings
     assert Caution.PART_MISSING not in findings.cautions
-    assert findings.decision is not Decision.UNDETERMINED
+    assert min(findings.left.lung_pixels, findings.right.lung_pixels) > 0

@@ -53,7 +53,8 @@ class DrawnEngine:
         self.seen += list(images)
         lung = images < (INFECTED + BODY) / 2
         infected = lung & self._infected(images).astype(np.bool_)
-        return ProbabilityMaps(lung.astype(np.float32), infected.astype(np.float32))
+        familiar = np.zeros(len(images), np.float32)
+        return ProbabilityMaps(lung.astype(np.float32), infected.astype(np.float32), familiar)
 
 
 def nothing(image: Gray) -> Gray:
@@ -126,7 +127,8 @@ def test_networks_that_never_see_infection_are_only_right_about_the_others(
 def test_a_case_without_lungs_is_undetermined_and_no_positive_call(tmp_path: Path) -> None:
     class Blind(DrawnEngine):
         def segment(self, images: Gray) -> ProbabilityMaps:
-            return ProbabilityMaps(np.zeros_like(images), np.ones_like(images))
+            familiar = np.zeros(len(images), np.float32)
+            return ProbabilityMaps(np.zeros_like(images), np.ones_like(images), familiar)
 
     results = evaluate(read_cases(draw_split(tmp_path, each=1)), Blind())
     summary = summarise(results, MODELS)
@@ -283,17 +285,32 @@ def test_strangers_and_drawn_chests_stand_in_one_table_with_the_split(
 
 
 def test_what_is_said_of_strangers_is_counted_by_class() -> None:
-    faint = replace(result(False, 3, said=0.2), name="Normal/a", cautions=(Caution.FAINT,))
+    faint = replace(
+        result(False, 0),
+        name="Normal/a",
+        decision=Decision.UNDETERMINED,
+        said_percent=dict.fromkeys(("left", "right", "both")),
+        cautions=(Caution.FAINT,),
+    )
     gross = replace(result(False, 900, said=7), name="Normal/b")
     one_lung = {"left": 12.0, "right": None, "both": None}
     half = replace(result(False, 9), name="Non-COVID/c", said_percent=one_lung)
-    unclear = replace(result(False, 0), name="Normal/d", decision=Decision.UNDETERMINED)
+    unclear = replace(
+        result(False, 0),
+        name="Normal/d",
+        decision=Decision.UNDETERMINED,
+        cautions=(Caution.STRANGE,),
+    )
     total, normal, other = rows_of("elsewhere", [faint, gross, half, unclear])
-    column = "above 5 % of the lungs"
-    shares = [(row["positive"], row["faint"], row[column]) for row in (total, normal, other)]
-    assert shares == [(3 / 4, 1 / 4, 1 / 2), (2 / 3, 1 / 3, 1 / 3), (1, 0, 1)]
-    assert normal["undetermined"] == 1 / 3
-    assert "| elsewhere, Normal | 3 | 66.7 | 33.3 | 33.3 | 33.3 |" in strangers_table([normal])
+    columns = ("positive", "above 5 % of the lungs", "undetermined", "too faint to say", "strange")
+    shares = [tuple(row[column] for column in columns) for row in (total, normal, other)]
+    assert shares == [
+        (1 / 2, 1 / 2, 1 / 2, 1 / 4, 1 / 4),
+        (1 / 3, 1 / 3, 2 / 3, 1 / 3, 1 / 3),
+        (1, 1, 0, 0, 0),
+    ]
+    table = strangers_table([normal])
+    assert "| elsewhere, Normal | 3 | 33.3 | 33.3 | 66.7 | 33.3 | 33.3 |" in table
 
 
 def test_the_shipped_pair_is_evaluated_on_real_images(

@@ -8,6 +8,7 @@ from sr_writer import codes
 from sr_writer.identity import RESEARCH_USE
 from sr_writer.wording import conclusion
 from tests.sr_writer.examples import (
+    ENGLISH,
     EQUIPMENT,
     ROLES,
     SOURCE_UID,
@@ -52,7 +53,7 @@ def test_it_selects_the_source_and_its_segmentation(selection: Dataset) -> None:
 
 def test_it_says_why_by_whom_and_for_what(selection: Dataset) -> None:
     description = child(selection, codes.KEY_OBJECT_DESCRIPTION).TextValue
-    assert description.startswith(conclusion(findings()))
+    assert description.startswith(conclusion(findings(), ENGLISH))
     assert findings().reason in description
     assert description.endswith(RESEARCH_USE)
     assert EQUIPMENT.device_uid == child(selection, codes.DEVICE_OBSERVER_UID).UID

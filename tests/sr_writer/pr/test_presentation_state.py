@@ -13,7 +13,7 @@ from sr_writer.outlines import trace
 from sr_writer.pr.build import LAYERS
 from sr_writer.wording import detail, headline, percent
 from tests.sr_writer.documents import state, words
-from tests.sr_writer.examples import SHAPE, SOURCE_UID, findings, header, write
+from tests.sr_writer.examples import ENGLISH, SHAPE, SOURCE_UID, findings, header, write
 from tests.sr_writer.reading import read
 
 
@@ -76,10 +76,13 @@ def test_it_says_percentages_decision_and_use() -> None:
     said = "\n".join(words(state()))
     for side in Laterality:
         measured = findings().measurement(side)
-        assert f"{side.value.capitalize()} lung: {percent(measured.infected_percent)}," in said
+        assert (
+            f"{side.value.capitalize()} lung: {percent(measured.infected_percent, ENGLISH)},"
+            in said
+        )
         assert f"extent grade {measured.extent_grade} of 4" in said
-    assert headline(findings()) in said
-    assert detail(findings()) in said
+    assert headline(findings(), ENGLISH) in said
+    assert detail(findings(), ENGLISH) in said
     assert "Research use only - not for diagnosis" in said
 
 

@@ -20,6 +20,7 @@ from sr_writer.sr.verify import notice_faults
 from sr_writer.verify import InvalidResult, verify
 from tests.sr_writer.examples import (
     CREATED,
+    ENGLISH,
     EQUIPMENT,
     INFECTION_MODEL,
     LUNG_MODEL,
@@ -141,7 +142,7 @@ def test_the_gate_refuses_a_notice_that_says_something_else() -> None:
     source = read_source(header(), SOURCE_UID, (120, 101), None)
 
     def gate(content: bytes, of: Source = source, reason: str = REASON) -> None:
-        faults = partial(notice_faults, source=of, identity=identity, reason=reason)
+        faults = partial(notice_faults, source=of, identity=identity, reason=reason, words=ENGLISH)
         verify(SR, content, of, identity, faults)
 
     gate(notice().content)

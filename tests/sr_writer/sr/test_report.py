@@ -13,6 +13,7 @@ from sr_writer import codes
 from sr_writer.outlines import bounds
 from sr_writer.wording import conclusion
 from tests.sr_writer.examples import (
+    ENGLISH,
     EQUIPMENT,
     INFECTION_MODEL,
     LUNG_MODEL,
@@ -183,7 +184,7 @@ def test_the_comprehensive_sr_says_the_same_in_another_class_and_series() -> Non
     ("found", "said"),
     [
         (findings(Decision.POSITIVE), "52101004"),
-        (faint(), "415684004"),
+        (faint(), "373068000"),
         (findings(Decision.NEGATIVE), "272519000"),
         (findings(Decision.UNDETERMINED), "373068000"),
     ],
@@ -194,7 +195,7 @@ def test_the_decision_is_said_in_code_and_in_words(found: Findings, said: str) -
     group = groups(report)["COVID-19"]
     assert code(child(group, codes.FINDING).ConceptCodeSequence[0]) == ("840539006", "SCT")
     assert code(child(group, codes.COVID_19).ConceptCodeSequence[0]) == (said, "SCT")
-    assert child(report, codes.CONCLUSION).TextValue == conclusion(found)
+    assert child(report, codes.CONCLUSION).TextValue == conclusion(found, ENGLISH)
 
 
 @pytest.mark.parametrize("found", [*map(findings, DECISIONS), faint()])
@@ -204,6 +205,27 @@ def test_the_conclusion_the_notice_and_the_decisions_group_come_first(found: Fin
     assert is_named(contained[0], codes.CONCLUSION)
     assert contained[1].TextValue == "Research use only - not for diagnosis"
     assert next(iter(groups(report))) == "COVID-19"
+
+
+@pytest.mark.parametrize(
+    ("found", "certainty"),
+    [
+        (findings(), [97.12]),
+        (findings(Decision.NEGATIVE), [3.4]),
+        (faint(), [35.1]),
+        (findings(Decision.UNDETERMINED), []),
+    ],
+    ids=["positive", "negative", "faint", "undetermined"],
+)
+def test_the_certainty_is_said_as_a_probability_with_its_meaning(
+    found: Findings, certainty: list[float]
+) -> None:
+    report = read(write(found)["SR"])
+    group = groups(report)["COVID-19"]
+    assert numbers(group, codes.CERTAINTY) == [(value, "%") for value in certainty]
+    evaluations = child(report, codes.QUALITATIVE_EVALUATIONS)
+    said = [item.TextValue for item in children(evaluations, codes.COMMENT)]
+    assert (ENGLISH("notice.certainty") in said) == bool(certainty)
 
 
 def test_the_decision_group_has_both_lungs_percentage_and_the_pixels(report: Dataset) -> None:
@@ -246,7 +268,8 @@ def test_the_reason_and_the_cautions_stand_in_the_qualitative_evaluations(
     container = child(read(write(found)["SR"]), codes.QUALITATIVE_EVALUATIONS)
     assert child(container, codes.SUMMARY).TextValue == found.reason
     comments = [item.TextValue for item in children(container, codes.COMMENT)]
-    assert comments == [caution.text for caution in cautions]
+    meaning = [] if found.certainty is None else [ENGLISH("notice.certainty")]
+    assert comments == [caution.text for caution in cautions] + meaning
 
 
 def test_a_group_is_tracked_as_its_segment_is() -> None:

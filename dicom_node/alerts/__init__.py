@@ -1,0 +1,1 @@
+"""People are told by themselves: once when something needs them, once when it has passed."""

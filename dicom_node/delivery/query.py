@@ -1,0 +1,60 @@
+"""What an archive shows when it is asked: C-FIND at image level (PS3.4 Annex C, Study Root)."""
+
+from collections.abc import Collection, Sequence
+
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom.sop_class import (
+    StudyRootQueryRetrieveInformationModelFind,
+)
+
+from dicom_node.config import Destination
+from dicom_node.delivery.association import DicomAssociation, associate
+from dicom_node.errors import SUCCESS, DestinationUnavailable, NotOffered
+from dicom_node.ledger import Delivery
+
+_SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+#: Seconds for each answer.
+_ANSWER_S = 30.0
+#: Refused: SOP Class not supported, not authorised (PS3.7 Annex C).
+_NOT_FOR_US = (0x0122, 0x0124)
+
+
+class DicomQuery:
+    """Asks one Application Entity what it holds."""
+
+    def __init__(self, to: Destination, aet: str) -> None:
+        self._to = to
+        self._aet = aet
+
+    def held(self, deliveries: Sequence[Delivery]) -> Collection[int]:
+        """Ids of the deliveries whose instance it shows, one question for each."""
+        model = StudyRootQueryRetrieveInformationModelFind
+        with associate(self._aet, self._to, [(model, syntax) for syntax in _SYNTAXES]) as archive:
+            if archive.syntax_for(model, _SYNTAXES) is None:
+                raise NotOffered(f"{self._to.name} offers no C-FIND")
+            return {each.id for each in deliveries if self._shows(archive, each)}
+
+    def _shows(self, archive: DicomAssociation, delivery: Delivery) -> bool:
+        # All unique keys above it are required at image level: PS3.4 C.4.1.2.1.
+        wanted = Dataset()
+        wanted.QueryRetrieveLevel = "IMAGE"
+        wanted.StudyInstanceUID = delivery.study_instance_uid
+        wanted.SeriesInstanceUID = delivery.series_instance_uid
+        wanted.SOPInstanceUID = delivery.sop_instance_uid
+        status, found = archive.find(wanted, StudyRootQueryRetrieveInformationModelFind, _ANSWER_S)
+        if status in _NOT_FOR_US:
+            raise NotOffered(f"{self._to.name}: answered C-FIND with {status:#06x}")
+        if status != SUCCESS:
+            raise DestinationUnavailable(f"{self._to.name}: answered C-FIND with {status:#06x}")
+        try:
+            # Some archives answer with all that they have of the series.
+            return any(
+                str(match.get("SOPInstanceUID", "")).strip(" \0") == delivery.sop_instance_uid
+                for match in found
+            )
+        except Exception as exc:
+            # Of odd bytes pydicom raises what it likes.
+            raise DestinationUnavailable(
+                f"{self._to.name}: its answer to C-FIND cannot be read ({type(exc).__name__})"
+            ) from exc

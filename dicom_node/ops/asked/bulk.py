@@ -1,0 +1,96 @@
+"""All jobs that a search means, begun again or stopped: in steps, so that nobody waits for it."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dicom_node.ledger import (
+    DELIVERED,
+    HELD,
+    REFUSED,
+    UNVERIFIED,
+    WITHDRAWN,
+    Candidate,
+    Filter,
+    JobState,
+    Ledger,
+    Selection,
+)
+from dicom_node.ops.asked.requeueing import Begun, begin_again
+from dicom_node.ops.wording import numbered
+
+#: Jobs at one time; whoever has more does it again.
+MOST = 5000
+#: Jobs named in one statement.
+_STEP = 400
+
+
+class Action(StrEnum):
+    """What may be done to many jobs at once."""
+
+    REQUEUE = "requeue"  #: FAILED and SKIPPED: analysed again
+    REDELIVER = "redeliver"  #: what was refused, given up, lost or not verified: sent again
+    RESEND = "resend"  #: what has got there, was withdrawn or is held: sent once more
+    WITHDRAW = "withdraw"  #: what has not got anywhere: stopped
+
+
+_STATES = {
+    Action.REQUEUE: (JobState.FAILED, JobState.SKIPPED),
+    Action.REDELIVER: (REFUSED, UNVERIFIED),
+    Action.RESEND: (DELIVERED, WITHDRAWN, HELD),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What an action would be done to."""
+
+    found: int  #: jobs that the search means
+    job_ids: tuple[int, ...]  #: those of them that it can be done to, the oldest first
+    looked_at: int  #: jobs of `found` that were asked about: at most `MOST`
+    newest: int  #: the highest id among these: what comes later is not meant
+
+
+def meant(ledger: Ledger, asked: Filter, action: Action) -> Meant:
+    """Of the jobs that are searched for, those that it can be done to."""
+    ids = ledger.lookups.ids(asked, MOST)
+    can: list[int] = []
+    for step in _steps(ids):
+        if action is Action.WITHDRAW:
+            can += ledger.withdrawing.stoppable(step)
+        else:
+            can += [one.job_id for one in _candidates(ledger, step, action)]
+    return Meant(ledger.lookups.count(asked), tuple(can), len(ids), max(ids, default=0))
+
+
+def do(
+    ledger: Ledger, job_ids: Collection[int], action: Action, pipeline: str, by: str, why: str
+) -> str:
+    """Do it; one sentence that says what was done."""
+    if action is Action.WITHDRAW:
+        done = ledger.withdrawing.withdraw(job_ids, by, why)
+        said = (
+            f"withdrew {numbered(done.jobs, 'job', 'jobs')} and"
+            f" {numbered(done.deliveries, 'delivery', 'deliveries')}"
+        )
+        return said + (f"; {done.leaving} are just being sent" if done.leaving else "")
+    begun = Begun()
+    for step in _steps(sorted(job_ids)):
+        found = _candidates(ledger, step, action)
+        begun += begin_again(ledger, found, _selection(step, action), pipeline, by)
+    return begun.words
+
+
+def _candidates(ledger: Ledger, step: Sequence[int], action: Action) -> list[Candidate]:
+    found = ledger.requeue.candidates(_selection(step, action))
+    is_analysis = action is Action.REQUEUE
+    return [one for one in found if one.is_built is not is_analysis]
+
+
+def _selection(step: Sequence[int], action: Action) -> Selection:
+    # One that was named by a person may have been rejected; of many, nobody looked at each.
+    return Selection(job_ids=step, states=_STATES[action], in_bulk=len(step) > 1)
+
+
+def _steps(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + _STEP] for start in range(0, len(ids), _STEP))

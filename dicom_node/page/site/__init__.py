@@ -1,0 +1,1 @@
+"""What every view stands on: the node, templates, drawings, who did what."""

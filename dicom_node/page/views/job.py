@@ -1,0 +1,152 @@
+"""One job: what happened, what was found, where its results are, why not, and what to do."""
+
+from datetime import datetime
+from functools import partial
+from io import BytesIO
+
+from PIL import Image
+from pydicom import dcmread
+from starlette.responses import RedirectResponse, Response
+
+from dicom_node.audit import Subject, subject_of
+from dicom_node.errors import NodeError, UsageError
+from dicom_node.ledger import Entry, Filter, Instance, Job, Ledger, Output, Priority
+from dicom_node.ledger import Search as Instances
+from dicom_node.ops.asked.bulk import Action, meant
+from dicom_node.ops.asked.following import (
+    analysed_at,
+    delivery_document,
+    last_times,
+    why,
+)
+from dicom_node.ops.asked.story import Story
+from dicom_node.ops.remedies import remedy
+from dicom_node.ops.standing import UNSEEN
+from dicom_node.page.access.visit import Visit
+from dicom_node.page.views.jobs import WORDS
+from dicom_node.page.views.report import Report, read_report
+from dicom_node.page.views.words import state_of
+
+#: Longest side of the picture, in pixels.
+_PICTURE = 1100
+#: Events at the beginning and at the end; an outage makes hundreds.
+_ENDS = 30
+#: The class of a report's SOP Class (PS3.4 B.5) begins so.
+_REPORTS = "1.2.840.10008.5.1.4.1.1.88."
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+
+def job(visit: Visit) -> Response:
+    job_id = _id(visit)
+    node, ledger = visit.node, visit.node.ledger
+    story = Story.of(node.config, ledger, job_id)
+    outputs = ledger.lookups.outputs(job_id)
+    if not visit.is_live:
+        seen = partial(_subject, visit, story.job)
+        visit.audit.saw(visit.visitor.name, visit.address, f"job {job_id}", seen)
+    at = last_times(story.events)
+    return visit.page(
+        "job.html",
+        now=ledger.now(),
+        story=story,
+        state=state_of(story.at_a_glance),
+        origin=_origin(ledger, story),
+        analysed_at=analysed_at(story.events),
+        to_do=remedy(story.failure) if story.failure else "",
+        deliveries=[
+            delivery_document(one, at.get(one.id), story.outlook) | {"why": why(one)}
+            for one in story.deliveries
+            if one.state not in UNSEEN
+        ],
+        timeline=_timeline(story),
+        left_out=max(0, len(story.events) - 2 * _ENDS),
+        picture=_picture(outputs),
+        report=_report(visit, outputs),
+        priorities=list(Priority),
+        actions=_actions(visit, job_id),
+    )
+
+
+def picture(visit: Visit) -> Response:
+    """The overlay as PNG, as a viewer shows it, of a size for a page."""
+    job_id = _id(visit)
+    found = _picture(visit.node.ledger.lookups.outputs(job_id))
+    if found is None:
+        raise NodeError("there is no picture of it")
+    content = visit.node.spool.read_verified(found.path, found.sha256)
+    image = Image.fromarray(dcmread(BytesIO(content)).pixel_array)
+    image.thumbnail((_PICTURE, _PICTURE))
+    file = BytesIO()
+    image.save(file, "PNG", compress_level=3)
+    return Response(file.getvalue(), media_type="image/png")
+
+
+def rank(visit: Visit) -> Response:
+    """Let it go before or after others."""
+    job_id, name = _id(visit), visit.form.get("priority", "")
+    if name not in Priority.__members__:
+        raise UsageError("there is no such priority")
+    visit.note("ranked", f"job {job_id}", name)
+    changed = visit.node.ledger.ranking.rank(job_id, Priority[name], visit.by)
+    visit.tell(f"It is {name} now." if changed else f"It was {name} already.")
+    return RedirectResponse(f"/jobs/{job_id}", 303)
+
+
+def _id(visit: Visit) -> int:
+    number = str(visit.params["job_id"])
+    if len(number) > 18:
+        raise NodeError("there is no such job")
+    return int(number)
+
+
+def _subject(visit: Visit, job: Job) -> Subject:
+    try:
+        return subject_of(visit.node.spool.read(job.path), job.study_instance_uid)
+    except NodeError:
+        return Subject(job.study_instance_uid)
+
+
+def _origin(ledger: Ledger, story: Story) -> Instance | None:
+    """The bytes that the job is about; None where a version accepted them that kept none."""
+    uid = story.job.sop_instance_uid
+    found = ledger.instances.find(Instances(sop_instance_uids=[uid]))
+    return next((one for one in found if one.stored.sha256 == story.job.sha256), None)
+
+
+def _picture(outputs: list[Output]) -> Output | None:
+    return next((one for one in outputs if one.sop_class_uid == _SECONDARY_CAPTURE), None)
+
+
+def _report(visit: Visit, outputs: list[Output]) -> Report | None:
+    """None where none was built, or its file is not what was built: it is built again."""
+    found = next((one for one in outputs if one.sop_class_uid.startswith(_REPORTS)
+                  and one.role.startswith("SR")), None)  # fmt: skip
+    if found is None:
+        return None
+    try:
+        return read_report(visit.node.spool.read_verified(found.path, found.sha256))
+    except NodeError:
+        return None
+
+
+def _timeline(story: Story) -> list[tuple[Entry, str, float | None]]:
+    """Each event, what it is about, and the seconds since the one before."""
+    about = {one.id: f"{one.role} to {one.destination}" for one in story.deliveries}
+    before: datetime | None = None
+    found = []
+    for event in story.events:
+        passed = None if before is None else max(0.0, (event.at - before).total_seconds())
+        found.append((event, about.get(event.delivery_id or 0, ""), passed))
+        before = event.at
+    return found if len(found) <= 2 * _ENDS else [*found[:_ENDS], *found[-_ENDS:]]
+
+
+def _actions(visit: Visit, job_id: int) -> list[tuple[Action, str]]:
+    """What can be done to it, by whom it is that looks."""
+    allowed = [action for action in Action if visit.may(
+        "administer" if action is Action.WITHDRAW else "operate")]  # fmt: skip
+    return [
+        (action, WORDS[action][0])
+        for action in allowed
+        if meant(visit.node.ledger, Filter(ids=[job_id]), action).job_ids
+    ]

@@ -1,0 +1,21 @@
+"""Quality: what the networks say of each device's images, this week beside the weeks before."""
+
+from starlette.responses import Response
+
+from dicom_node.ops.asked.shifts import drifts
+from dicom_node.page.access.visit import Visit
+
+#: Seconds for which it is the same for all who look: days change slowly.
+_STANDS_S = 60.0
+#: Cautions that are named, the most frequent.
+_CAUTIONS = 3
+
+
+def quality(visit: Visit) -> Response:
+    ledger = visit.node.ledger
+    found = visit.node.once_in(_STANDS_S, "quality", lambda: drifts(ledger, ledger.now()))
+    return visit.page(
+        "quality.html",
+        drifts=found,
+        cautions={one.device: one.now.cautions.most_common(_CAUTIONS) for one in found},
+    )

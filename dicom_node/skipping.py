@@ -1,0 +1,39 @@
+"""Why an instance is kept and not analysed: the words for people, and a closed set to count by."""
+
+from enum import Enum
+
+
+class Refusal(Enum):
+    """What of its header, or in its pixels, refuses an instance."""
+
+    UNSUPPORTED_CLASS = "SOP Class is not CR, DX or Secondary Capture"
+    NOT_RADIOGRAPHY = "Modality is neither CR nor DX"
+    NOT_CHEST = "not the chest"
+    LATERAL = "not a frontal view"
+    DERIVED = "derived from another image"
+    MULTI_FRAME = "more than one frame"
+    NOT_HUMAN = "not a human patient"
+    TOO_LARGE = "too large to analyse"
+    NO_LUNGS = "the header does not say what is shown, and no lungs were found"
+
+
+#: How the sentences begin that the ledger has of everything else that ends SKIPPED.
+REJECTION_NOTE = "a rejection note"
+REJECTED = "rejected"
+PURGED = "its results were delivered before"
+LEFT = "left to another pipeline"
+OTHER = "other"
+
+_CODES = {refusal.value: refusal.name.lower() for refusal in Refusal} | {
+    REJECTION_NOTE: "rejection_note",
+    REJECTED: "rejected",
+    PURGED: "delivered_and_purged",
+    LEFT: "other_pipeline",
+}
+#: Every code there is.
+CODES = (*_CODES.values(), OTHER)
+
+
+def code_of(reason: str) -> str:
+    """Of a sentence that says why an instance was skipped; what is behind its head differs."""
+    return next((code for head, code in _CODES.items() if reason.startswith(head)), OTHER)
