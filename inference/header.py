@@ -73,6 +73,19 @@ def number_of(dataset: Dataset, keyword: str) -> float | None:
     return numbers[0] if len(numbers) == 1 else None
 
 
+def stored(dataset: Dataset, keyword: str) -> Any:
+    """An attribute's value as it lies in the data set, its bytes where it was not yet read; None
+    where it is absent or empty.
+
+    pydicom's own `get_item` reads what is empty, and stumbles over a VR that nobody knows.
+    """
+    tag = tag_for_keyword(keyword)
+    if tag is None or tag not in dataset:
+        return None
+    element = dataset.get_item(tag, keep_deferred=True)
+    return None if element is None else element.value
+
+
 def _is_many(value: object) -> bool:
     return hasattr(value, "__iter__") and not isinstance(value, str | bytes)
 
@@ -84,7 +97,5 @@ def _number(part: Any) -> float:
 
 def _unparsed(dataset: Dataset, keyword: str) -> str | None:
     """The text that pydicom could make no value of."""
-    tag = tag_for_keyword(keyword)
-    element = dataset.get_item(tag) if tag is not None and tag in dataset else None
-    raw = element.value if element is not None else None
+    raw = stored(dataset, keyword)
     return raw.decode("ascii", "replace").strip("\0 ") if isinstance(raw, bytes) else None

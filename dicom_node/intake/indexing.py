@@ -167,7 +167,7 @@ def _values(header: Dataset, keyword: str) -> list[str]:
 
 def _text(header: Dataset, keyword: str) -> str:
     """A text in the header's own character set, or nearly so; "" where it is absent."""
-    if keyword in header and header.get_item(keyword).VR == "SQ":
+    if keyword in header and header.get_item(keyword, keep_deferred=True).VR == "SQ":
         # It would bring along whatever is in it.
         return ""
     as_it_came = written(header, keyword)

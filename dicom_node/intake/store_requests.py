@@ -6,7 +6,6 @@ memory whatever comes.
 
 import re
 from io import BytesIO
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from pydicom import Dataset
@@ -18,6 +17,7 @@ from pynetdicom.events import Event
 from dicom_node.errors import TooLarge
 from dicom_node.network.dimse import Handler
 from inference.decoding.deflated import inflates_beyond
+from inference.header import stored
 
 #: Stands in a request for what is no UID, so that the request can be answered.
 NO_UID = "0"
@@ -38,9 +38,7 @@ def uid_fault(text: str) -> str:
 
 def written(dataset: Dataset, keyword: str) -> str:
     """A text as it was sent, before any library has an opinion of it; "" where it is absent."""
-    if keyword not in dataset:
-        return ""
-    value: Any = dataset.get_item(keyword).value
+    value = stored(dataset, keyword)
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
     return text.strip(" \0")
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from inference.gray.lookup_table import read_table
-from inference.header import number_of, numbers_of, value_of
+from inference.header import number_of, numbers_of, stored, value_of
 
 Values = NDArray[np.float64]
 
@@ -80,7 +80,6 @@ def _through_window(values: Values, center: float, width: float, function: str) 
 def _is_garbled(header: Dataset, *keywords: str) -> bool:
     """Whether one of them holds something, but no number."""
     return any(
-        not numbers_of(header, keyword) and str(header.get_item(keyword).value or "").strip()
+        not numbers_of(header, keyword) and str(stored(header, keyword) or "").strip()
         for keyword in keywords
-        if keyword in header
     )

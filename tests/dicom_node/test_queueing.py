@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from kombu.messaging import Producer
 
-from dicom_node.errors import UsageError
+from dicom_node.errors import BrokerUnavailable, UsageError
 from dicom_node.queueing import Kind, Queues, Received
 from tests.dicom_node.queue_tools import SPAWN, WITHIN_S, connected, consuming, eventually
 
@@ -133,19 +133,28 @@ def test_a_message_that_is_not_ours_is_dropped_and_said(
 
 
 def test_threads_may_share_the_queues(queues: Queues) -> None:
-    received: SimpleQueue[Received] = SimpleQueue()
+    received: list[int] = []
+    unsure: set[int] = set()
 
     def publish(first: int) -> None:
         for number in range(first, first + 25):
-            queues.publish(Kind.JOB, number)
+            while True:
+                try:
+                    queues.publish(Kind.JOB, number)
+                    break
+                except BrokerUnavailable:
+                    # A busy machine's broker: whether it has the id is not known.
+                    unsure.add(number)
+                    threading.Event().wait(1)
 
     threads = [threading.Thread(target=publish, args=(first,)) for first in (0, 25, 50, 75)]
-    with consuming(queues, received.put):
+    with consuming(queues, lambda one: received.append(one.id)):
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert sorted(received.get(timeout=WITHIN_S).id for _ in range(100)) == list(range(100))
+        eventually(lambda: set(received) == set(range(100)))
+    assert {number for number in received if received.count(number) > 1} <= unsure
 
 
 def consume_in_another_process(

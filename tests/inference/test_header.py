@@ -1,12 +1,14 @@
 """Real headers: read as they were meant, and what is malformed says nothing."""
 
+from collections.abc import Callable
+
 import pytest
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from inference.header import items_of, number_of, numbers_of, text_of, texts_of
+from inference.header import items_of, number_of, numbers_of, stored, text_of, texts_of, value_of
 
 
 def holding(keyword: str, vr: str, value: bytes) -> Dataset:
@@ -36,6 +38,16 @@ def holding(keyword: str, vr: str, value: bytes) -> Dataset:
 )
 def test_numbers_are_read(keyword: str, vr: str, value: bytes, numbers: tuple[float, ...]) -> None:
     assert numbers_of(holding(keyword, vr, value), keyword) == numbers
+
+
+@pytest.mark.parametrize("read", [value_of, text_of, texts_of, items_of, numbers_of, stored])
+def test_what_is_empty_of_a_vr_that_nobody_knows_says_nothing(
+    read: Callable[[Dataset, str], object],
+) -> None:
+    dataset = Dataset()
+    # As pydicom's reader leaves an empty value.
+    dataset[0x00181164] = RawDataElement(Tag(0x00181164), "ZZ", 0, None, 656, False, True)
+    assert not read(dataset, "ImagerPixelSpacing")
 
 
 def test_several_are_not_the_only_one() -> None:

@@ -123,6 +123,10 @@ KNOWN: list[dict[str, Fault]] = [
     {"StudyInstanceUID": Fault(value=b"1.2\\1.3")},
     {"ReasonForPerformedProcedureCodeSequence": Fault(value=b"12345", vr=b"FD")},
     {"ReferencedStudySequence": Fault(value=b"", vr=b"ZZ")},
+    {
+        keyword: Fault(value=b"", vr=b"ZZ")
+        for keyword in ("ImagerPixelSpacing", "WindowCenter", "RescaleSlope", "AccessionNumber")
+    },
     {"TimezoneOffsetFromUTC": Fault(value=b"+9999")},
     {
         "LossyImageCompression": Fault(value=b"01"),
