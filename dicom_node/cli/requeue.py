@@ -134,7 +134,8 @@ def _line(one: "Candidate") -> str:
     from dicom_node.ops.wording import line
 
     what = "send again" if one.is_built else "analyse again"
-    return f"{one.job_id} {name(one.sop_instance_uid)} {one.state}: {what} ({line(one.reason)})"
+    why = f" ({line(one.reason)})" if one.reason else ""
+    return f"{one.job_id} {name(one.sop_instance_uid)} {one.state}: {what}{why}"
 
 
 def _why_not(ledger: "Ledger", selection: "Selection", can: Collection[int]) -> Iterator[str]:
