@@ -106,6 +106,12 @@ def _meaning(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterat
         yield f"{what}: {where}{f' ({origin})' if origin else ''}"
     yield f"spool: {config.spool_folder}"
     yield _page(config)
+    monitor = config.monitor
+    if config.users and monitor.pages and not (monitor.tls or monitor.is_for_this_host):
+        yield (
+            "warning: passwords and pictures cross the network in clear: set [monitor] tls = true,"
+            " or let a proxy that speaks HTTPS be all that reaches this address"
+        )
 
 
 def _page(config: "Config") -> str:

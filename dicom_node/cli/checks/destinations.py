@@ -149,6 +149,15 @@ def _confirmation(name: str, to: AnyDestination, number: int, offer: Offer) -> I
     said = f"it offers {' and '.join(offers)}"
     if to.verify == "none":
         yield ok(name, f"not asked for; {said}")
+    elif offer.query_fails:
+        # Commitment has the query to fall back on.
+        level = fault if to.verify == "query" else warning
+        yield level(
+            name,
+            f'verify = "{to.verify}"; {said}, but a query fails: {offer.query_fails}',
+            "let this node's AE title ask there (C-FIND)",
+            verify,
+        )
     elif to.verify in offer.confirms:
         yield ok(name, f'verify = "{to.verify}"; {said}')
     elif to.verify == "commitment" and "query" in offer.confirms:

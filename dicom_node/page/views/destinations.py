@@ -20,8 +20,7 @@ from dicom_node.network.tls import Certificate, Files, certificates
 from dicom_node.ops.asked import destinations as asked
 from dicom_node.ops.remedies import certificate_remedy
 from dicom_node.ops.running import known_destinations
-from dicom_node.ops.standing import silence_words, standing_words
-from dicom_node.ops.wording import numbered
+from dicom_node.ops.standing import declined_words, silence_words, standing_words
 from dicom_node.page.access.visit import Visit
 
 #: What a pause may last, by the value of the form; "": until it is resumed.
@@ -78,7 +77,7 @@ def _place(
     opens = standing.opens_at(now)
     said = [standing_words(standing, now, has_delivered=has_delivered)]
     if declined:
-        said.append(f"answers, and declines {numbered(declined.count, 'result', 'results')}")
+        said.append(declined_words(declined))
     said += [silence_words(record.name, record.silence)] if record.silence else []
     refused = sum(counts.get(state, 0) for state in _SEEN)
     return Place(
