@@ -14,8 +14,8 @@ from dicom_node.errors import ChannelFailed
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that the server has for each answer. Many wait before they greet, and look for what they do
-#: not want before they take a mail: who goes sooner has it told again.
+#: Seconds that the server has for each answer. Many wait before they greet, and search what they
+#: are given before they take it: who goes sooner has it told again.
 TIMEOUT_S = 30.0
 
 
