@@ -1,7 +1,7 @@
 """Connections of browsers and monitors: whoever opens one asks within a moment, or loses it.
 
-A browser opens some ahead and never uses them; of a laptop that has left, nobody hears. Neither they
-nor who means harm may take the place of those who ask, or of a supervisor's question after health.
+A browser opens some ahead and never uses them; of a laptop that has left, nobody hears. Neither
+they nor who means harm may take the place of those who ask, be it a supervisor after health.
 """
 
 import asyncio
