@@ -17,7 +17,7 @@ DOORS = {
                    "dicom_node/delivery/outcome.py", "dicom_node/demo/"),
     "jinja2": ("dicom_node/page/site/rendering.py",),
     "starlette": ("dicom_node/page/",),
-    "uvicorn": ("dicom_node/page/serving.py",),
+    "uvicorn": ("dicom_node/page/serving.py", "dicom_node/page/connections.py"),
     "prometheus_client": ("dicom_node/metrics/",),
     "httpx2": ("dicom_node/web/exchange.py", "dicom_node/web/session.py",
                "dicom_node/web/posting.py"),

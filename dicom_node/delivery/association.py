@@ -199,6 +199,8 @@ class _Witness:
         # wait for it without end, and for its own waiting thread when it gives up.
         timeval = struct.pack("@ll", int(self._timeout_s), int(self._timeout_s % 1 * 1e6))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+        # Nor may it fall silent within a PDU: only between two does pynetdicom look at the clock.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
         if isinstance(sock, ssl.SSLSocket):
             self.certificate_ends_at = ends_at(sock.getpeercert() or {})
 
