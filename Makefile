@@ -160,5 +160,6 @@ hashes:
 	@$(PIP) uv
 	$(COMPILE) --output-file requirements/listen.txt
 	$(COMPILE) --extra postgres --output-file requirements/listen-postgres.txt
+	$(COMPILE) --extra handover --output-file requirements/handover.txt
 	$(COMPILE) --extra worker --extra postgres --output-file requirements/worker.txt
 	$(COMPILE) --extra dev --output-file requirements/all.txt

@@ -14,10 +14,15 @@ TORCH = {"torch", "torchvision"}
 FILES = {
     "listen.txt": PROJECT["dependencies"],
     "listen-postgres.txt": [*PROJECT["dependencies"], *EXTRAS["postgres"]],
+    "handover.txt": [*PROJECT["dependencies"], *EXTRAS["handover"]],
     "worker.txt": [*PROJECT["dependencies"], *EXTRAS["worker"], *EXTRAS["postgres"]],
     "all.txt": [
         *PROJECT["dependencies"],
-        *(wanted for extra in ("worker", "train", "postgres", "dev") for wanted in EXTRAS[extra]),
+        *(
+            wanted
+            for extra in ("worker", "train", "postgres", "handover", "dev")
+            for wanted in EXTRAS[extra]
+        ),
     ],
 }
 
