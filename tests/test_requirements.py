@@ -13,9 +13,14 @@ EXTRAS = PROJECT["optional-dependencies"]
 TORCH = {"torch", "torchvision"}
 FILES = {
     "listen.txt": PROJECT["dependencies"],
-    "listen-postgres.txt": [*PROJECT["dependencies"], *EXTRAS["postgres"]],
-    "handover.txt": [*PROJECT["dependencies"], *EXTRAS["handover"]],
-    "worker.txt": [*PROJECT["dependencies"], *EXTRAS["worker"], *EXTRAS["postgres"]],
+    "listen-postgres.txt": [
+        *PROJECT["dependencies"],
+        *(wanted for extra in ("handover", "postgres") for wanted in EXTRAS[extra]),
+    ],
+    "worker.txt": [
+        *PROJECT["dependencies"],
+        *(wanted for extra in ("worker", "handover", "postgres") for wanted in EXTRAS[extra]),
+    ],
     "all.txt": [
         *PROJECT["dependencies"],
         *(

@@ -46,10 +46,9 @@ class Hl7Carrier:
 
     def offer(self) -> Offer:
         with self.open([]), self._connection() as connection:
-            is_secured = isinstance(connection, ssl.SSLSocket)
-            shown = (connection.getpeercert() if is_secured else None) or {}
+            shown = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
         over = "over TLS" if self._to.tls else "in clear"
-        return Offer(f"took the connection, {over}", certificate_ends_at=ends_at(shown))
+        return Offer(f"took the connection, {over}", certificate_ends_at=ends_at(shown or {}))
 
     def send(self, delivery: Delivery, content: bytes) -> Outcome:
         """One message for a report; of a rejection note one for each report that it takes back."""

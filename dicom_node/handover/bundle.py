@@ -12,8 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from fhir.resources.R4B.bundle import Bundle
-from fhir.resources.R4B.diagnosticreport import DiagnosticReport
-from fhir.resources.R4B.observation import Observation
 
 from dicom_node.handover.news import News, Standing
 from dicom_node.handover.report import BOTH_LUNGS, Code, Figure, Issuer, Report
@@ -48,71 +46,71 @@ def transaction_of(news: News, patient_system: str | None = None) -> bytes:
 
     `patient_system`: of the Patient ID; None: its issuer, where that is universal.
     """
-    observations = list(_observations(news, patient_system))
-    report = _report(news, patient_system, [full_url for full_url, _ in observations])
+    observations = dict(_observations(news, patient_system))
+    report = _report(news, patient_system, list(observations))
     key = news.report.key
-    entries = [_entry(_full_url(key), "DiagnosticReport", key, report)]
-    entries += [
-        _entry(full_url, "Observation", _uid_of(full_url), resource)
-        for full_url, resource in observations
-    ]
-    bundle = Bundle(
-        type="transaction", timestamp=_instant(news.at), entry=entries,
-        identifier={"system": _UID_SYSTEM, "value": f"urn:oid:{news.said_by}"},
-    )  # fmt: skip
+    bundle = Bundle.model_validate(
+        {
+            "type": "transaction",
+            "identifier": _uid(news.said_by),
+            "timestamp": _instant(news.at),
+            "entry": [
+                _entry(_full_url(key), key, report),
+                *(_entry(url, _uid_of(url), each) for url, each in observations.items()),
+            ],
+        }
+    )
     return str(bundle.model_dump_json(exclude_none=True)).encode("utf-8")
 
 
-def _report(news: News, patient_system: str | None, results: Sequence[str]) -> DiagnosticReport:
+def _report(news: News, patient_system: str | None, results: Sequence[str]) -> dict[str, Any]:
+    """A DiagnosticReport."""
     report = news.report
     withdrawn = news.standing is Standing.WITHDRAWN
     said = [report.conclusion, *report.comments]
-    order = [_order(report)] if report.accession else None
-    return DiagnosticReport(
-        identifier=[_uid(report.key), _uid(report.uid)],
-        status=_STATUS[news.standing],
-        basedOn=order,
-        category=[_concept((f"{_TERMINOLOGY}/v2-0074", "RAD", "Radiology"))],
-        code=_concept(_IMAGING_STUDY, _coding(report.procedure)),
-        subject=_subject(report, patient_system),
-        effectiveDateTime=_studied(report),
-        issued=_instant(news.at),
-        result=[{"reference": each} for each in results],
-        imagingStudy=[_study(report)],
-        conclusion=f"Withdrawn: {news.why}." if withdrawn else "\n".join(said),
-    )
+    return {
+        "resourceType": "DiagnosticReport",
+        "identifier": [_uid(report.key), _uid(report.uid)],
+        "status": _STATUS[news.standing],
+        "basedOn": [_order(report)] if report.accession else None,
+        "category": [_concept((f"{_TERMINOLOGY}/v2-0074", "RAD", "Radiology"))],
+        "code": _concept(_IMAGING_STUDY, _coding(report.procedure)),
+        "subject": _subject(report, patient_system),
+        "effectiveDateTime": _studied(report),
+        "issued": _instant(news.at),
+        "result": [{"reference": each} for each in results],
+        "imagingStudy": [_study(report)],
+        "conclusion": f"Withdrawn: {news.why}." if withdrawn else "\n".join(said),
+    }
 
 
-def _observations(news: News, patient_system: str | None) -> Iterator[tuple[str, Observation]]:
-    """Full URL and resource: the decision, and each lung."""
+def _observations(news: News, patient_system: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Full URL and Observation: the decision, and each lung."""
     report = news.report
-    withdrawn = news.standing is Standing.WITHDRAWN
     for group in (BOTH_LUNGS, *_LUNGS):
         figures = [each for each in report.figures if each.group == group]
         own = _decision(report, figures) if group == BOTH_LUNGS else _lung(group, figures)
-        if withdrawn:
+        if news.standing is Standing.WITHDRAWN:
             # Who reads no status must not take it for a result.
             kept = {key: value for key, value in own.items() if key in ("code", "bodySite")}
             own = {**kept, "dataAbsentReason": _absent("error", "Error")}
         uid = derived_uid("handover", report.key, group)
-        yield (
-            _full_url(uid),
-            Observation(
-                identifier=[_uid(uid)],
-                status=_STATUS[news.standing],
-                category=[_concept((f"{_TERMINOLOGY}/observation-category", "imaging", "Imaging"))],
-                subject=_subject(report, patient_system),
-                effectiveDateTime=_studied(report),
-                issued=_instant(news.at),
-                device={
-                    "type": "Device",
-                    "identifier": _uid(report.device_uid),
-                    "display": f"{report.manufacturer} {report.model} {report.version}",
-                },
-                derivedFrom=[_study(report)],
-                **own,
-            ),
-        )
+        shared = {
+            "resourceType": "Observation",
+            "identifier": [_uid(uid)],
+            "status": _STATUS[news.standing],
+            "category": [_concept((f"{_TERMINOLOGY}/observation-category", "imaging", "Imaging"))],
+            "subject": _subject(report, patient_system),
+            "effectiveDateTime": _studied(report),
+            "issued": _instant(news.at),
+            "device": {
+                "type": "Device",
+                "identifier": _uid(report.device_uid),
+                "display": f"{report.manufacturer} {report.model} {report.version}",
+            },
+            "derivedFrom": [_study(report)],
+        }
+        yield _full_url(uid), shared | own
 
 
 def _decision(report: Report, figures: Sequence[Figure]) -> dict[str, Any]:
@@ -230,8 +228,8 @@ def _instant(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
-def _entry(full_url: str, kind: str, uid: str, resource: Any) -> dict[str, Any]:
-    url = f"{kind}?identifier={_UID_SYSTEM}%7Curn:oid:{uid}"
+def _entry(full_url: str, uid: str, resource: dict[str, Any]) -> dict[str, Any]:
+    url = f"{resource['resourceType']}?identifier={_UID_SYSTEM}%7Curn:oid:{uid}"
     return {"fullUrl": full_url, "resource": resource, "request": {"method": "PUT", "url": url}}
 
 

@@ -119,7 +119,7 @@ def _header(news: News, parties: Parties) -> tuple[Value, ...]:
 
 def _patient(report: Report) -> tuple[Value, ...]:
     patient = report.patient
-    identifier = [(patient.id, "", "", _hd(patient.issuer), "PI")] if patient.id else ""
+    identifier: Value = [(patient.id, "", "", _hd(patient.issuer), "PI")] if patient.id else ""
     names: Value = [_xpn(name) for name in patient.names] or ""
     sex = _SEXES.get(patient.sex, "U")
     return ("PID", "1", "", identifier, "", names, "", patient.birth_date, sex)

@@ -88,7 +88,7 @@ def test_worklist_and_record_are_told_and_told_when_it_is_taken_back(tmp_path: P
         node(tmp_path, pacs, ris.port, ehr.base) as (config, ledger),
     ):
         give(config, source)
-        wait_until(lambda: ris.messages and ehr.held, 60, "both to be told")
+        wait_until(lambda: bool(ris.messages and ehr.held), 60, "both to be told")
         first = ris.messages[0]
         assert str(first.segment("OBX")(5)) == "52101004^Present^SCT"
         assert str(source.StudyInstanceUID) in str(first)

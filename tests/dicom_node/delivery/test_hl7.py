@@ -252,5 +252,5 @@ def test_files_that_are_no_good_are_known_before_anything_is_sent(
         to = at(it, tls=True, trusted=tmp_path / "missing.pem")
         job_id = waiting(bench, [report()], to)
         bench.deliver_all(to)
-    assert "cannot be read" in bench.ledger.breakers.of("ris").last_error
+    assert "cannot be read" in (bench.ledger.breakers.of("ris").last_error or "")
     assert bench.states(job_id) == [DeliveryState.WAITING]

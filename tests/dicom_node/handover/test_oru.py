@@ -1,6 +1,7 @@
 """ORU^R01: what a receiver reads in it, and the structure that HL7 2.5.1 gives it (by hl7apy)."""
 
 from dataclasses import replace
+from typing import Any
 
 import hl7
 import pytest
@@ -165,7 +166,7 @@ def test_a_later_issue_corrects_what_was_told_under_the_same_number() -> None:
 @pytest.mark.parametrize(
     "change", [{"PatientID": "P2"}, {"AccessionNumber": "B"}, {"StudyInstanceUID": "1.2.3"}]
 )
-def test_under_another_patient_order_or_study_it_is_another_result(change: dict[str, str]) -> None:
+def test_under_another_patient_order_or_study_it_is_another_result(change: dict[str, Any]) -> None:
     assert news(**change).report.key != news().report.key
 
 
