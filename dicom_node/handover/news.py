@@ -16,7 +16,7 @@ from pydicom import dcmread
 
 from dicom_node.errors import DamagedInSpool, InvalidResult
 from dicom_node.handover.report import Report, read_report
-from dicom_node.intake.rejection import read_rejection
+from dicom_node.intake.rejection import TITLES, read_rejection
 from inference.header import text_of
 
 #: HL7 2.5.1, 2.15.9.10: MSH-10 has 20 characters.
@@ -82,7 +82,7 @@ def news_of_note(content: bytes, built: Callable[[str], bytes]) -> list[News]:
         # Not the note is damaged: to build that again would not help.
         raise InvalidResult(f"what {uid} takes back cannot be named: {exc}") from exc
     return [
-        News(report, Standing.WITHDRAWN, uid, _at(note, report), rejection.reason)
+        News(report, Standing.WITHDRAWN, uid, _at(note, report), TITLES[rejection.title])
         for report in reports.values()
     ]
 

@@ -1,4 +1,4 @@
-"""Transactions of FHIR R4 against the standard's own JSON schema, and that it sees what is wrong."""
+"""Transactions of FHIR R4 against the standard's own JSON schema, which sees what is wrong."""
 
 import json
 import subprocess

@@ -1,11 +1,13 @@
 """`[[destination]]` of the kinds "hl7" and "fhir", and the files that explain their keys."""
 
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dicom_node.cli.statement.networking import sent
 from dicom_node.config import (
     DESTINATION_SETTINGS,
     AnyDestination,
@@ -15,6 +17,8 @@ from dicom_node.config import (
     parse,
 )
 from dicom_node.errors import ConfigError
+from dicom_node.ops.certificates import certificate_warnings
+from tests.certificates import Authority
 from tests.dicom_node.documented import examples, uncommented
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -109,3 +113,19 @@ def test_where_nobody_says_whom_to_trust_it_is_a_fault() -> None:
 def test_a_model_of_each_is_known_by_its_name() -> None:
     assert DESTINATION_SETTINGS["hl7"] is Hl7Destination
     assert DESTINATION_SETTINGS["fhir"] is FhirDestination
+
+
+def test_a_conformance_statement_offers_them_no_object() -> None:
+    entries = [{"kind": kind, **keys} for kind, keys in LEAST.items()]
+    pacs = {"name": "pacs", "aet": "PACS", "host": "h", "port": 1}
+    said = sent(parse({"node": {"state": "/s"}, "destination": [pacs, *entries]}))
+    assert "| pacs |" in said
+    assert not {"| ris |", "| ehr |"} & {said[i : i + 7] for i in range(len(said))}
+
+
+def test_its_certificate_is_watched_as_any_other(tmp_path: Path) -> None:
+    issued = Authority(tmp_path).issue("ending", valid=timedelta(days=3))
+    files = {"certificate": str(issued.certificate), "key": str(issued.key)}
+    entry = {"kind": "hl7", **LEAST["hl7"], **files, "tls": True, "trusted": str(issued.trusted)}
+    config = parse({"node": {"state": tmp_path}, "destination": [entry]})
+    assert any("ending" in said for said in certificate_warnings(config, datetime.now(UTC)))
