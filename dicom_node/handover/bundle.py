@@ -6,6 +6,7 @@ identifiers; what a server has of them is its own affair, and a transaction neve
 R4B's models are used for R4: of these resources nothing differs.
 """
 
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any
 
 from fhir.resources.R4B.bundle import Bundle
 
+from dicom_node.errors import InvalidResult
 from dicom_node.handover.news import News, Standing
 from dicom_node.handover.report import BOTH_LUNGS, Code, Figure, Issuer, Report
 from sr_writer.equipment import derived_uid
@@ -36,6 +38,9 @@ _STATUS = {
 _INTERPRETATION = {"52101004": "POS", "272519000": "NEG", "373068000": "IND"}
 _INTERPRETED = {"POS": "Positive", "NEG": "Negative", "IND": "Indeterminate"}
 _LUNG = ("http://snomed.info/sct", "39607008", "Lung")
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 #: Those of which there is always an Observation, so that none is left of an earlier issue.
 _LUNGS = ("Right lung", "Left lung")
 _INFECTED_PERCENT = "INFPERC"
@@ -49,17 +54,20 @@ def transaction_of(news: News, patient_system: str | None = None) -> bytes:
     observations = dict(_observations(news, patient_system))
     report = _report(news, patient_system, list(observations))
     key = news.report.key
-    bundle = Bundle.model_validate(
-        {
-            "type": "transaction",
-            "identifier": _uid(news.said_by),
-            "timestamp": _instant(news.at),
-            "entry": [
-                _entry(_full_url(key), key, report),
-                *(_entry(url, _uid_of(url), each) for url, each in observations.items()),
-            ],
-        }
-    )
+    whole = {
+        "type": "transaction",
+        "identifier": _uid(news.said_by),
+        "timestamp": _instant(news.at),
+        "entry": [
+            _entry(_full_url(key), key, report),
+            *(_entry(url, _uid_of(url), each) for url, each in observations.items()),
+        ],
+    }
+    try:
+        bundle = Bundle.model_validate(whole)
+    except ValueError:
+        # Not as the cause: a ValidationError quotes what it was given.
+        raise InvalidResult(f"{news.report.uid} makes no transaction of FHIR") from None
     return str(bundle.model_dump_json(exclude_none=True)).encode("utf-8")
 
 
@@ -175,12 +183,21 @@ def _order(report: Report) -> dict[str, Any]:
 
 def _identifier(value: str, issuer: Issuer) -> dict[str, Any]:
     found: dict[str, Any] = {"value": value}
-    if issuer.universal:
-        is_oid = issuer.universal_type in ("ISO", "")
-        found["system"] = f"urn:oid:{issuer.universal}" if is_oid else issuer.universal
+    if system := _system(issuer):
+        found["system"] = system
     if issuer.local:
         found["assigner"] = {"display": issuer.local}
     return found
+
+
+def _system(issuer: Issuer) -> str | None:
+    """The URI of an issuer that is universal (PS3.3 10.14); None where it names none."""
+    name, kind = issuer.universal, issuer.universal_type
+    if kind in ("ISO", "") and _OID.fullmatch(name):
+        return f"urn:oid:{name}"
+    if kind == "UUID" and _UUID.fullmatch(name):
+        return f"urn:uuid:{name.lower()}"
+    return name if kind == "URI" and _URI.fullmatch(name) else None
 
 
 def _study(report: Report) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import hl7
 
 from dicom_node.handover.acknowledgement import Acknowledgement
 from dicom_node.handover.news import News, Standing
-from dicom_node.handover.report import BOTH_LUNGS, COVID_19, Code, Issuer, Name, Report
+from dicom_node.handover.report import BOTH_LUNGS, COVID_19, Code, Issuer, Name, Report, printable
 
 _Any = TypeVar("_Any", bound=Sequence[object])
 #: A component, or the subcomponents of one.
@@ -277,5 +277,4 @@ def _trimmed(parts: tuple[_Any, ...]) -> tuple[_Any, ...]:
 
 def _escaped(text: str) -> str:
     """What would end a field, and a message (\\r, MLLP's \\x0b and \\x1c), made harmless."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
-    return "".join(_ESCAPED.get(character, character) for character in plain)
+    return "".join(_ESCAPED.get(character, character) for character in printable(text))

@@ -15,7 +15,8 @@ from pydicom.valuerep import PersonName
 
 from dicom_node.errors import InvalidResult
 from dicom_node.intake.belonging import IDENTITY, as_read
-from inference.header import items_of, text_of, value_of
+from inference.header import items_of, value_of
+from inference.header import text_of as raw_text_of
 from sr_writer.equipment import derived_uid
 from sr_writer.kinds import SEG
 
@@ -32,6 +33,8 @@ _GROUP = ("125007", "DCM")
 _TRACKING_ID = ("112039", "DCM")
 _EVALUATIONS = ("C0034375", "UMLS")
 _OPACITY = ("112001", "DCM")
+#: (0008,0201) is -1200 to +1400 (PS3.3 C.12.1.1.8); beyond that it is a fault of the source's.
+_FARTHEST = timedelta(hours=14)
 #: Tracking identifier of the group that speaks of both lungs.
 BOTH_LUNGS = "COVID-19"
 
@@ -137,7 +140,9 @@ def read_report(content: bytes) -> Report:
         return _report(dataset)
     except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as exc:
         uid = text_of(dataset, "SOPInstanceUID")
-        raise InvalidResult(f"{uid} cannot be read as a report of ours ({exc!r})") from exc
+        # Not the error's own words, which may hold what is inherited.
+        why = type(exc).__name__
+        raise InvalidResult(f"{uid} cannot be read as a report of ours ({why})") from None
 
 
 def _report(dataset: Dataset) -> Report:
@@ -183,6 +188,15 @@ def _report(dataset: Dataset) -> Report:
         version=text_of(dataset, "SoftwareVersions"),
         device_uid=text_of(dataset, "DeviceUID"),
     )
+
+
+def text_of(dataset: Dataset, keyword: str) -> str:
+    """A value as text, blanks for what is no character to be seen: headers hold anything."""
+    return printable(raw_text_of(dataset, keyword)).strip()
+
+
+def printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _image(dataset: Dataset) -> str:
@@ -251,7 +265,9 @@ def _names(dataset: Dataset, keyword: str) -> tuple[Name, ...]:
 
 
 def _written(text: str, writing: str) -> Name:
-    family, given, middle, prefix, suffix = [part.strip() for part in f"{text}^^^^".split("^")][:5]
+    family, given, middle, prefix, suffix = [
+        part.strip() for part in f"{printable(text)}^^^^".split("^")
+    ][:5]
     return Name(family, given, middle, prefix, suffix, writing)
 
 
@@ -272,7 +288,7 @@ def _zone(dataset: Dataset) -> timezone:
         offset = datetime.strptime(stated, "%z").utcoffset()
     except ValueError:
         offset = None
-    if offset is None:
+    if offset is None or abs(offset) > _FARTHEST:
         offset = datetime.now().astimezone().utcoffset() or timedelta()
     return timezone(offset)
 

@@ -1,6 +1,7 @@
 """HL7 v2 as a destination: python-hl7's MLLP server at the other end, and what it may answer."""
 
 import ssl
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +255,15 @@ def test_files_that_are_no_good_are_known_before_anything_is_sent(
         bench.deliver_all(to)
     assert "cannot be read" in (bench.ledger.breakers.of("ris").last_error or "")
     assert bench.states(job_id) == [DeliveryState.WAITING]
+
+
+def test_without_its_library_it_waits_and_says_what_to_install(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "hl7", None)
+    monkeypatch.delitem(sys.modules, "dicom_node.handover.oru", raising=False)
+    to = at(free_port())
+    job_id = waiting(bench, [report()], to)
+    bench.deliver_all(to)
+    assert bench.states(job_id) == [DeliveryState.WAITING]
+    assert "needs the extra `handover`" in (bench.ledger.breakers.of("ris").last_error or "")
