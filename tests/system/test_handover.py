@@ -1,5 +1,7 @@
 """A whole node hands over: HL7 and FHIR beside a PACS, from a radiograph to its rejection."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +18,11 @@ from dicom_node.demo.pacs import Pacs
 from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
-from dicom_node.ledger import Ledger
+from dicom_node.ledger import DeliveryState, Ledger
+from tests.dicom_node.delivery.bench import Bench
 from tests.dicom_node.handover.fhir_server import fhir_server
-from tests.dicom_node.handover.receiver import receiver
+from tests.dicom_node.handover.receiver import accept, receiver
+from tests.dicom_node.handover.reports import report, waiting
 from tests.dicom_node.rejecting import rejection_note
 from tests.phantoms import draw
 from tests.system.waiting import wait_until
@@ -92,11 +96,11 @@ def test_worklist_and_record_are_told_and_told_when_it_is_taken_back(tmp_path: P
         first = ris.messages[0]
         assert str(first.segment("OBX")(5)) == "52101004^Present^SCT"
         assert str(source.StudyInstanceUID) in str(first)
-        (report,) = ehr.of("DiagnosticReport")
-        assert report["subject"]["identifier"]["value"] == source.PatientID
+        (told,) = ehr.of("DiagnosticReport")
+        assert told["subject"]["identifier"]["value"] == source.PatientID
         give(config, rejection_note("113001", source))
         wait_until(
-            lambda: len(ris.messages) == 2 and ehr.of("DiagnosticReport") != [report], 60, "a note"
+            lambda: len(ris.messages) == 2 and ehr.of("DiagnosticReport") != [told], 60, "a note"
         )
         assert str(ris.messages[1].segment("OBR")(25)) == "X"
         assert str(ris.messages[1].segment("OBR")(3)) == str(first.segment("OBR")(3))
@@ -118,3 +122,44 @@ def test_who_cannot_be_told_holds_up_nobody(tmp_path: Path) -> None:
         wait_until(lambda: ledger.breakers.of("ehr").failures > 0, 60, "a try")
         waiting = {"ris": 1, "ehr": 1}
         wait_until(lambda: ledger.reports.summary().deliveries_waiting == waiting, 20, "no other")
+
+
+def test_a_sender_killed_before_the_answer_tells_the_same_message_again(tmp_path: Path) -> None:
+    file = tmp_path / "node.toml"
+    with receiver() as ris:
+        file.write_text(
+            f"""
+            [node]
+            state = "."
+            [[destination]]
+            kind = "hl7"
+            name = "ris"
+            host = "127.0.0.1"
+            port = {ris.port}
+            """,
+            "utf-8",
+        )
+        (to,) = load(file).destinations
+        bench = Bench(tmp_path)
+        job_id = waiting(bench, [report()], to)
+        ris.answer = lambda _: None
+        with sender(file) as process:
+            wait_until(lambda: bool(ris.messages), 60, "a message")
+            process.kill()
+        ris.answer = accept
+        with sender(file):
+            wait_until(lambda: bench.states(job_id) == [DeliveryState.DELIVERED], 60, "an answer")
+        bench.ledger.close()
+    assert len(ris.texts) == 2
+    assert len(set(ris.texts)) == 1
+
+
+@contextmanager
+def sender(config: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-m", "dicom_node", "send", "--config", str(config)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
