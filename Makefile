@@ -159,6 +159,6 @@ COMPILE = echo setuptools | $(BIN)/uv pip compile --quiet --universal --python-v
 hashes:
 	@$(PIP) uv
 	$(COMPILE) --output-file requirements/listen.txt
-	$(COMPILE) --extra postgres --output-file requirements/listen-postgres.txt
-	$(COMPILE) --extra worker --extra postgres --output-file requirements/worker.txt
+	$(COMPILE) --extra handover --extra postgres --output-file requirements/listen-postgres.txt
+	$(COMPILE) --extra worker --extra handover --extra postgres --output-file requirements/worker.txt
 	$(COMPILE) --extra dev --output-file requirements/all.txt

@@ -16,7 +16,7 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.pdu import A_ABORT_RQ
 
-from dicom_node.config import Destination
+from dicom_node.config import Destination, PortDestination
 from dicom_node.errors import DestinationUnavailable, UsageError
 from dicom_node.network import dimse
 from dicom_node.network.tls import Context, Files, client_context, ends_at
@@ -146,7 +146,7 @@ def associate(
     """
     ae = dimse.requestor(aet, contexts, timeout_s)
     witness = _Witness(timeout_s)
-    tls = _tls(to)
+    tls = tls_with(to)
     witness.tls = tls and tls[0]
     started = time.monotonic()
     try:
@@ -169,8 +169,10 @@ def associate(
             association.release()
 
 
-def _tls(to: Destination) -> tuple[Context, str] | None:
-    """What is to be spoken with it, with the files as they are now."""
+def tls_with(to: PortDestination) -> tuple[Context, str] | None:
+    """What is to be spoken with it, with the files as they are now, and the name that its
+    certificate has to be for; raises DestinationUnavailable.
+    """
     if not to.tls:
         return None
     files = Files(to.certificate, to.key, to.trusted, to.revoked)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from starlette.responses import RedirectResponse, Response
 
-from dicom_node.config import AnyDestination, Config, Destination
+from dicom_node.config import AnyDestination, Config, PortDestination
 from dicom_node.errors import DestinationUnavailable, NodeError, UsageError
 from dicom_node.ledger import (
     ARRIVED,
@@ -119,7 +119,7 @@ def _state(
 
 
 def _expiries(settings: AnyDestination | None) -> Iterator[datetime]:
-    if isinstance(settings, Destination) and settings.tls:
+    if isinstance(settings, PortDestination) and settings.tls:
         files = Files(settings.certificate, settings.key, settings.trusted, settings.revoked)
         try:
             found = certificates(files)
