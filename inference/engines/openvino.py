@@ -24,18 +24,21 @@ _SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",
     "NUM_STREAMS": 1,
     "ENABLE_CPU_PINNING": False,
-    "INFERENCE_PRECISION_HINT": "f32",
 }
 
 
-def load_engine(lung: str = "", infection: str = "") -> "OpenvinoEngine":
+def load_engine(lung: str = "", infection: str = "", precision: str = "f32") -> "OpenvinoEngine":
     """Both networks, verified, loaded and warmed up.
 
-    Names and paths are those of `weights.find`. Raises WeightsError.
+    Names and paths are those of `weights.find`; `precision` is one that OpenVINO knows: anything
+    but "f32" is another analysis. Raises WeightsError.
     """
     cards = find_pair(lung, infection)
     core = openvino.Core()
-    settings = _SETTINGS | {"INFERENCE_NUM_THREADS": max(1, cores() // len(cards))}
+    settings = _SETTINGS | {
+        "INFERENCE_NUM_THREADS": max(1, cores() // len(cards)),
+        "INFERENCE_PRECISION_HINT": precision,
+    }
     networks = [
         core.compile_model(graph_of(core, card), "CPU", settings) for card in cards.values()
     ]

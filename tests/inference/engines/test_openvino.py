@@ -9,9 +9,13 @@ import numpy as np
 import openvino
 import pytest
 
+from inference.analyze import analyze
+from inference.datasets.cases import read_cases, spread
+from inference.engines import pytorch
 from inference.engines.graphs import graph_of
 from inference.engines.loading import load_engine
-from inference.findings import Task
+from inference.evaluation.evaluate import said_mask
+from inference.findings import Findings, Task
 from inference.weights import WeightsError, default
 
 #: The smaller one, to be made anew in each test.
@@ -94,3 +98,22 @@ def test_weights_that_are_not_what_their_card_says_are_refused_though_a_graph_is
     (tmp_path / "card.json").write_bytes(CARD.weights.with_name("card.json").read_bytes())
     with pytest.raises(WeightsError, match="SHA-256"):
         load_engine(infection=str(weights), device="cpu")
+
+
+def test_it_finds_what_pytorch_finds_so_that_a_pipeline_is_the_same_with_either(
+    shared_data: Path,
+) -> None:
+    cases = spread(read_cases(shared_data / "covid-qu-ex" / "Val"), 24)
+    on_pytorch, on_openvino = (
+        [analyze(case.source(), engine).findings for case in cases]
+        for engine in (pytorch.load_engine(device="cpu"), load_engine(device="cpu"))
+    )
+    for one, other in zip(on_pytorch, on_openvino, strict=True):
+        assert one.decision is other.decision
+        assert all(dice_of(one, other, task) > 0.995 for task in Task)
+
+
+def dice_of(one: Findings, other: Findings, task: Task) -> float:
+    ours, theirs = said_mask(one, task), said_mask(other, task)
+    total = int(ours.sum()) + int(theirs.sum())
+    return 2 * int((ours & theirs).sum()) / total if total else 1.0
