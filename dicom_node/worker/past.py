@@ -18,6 +18,7 @@ from dicom_node.intake.rejection import QUALITY, TITLES, WORKLIST
 from dicom_node.ledger import REJECTION_NOTE, Arrived, BuiltOutput, Job, Ledger, Route, Source
 from dicom_node.spool import Spool
 from dicom_node.worker.comparison import compare, misplaced
+from dicom_node.worker.priors import Priors
 from dicom_node.worker.processing import read_dataset
 from dicom_node.worker.spooling import spool_output
 from inference.decode import UndecodableImage
@@ -45,10 +46,13 @@ class Past:
     kinds: Sequence[Kind]  #: all that there may be of a job
     noted: Collection[str]  #: destinations that take rejection notes
     announce: Announce  #: rings the sender's bell
+    priors: Priors  #: which earlier radiographs the job's reports tell of
 
     def own(self, job: Job, notice: Decision | None = None) -> frozenset[str]:
         """The SOP Instance UIDs of the job's results, or of a notice that there are none."""
-        identity = replace(self._identity(job), notice=notice)
+        told = None if notice else self.priors.kept(job)
+        issue = Issue(job.issue, progression=told)
+        identity = replace(self._identity(job), notice=notice, issue=issue)
         return frozenset(identity.sop_instance_uid(kind.role) for kind in self.kinds)
 
     def nothing_new(self, job: Job, content: bytes) -> str | None:
@@ -75,17 +79,21 @@ class Past:
 
         Raises Transient while something earlier is just being sent.
         """
+        told = None
+        if notice is None:
+            self.priors.fix(job, content)
+            told = self.priors.kept(job)
         own = self.own(job, notice)
         earlier = self.ledger.issues.earlier(job.id, own)
         if not earlier.sources and not earlier.arrived and not earlier.may_leave:
-            return Issue(job.issue)
+            return Issue(job.issue, progression=told)
         why = f"issue {job.issue} takes its place ({self._what_changed(job, content)})"
         if leaving := self.ledger.issues.superseded(job, self.owner, own, why):
             raise Transient(f"{leaving} earlier results are just being sent")
         arrived = self.ledger.issues.earlier(job.id, own).arrived
         reports = {one.sop_instance_uid: _reference(one) for one in arrived
                    if one.role in self._reports}  # fmt: skip
-        return Issue(job.issue, tuple(reports.values()))
+        return Issue(job.issue, tuple(reports.values()), told)
 
     def withdraw(self, job: Job, content: bytes, notice: Decision | None = None) -> None:
         """Take back by rejection notes what nothing else replaces.
