@@ -28,6 +28,8 @@ CHANGE = Code("INFCHANGE", PRIVATE_SCHEME, "Change since prior")
 
 PERCENT = Code("%", "UCUM", "Percent")
 SQUARE_MILLIMETER = Code("mm2", "UCUM", "square millimeter")
+#: Of a difference of percentages: "%" would be read as a share of the former.
+POINTS = Code("{points}", "UCUM", "Percentage points")
 PIXELS = Code("{pixels}", "UCUM", "Pixels")
 GRADE_0_TO_4 = Code("{0:4}", "UCUM", "range: 0:4")
 

@@ -100,8 +100,11 @@ class Past:
 
         Where a `notice` says that the image is not to be analysed, reports too.
         """
-        # Before the first issue nothing can be but a notice, whose place the report takes.
-        if not job.issue:
+        told = None if notice else self.priors.kept(job)
+        revision = told.revision if told is not None else 0
+        # Before the first issue nothing can be but a notice, whose place the report takes; or what
+        # told of other earlier radiographs.
+        if not job.issue and not revision:
             return
         earlier = self.ledger.issues.earlier(job.id, self.own(job, notice))
         if not earlier.arrived:
@@ -116,9 +119,11 @@ class Past:
         ]
         header = read_dataset(content, header_only=True)
         said = f"Issue {job.issue} of these results takes their place."
+        if revision:
+            said = "Results that know of other earlier radiographs take their place."
         if all_of_it:
             said = "The image that these results were made from is not to be analysed."
-        self.take_back(job, job, taken, WORKLIST if wrong else QUALITY, said, header)
+        self.take_back(job, job, taken, WORKLIST if wrong else QUALITY, said, header, revision)
 
     def is_misplaced(self, job: Job, content: bytes) -> bool:
         """Whether anything before was of another patient, study or order."""
@@ -148,17 +153,20 @@ class Past:
         title: str,
         said: str,
         header: Dataset | None = None,
+        revision: int = 0,
     ) -> None:
         """Hand over, as outputs of `holding`, the notes that take back results of `of`.
 
         One for each destination and study: one that names what a destination does not have, it
         may refuse. `header` is of the patient and study that `of` has now; in other studies the
-        results' own headers say whose they are.
+        results' own headers say whose they are. `revision` is of the `Progression` that takes the
+        place of another in one issue.
         """
         for (destination, study), group in groupby(sorted(taken, key=_place), key=_place):
             if destination not in self.noted:
                 continue
-            identity = self._identity(holding, destination, study, of.sop_instance_uid)
+            again = (f"revision {revision}",) if revision else ()
+            identity = self._identity(holding, destination, study, of.sop_instance_uid, *again)
             uid = identity.sop_instance_uid(KO.role)
             ours = [one for one in group if one.retracted_by in (None, uid)]
             if not ours:

@@ -60,8 +60,8 @@ def printed(findings: Findings, told: Progression, words: Words) -> list[str]:
         for side in Laterality
         if one.percents[side] is not None
     ]
-    said = [since(findings, told, words)] if told.priors else []
-    return [*said, *(day(one.taken) for one in columns), *figures]
+    said = since(findings, told, words)
+    return [*([said] if said else []), *(day(one.taken) for one in columns), *figures]
 
 
 def _columns(findings: Findings, told: Progression) -> list[_Column]:

@@ -19,11 +19,17 @@ def omissions(told: Progression, words: Words) -> list[str]:
 
 
 def since(findings: Findings, told: Progression, words: Words) -> str:
-    """By how many points each lung has changed since the last prior; "" where there is none."""
+    """By how many points each lung has changed since the last prior; "" where none is known."""
     if told.last is None:
         return ""
-    left, right = (_points(change_of(findings, told, side)) for side in Laterality)
-    return words("progression.since", date=day(told.last.taken), left=left, right=right)
+    changed = [
+        words(f"progression.{side}", points=_points(change))
+        for side in Laterality
+        if (change := change_of(findings, told, side)) is not None
+    ]
+    if not changed:
+        return ""
+    return words("progression.since", date=day(told.last.taken), changes=", ".join(changed))
 
 
 def doubt(findings: Findings, told: Progression, words: Words) -> list[str]:
@@ -39,9 +45,9 @@ def day(taken: str) -> str:
     return taken[: len("2026-11-28")]
 
 
-def _points(change: float | None) -> str:
-    """Whole points: more would be noise."""
-    return "-" if change is None else f"{round(change):+d}" if round(change) else "0"
+def _points(change: float) -> str:
+    """Whole ones: more would be noise."""
+    return f"{round(change):+d}" if round(change) else "0"
 
 
 def _dates(omitted: Iterable[Omitted]) -> list[str]:

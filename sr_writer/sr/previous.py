@@ -1,8 +1,8 @@
 """What a report tells of earlier radiographs: the infected percentage of each lung then.
 
 A container of its own, Previous Findings, of measurement groups by TID 1501: each has its time
-point (TID 1502), the image that was measured and, beside it, the report that said so. They do not
-stand among the Imaging Measurements, which are of this image: there each group has a region
+point (TID 1502) and the image that was measured; behind them stand the reports that said so. They
+are not among the Imaging Measurements, which are of this image: there each group has a region
 (TID 1410), and one without crashes OHIF 3.13. What has changed since the last stands there, with
 the lung. All that is referred to is Pertinent Other Evidence (0040,A385): it was not made for this
 procedure.
@@ -45,6 +45,7 @@ def previous_findings(case: Case) -> ContainerContentItem | None:
         for side in Laterality:
             if (group := _group(prior, side, case.identity)) is not None:
                 container.ContentSequence.append(group)
+    for prior in told.priors:
         if (report := report_of(prior, case.words.language)) is not None:
             container.ContentSequence.append(_as_item(report))
     for said in (*omissions(told, case.words), *doubt(case.findings, told, case.words)):
@@ -66,7 +67,7 @@ def changes(case: Case, side: Laterality) -> Iterator[Measurement]:
         return
     image = told.last.image
     since = SourceImageForMeasurement(image.sop_class_uid, image.sop_instance_uid)
-    yield Measurement(codes.CHANGE, change, codes.PERCENT, referenced_images=[since])
+    yield Measurement(codes.CHANGE, change, codes.POINTS, referenced_images=[since])
 
 
 def other_evidence(told: Progression | None, language: str) -> list[Reference]:
