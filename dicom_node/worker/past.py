@@ -87,8 +87,11 @@ class Past:
         earlier = self.ledger.issues.earlier(job.id, own)
         if not earlier.sources and not earlier.arrived and not earlier.may_leave:
             return Issue(job.issue, progression=told)
+        within = told is not None and told.revision > 0
         why = f"issue {job.issue} takes its place ({self._what_changed(job, content)})"
-        if leaving := self.ledger.issues.superseded(job, self.owner, own, why):
+        if within:
+            why = "results that know of other earlier radiographs take its place"
+        if leaving := self.ledger.issues.superseded(job, self.owner, own, why, within=within):
             raise Transient(f"{leaving} earlier results are just being sent")
         arrived = self.ledger.issues.earlier(job.id, own).arrived
         reports = {one.sop_instance_uid: _reference(one) for one in arrived

@@ -8,7 +8,7 @@ from dicom_node.config.profiles import Profile
 from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.intake.indexing import index_of
-from dicom_node.ledger import Event, JobState, Priority
+from dicom_node.ledger import DELIVERED, REJECTION_NOTE, Event, JobState, Priority, Selection
 from dicom_node.patients import Patients
 from dicom_node.worker import process
 from sr_writer import codes
@@ -158,14 +158,21 @@ def test_an_earlier_radiograph_that_comes_later_makes_a_new_report(bench: Bench)
     bench.work(later, WANTED, priors=PRIORS)
     after = bench.deliver()
     # The masks are what they were: the archive has them.
-    assert set(after) == {"SR", "DOC", "rejection note"}
+    assert set(after) == {"SR", "DOC", REJECTION_NOTE}
     assert predecessors(after["SR"]) == {before["SR"].SOPInstanceUID}
     assert after["SR"].SOPInstanceUID != before["SR"].SOPInstanceUID
-    assert title(after["rejection note"]) == "Rejected for Quality Reasons"
-    assert referenced(after["rejection note"], "CurrentRequestedProcedureEvidenceSequence") == {
+    assert title(after[REJECTION_NOTE]) == "Rejected for Quality Reasons"
+    assert referenced(after[REJECTION_NOTE], "CurrentRequestedProcedureEvidenceSequence") == {
         before["DOC"].SOPInstanceUID
     }
     assert job_of(bench.ledger, later).state is JobState.BUILT
+    # What a person has sent once more, or sees, is what stands.
+    now = {one.role: one.sop_instance_uid for one in bench.ledger.lookups.outputs(later)}
+    names = after | {"SEG": before["SEG"]}
+    assert now == {role: one.SOPInstanceUID for role, one in names.items()}
+    bench.ledger.repairs.redeliver([later], "test", Selection(states=(DELIVERED,)))
+    again = {role: one.SOPInstanceUID for role, one in bench.deliver().items()}
+    assert again == {role: uid for role, uid in now.items() if role != REJECTION_NOTE}
 
 
 def test_a_radiograph_that_is_rejected_drops_out_and_no_report_gets_a_name_again(
