@@ -1,5 +1,7 @@
 """What the worker tells of a patient's earlier radiographs, and when it looks again."""
 
+from typing import Any
+
 import pytest
 from pydicom import Dataset
 
@@ -32,7 +34,8 @@ def visit(day: str, kind: Kind = Kind.LEFT_OPACITY, **overrides: object) -> Data
     date = day.replace("-", "")
     dates = dict.fromkeys(("StudyDate", "SeriesDate", "ContentDate", "AcquisitionDate"), date)
     image = draw(kind, rows=382, columns=318, seed=4)
-    return as_dicom(image, **({"IssuerOfPatientID": "HOSPITAL"} | dates | overrides))
+    keys: dict[str, Any] = {"IssuerOfPatientID": "HOSPITAL"} | dates | overrides
+    return as_dicom(image, **keys)
 
 
 def arrive(bench: Bench, image: Dataset, pipeline: str = "") -> int:

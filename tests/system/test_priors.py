@@ -40,7 +40,8 @@ def visit(day: int, kind: Kind, **overrides: object) -> Dataset:
     date = f"202603{day:02d}"
     dates = dict.fromkeys(("StudyDate", "SeriesDate", "ContentDate", "AcquisitionDate"), date)
     image = draw(kind, rows=382, columns=318, seed=4)
-    return as_dicom(image, **({"IssuerOfPatientID": "HOSPITAL"} | dates | overrides))
+    keys: dict[str, Any] = {"IssuerOfPatientID": "HOSPITAL"} | dates | overrides
+    return as_dicom(image, **keys)
 
 
 class Site:

@@ -104,7 +104,7 @@ def test_one_that_is_killed_in_the_middle_has_changed_nothing_and_starts_again(
     process.join()
     assert schema_version(ledger_url) == versions()[-1]
     engine = create_engine(sqlalchemy_url(ledger_url))
-    assert not inspect(engine).has_table("alerts")
+    assert not inspect(engine).has_table("progressions")
     engine.dispose()
     Ledger.open(ledger_url).close()
     assert_goes_on(ledger_url)
