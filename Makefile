@@ -146,9 +146,9 @@ TORCH := $(shell sed -n '/^torch\(vision\)\{0,1\}==/p' constraints.txt)
 	@touch $@
 
 # After a change of constraints.txt or of the dependencies: the hashes of what they come to, for every
-# machine and Python. setuptools is what builds the node. Left out: torch and what comes with it, and
-# two packages that Linux has no use for.
-NOT_HASHED := colorama httpx2-jsfetch torch torchvision triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas \
+# machine and Python. setuptools is what builds the node. Left out: torch and what comes with it, two
+# packages that Linux has no use for, and one that would tell OpenVINO's makers of its use.
+NOT_HASHED := colorama httpx2-jsfetch openvino-telemetry torch torchvision triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas \
 	nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft \
 	nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
 	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
@@ -159,6 +159,6 @@ COMPILE = echo setuptools | $(BIN)/uv pip compile --quiet --universal --python-v
 hashes:
 	@$(PIP) uv
 	$(COMPILE) --output-file requirements/listen.txt
-	$(COMPILE) --extra postgres --output-file requirements/listen-postgres.txt
-	$(COMPILE) --extra worker --extra postgres --output-file requirements/worker.txt
+	$(COMPILE) --extra handover --extra postgres --output-file requirements/listen-postgres.txt
+	$(COMPILE) --extra worker --extra handover --extra postgres --output-file requirements/worker.txt
 	$(COMPILE) --extra dev --output-file requirements/all.txt

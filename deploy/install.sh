@@ -162,7 +162,7 @@ switch_to() {
   fi
   local changed=
   if [ "$former" != "$release" ] || [ "$(cat "$opt/layout" 2>/dev/null)" != "$layout" ]; then changed=yes; fi
-  write_units && changed=yes
+  write_units "$release" && changed=yes
   if running && [ -n "$changed" ]; then systemctl daemon-reload; fi
   if running && [ -n "$changed" ] && [ -e "$opt/layout" ]; then stop_all; fi
   ln -sfn "$release" "$opt/current"
@@ -179,11 +179,12 @@ switch_to() {
 
 # Units and what this host adds to them; true where anything is not as it was.
 write_units() {
-  local before after
+  local release=$1 before after
   before=$(cat "$units"/cxr-node* "$units"/cxr-node*.d/* 2>/dev/null | sha256sum)
   install -m 644 "$checkout"/deploy/systemd/*.{service,target} "$units"
   local unit extra
-  extra=$(site_settings)
+  # In an "and" nothing ends by itself: without these lines the node could not write its spool.
+  extra=$(site_settings "$release/bin/python") || die "could not read $etc/node.toml"
   for unit in cxr-node.service cxr-node-{listen,work,send}@.service cxr-node-page.service; do
     rm -rf "${units:?}/$unit.d/site.conf" "${units:?}/$unit.d/gpu.conf"
     if [ -n "$extra" ]; then
@@ -201,17 +202,23 @@ write_units() {
   [ "$before" != "$after" ]
 }
 
-# Every file of secrets as a credential, and a spool elsewhere as a folder that may be written.
+# Every file of secrets as a credential; spool and audit file elsewhere in folders that may be written.
+# With the release's Python: the host's own may be older, and know no TOML.
 site_settings() {
-  local secret
+  local python=$1 secret
   for secret in "$etc"/secrets/*; do
     if [ -f "$secret" ]; then echo "LoadCredential=$(basename "$secret"):$secret"; fi
   done
-  "${PYTHON:-python3}" - "$etc/node.toml" <<'PY'
-import sys, tomllib
-spool = tomllib.load(open(sys.argv[1], "rb")).get("spool", {}).get("folder")
-if spool:
-    print(f"ReadWritePaths={spool}")
+  "$python" - "$etc/node.toml" <<'PY'
+import os.path, sys, tomllib
+said = tomllib.load(open(sys.argv[1], "rb"))
+folders = [said.get("spool", {}).get("folder")]
+if file := said.get("audit", {}).get("file"):
+    # Not there: audit messages wait, and the node starts.
+    folders.append("-" + os.path.dirname(file))
+for folder in filter(None, folders):
+    path = folder.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    print(f'ReadWritePaths="{path}"')
 PY
 }
 

@@ -11,7 +11,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -194,6 +194,17 @@ class Spool:
         if not sha256 or not hashlib.sha256(content).hexdigest().startswith(sha256):
             raise DamagedInSpool(f"{path} is damaged in the spool (its SHA-256 differs)")
         return content
+
+    def read_output(self, sop_instance_uid: str) -> bytes:
+        """A result by its SOP Instance UID alone; raises DamagedInSpool where none is whole."""
+        name = f"{safe_name(sop_instance_uid)}_*.dcm"
+        with _as_unavailable(f"spool {self._root}"):
+            found = sorted((self._root / "outputs").glob(f"??/{name}"))
+        for path in found:
+            digest = path.stem.rpartition("_")[2]
+            with suppress(DamagedInSpool, SpoolUnreadable):
+                return self.read_verified(str(path.relative_to(self._root)), digest)
+        raise DamagedInSpool(f"{sop_instance_uid} is missing from the spool")
 
     @contextmanager
     def scratch(self, content: bytes) -> Iterator[Path]:

@@ -94,6 +94,17 @@ def find(task: Task, name_or_path: str) -> ModelCard:
     return card
 
 
+def find_pair(lung: str = "", infection: str = "") -> dict[Task, ModelCard]:
+    """The two networks' models, of lungs first.
+
+    Raises WeightsError as `find` does, and where they do not take images of one size.
+    """
+    cards = {Task.LUNG: find(Task.LUNG, lung), Task.INFECTION: find(Task.INFECTION, infection)}
+    if cards[Task.LUNG].size != cards[Task.INFECTION].size:
+        raise WeightsError("the lung and the infection network take images of different sizes")
+    return cards
+
+
 def identify(task: Task, name_or_path: str = "") -> ModelIdentity:
     """Which model would speak; the file itself is verified when it is loaded."""
     return find(task, name_or_path).identity

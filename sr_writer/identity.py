@@ -18,7 +18,7 @@ from sr_writer.progression import Reference as Reference
 
 #: Of what we write: a change in content or layout takes the next number, and with it come new
 #: UIDs, so that no PACS holds two different objects of one name.
-RESULTS_FORMAT = "3"
+RESULTS_FORMAT = "4"
 RESEARCH_USE = "Research use only - not for diagnosis"
 
 #: The measurement group of the decision, which is no segment's.
@@ -128,8 +128,9 @@ class Identity:
         if self.withdraws:
             subject = _WITHDRAWAL_SUBJECT
         versions = "/".join(dict.fromkeys(model.version for model in self.pipeline.models))
-        room = _LONG_STRING - len(f"{subject} {_NOT_FOR_DIAGNOSIS}")
-        return f"{subject} {versions[:room]}{_NOT_FOR_DIAGNOSIS}"
+        said = f"{subject} {versions}{_NOT_FOR_DIAGNOSIS}"
+        # Whole or not at all: half a version is another's.
+        return said if len(said) <= _LONG_STRING else f"{subject}{_NOT_FOR_DIAGNOSIS}"
 
     def algorithm(self, task: Task) -> Algorithm:
         model = self.pipeline.model(task)

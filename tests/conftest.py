@@ -15,7 +15,7 @@ import pytest
 from kombu.connection import Connection
 
 if TYPE_CHECKING:
-    from inference.engines.pytorch import PytorchEngine
+    from inference.engines import Engine
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
@@ -58,9 +58,9 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def engine() -> "PytorchEngine":
+def engine() -> "Engine":
     """The shipped networks, loaded once."""
-    from inference.engines.pytorch import load_engine
+    from inference.engines.loading import load_engine
 
     return load_engine(device="cpu")
 

@@ -7,6 +7,7 @@ was done in a clean root. Here is what goes wrong by a change of names.
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,29 @@ def instructions(word: str) -> Iterator[str]:
     for step in steps(DOCKERFILE.read_text("utf-8")):
         if step.word == word:
             yield step.said
+
+
+def test_what_lies_elsewhere_may_be_written_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "ledger-url").write_text("x")
+    spool, log = tmp_path / "a spool, 100%", tmp_path / "log"
+    (tmp_path / "node.toml").write_text(
+        f'[spool]\nfolder = "{spool}"\n[audit]\nfile = "{log}/audit.xml"\n'
+    )
+    script = (DEPLOY / "install.sh").read_text("utf-8").removesuffix('main "$@"\n')
+    script += f'etc="{tmp_path}"\nsite_settings "$1"\n'
+    words = ["bash", "-c", script, str(DEPLOY / "install.sh"), sys.executable]
+    said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    assert said.splitlines() == [
+        f"LoadCredential=ledger-url:{tmp_path}/secrets/ledger-url",
+        f'ReadWritePaths="{str(spool).replace("%", "%%")}"',
+        f'ReadWritePaths="-{log}"',
+    ]
+    unit = tmp_path / "unit.service"
+    unit.write_text(f"[Service]\nExecStart=/bin/true\n{said}")
+    analyze = program("systemd-analyze")
+    found = subprocess.run([analyze, "verify", str(unit)], capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 def test_an_instruction_is_read_as_one_line_without_its_comments() -> None:

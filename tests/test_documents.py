@@ -1,6 +1,8 @@
 """The documents: what they link to is there, and the README stays one that is read."""
 
+import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,45 @@ def _anchors(document: Path) -> set[str]:
     """Of its headings, as they are made of Markdown on the web."""
     headings = re.findall(r"^#+ (.*)$", document.read_text("utf-8"), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_all_that_a_result_is_made_with_is_software_of_unknown_provenance() -> None:
+    """And nothing else is in that list: each has its version and hash."""
+    document = (ROOT / "deploy" / "INTENDED_USE.md").read_text("utf-8")
+    table = document.partition("## Software of unknown provenance")[2].partition("\n## ")[0]
+    listed = _spelt(" ".join(re.findall(r"^\| ([^|]+) \|", table, re.M)))
+    made_with = {_PACKAGES.get(name, name) for name in _imported("inference", "sr_writer")}
+    assert {name for name in made_with if _spelt(name) not in listed} == set()
+    constraints = (ROOT / "constraints.txt").read_text("utf-8")
+    pinned = {_spelt(name) for name in re.findall(r"^([\w.-]+)==", constraints, re.M)}
+    assert {_spelt(name) for name in made_with} <= pinned
+
+
+#: Those that are imported by another name than they are installed by.
+_PACKAGES = {"PIL": "pillow", "skimage": "scikit-image", "rle": "pylibjpeg-rle"}
+#: Of no result.
+_ASIDE = {"training", "datasets", "evaluation"}
+
+
+def _imported(*packages: str) -> set[str]:
+    trees = (
+        ast.parse(path.read_text("utf-8"))
+        for package in packages
+        for path in (ROOT / package).rglob("*.py")
+        if not _ASIDE & set(path.parts)
+    )
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {
+        node.module
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
+    return {name.partition(".")[0] for name in names} - {*sys.stdlib_module_names, *packages}
+
+
+def _spelt(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 @pytest.mark.slow

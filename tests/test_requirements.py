@@ -13,11 +13,21 @@ EXTRAS = PROJECT["optional-dependencies"]
 TORCH = {"torch", "torchvision"}
 FILES = {
     "listen.txt": PROJECT["dependencies"],
-    "listen-postgres.txt": [*PROJECT["dependencies"], *EXTRAS["postgres"]],
-    "worker.txt": [*PROJECT["dependencies"], *EXTRAS["worker"], *EXTRAS["postgres"]],
+    "listen-postgres.txt": [
+        *PROJECT["dependencies"],
+        *(wanted for extra in ("handover", "postgres") for wanted in EXTRAS[extra]),
+    ],
+    "worker.txt": [
+        *PROJECT["dependencies"],
+        *(wanted for extra in ("worker", "handover", "postgres") for wanted in EXTRAS[extra]),
+    ],
     "all.txt": [
         *PROJECT["dependencies"],
-        *(wanted for extra in ("worker", "train", "postgres", "dev") for wanted in EXTRAS[extra]),
+        *(
+            wanted
+            for extra in ("worker", "train", "postgres", "handover", "dev")
+            for wanted in EXTRAS[extra]
+        ),
     ],
 }
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from contextlib import suppress
 
 from dicom_node.alerts.message import Message
@@ -11,6 +12,8 @@ from dicom_node.errors import ChannelFailed
 
 #: Characters of what it says when it fails.
 _LAST_WORDS = 300
+#: Seconds between looks whether it has ended.
+_LOOK_S = 0.2
 
 
 def run_command(notify: NotifySection, message: Message) -> None:
@@ -27,16 +30,30 @@ def run_command(notify: NotifySection, message: Message) -> None:
     except OSError as exc:
         raise ChannelFailed(f"{program}: {exc.strerror or exc}") from exc
     with child:
-        try:
-            said, _ = child.communicate(message.written().encode(), notify.command_timeout_s)
-        except subprocess.TimeoutExpired:
+        said = _said(child, message.written().encode(), notify.command_timeout_s)
+        if said is None:
             _end(child)
-            raise ChannelFailed(
-                f"{program}: has not ended within {notify.command_timeout_s:g} s"
-            ) from None
+            raise ChannelFailed(f"{program}: has not ended within {notify.command_timeout_s:g} s")
     if child.returncode != 0:
         words = " ".join(said.decode("utf-8", "replace").split())[-_LAST_WORDS:]
         raise ChannelFailed(f"{program}: ended with {child.returncode}: {words}".rstrip(": "))
+
+
+def _said(child: "subprocess.Popen[bytes]", message: bytes, within_s: float) -> bytes | None:
+    """What it says until it ends; None where it does not.
+
+    Its end counts, not that of its pipe: what it has left running may hold that for long.
+    """
+    until, told = time.monotonic() + within_s, message or None
+    while True:
+        try:
+            return child.communicate(told, _LOOK_S)[0]
+        except subprocess.TimeoutExpired as exc:
+            if child.poll() is not None:
+                return exc.output or b""
+            if time.monotonic() > until:
+                return None
+            told = None
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

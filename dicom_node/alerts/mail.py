@@ -1,8 +1,10 @@
 """By e-mail: SMTP (RFC 5321), with STARTTLS (RFC 3207) unless told otherwise."""
 
+import logging
 import smtplib
 import socket
 import ssl
+from collections.abc import Collection
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
@@ -10,12 +12,15 @@ from dicom_node.alerts.message import Message
 from dicom_node.config import NotifySection
 from dicom_node.errors import ChannelFailed
 
-#: Seconds that the server has for each answer.
-TIMEOUT_S = 10.0
+logger = logging.getLogger(__name__)
+
+#: Seconds that the server has for each answer. Many wait before they greet, and search what they
+#: are given before they take it: who goes sooner has it told again.
+TIMEOUT_S = 30.0
 
 
 def send_mail(notify: NotifySection, message: Message) -> None:
-    """Raises ChannelFailed."""
+    """Raises ChannelFailed where nobody has it, or, of a test, not everybody."""
     mail = EmailMessage()
     mail["Subject"] = message.subject
     mail["From"] = notify.email_from or f"cxr-node@{socket.gethostname()}"
@@ -31,10 +36,21 @@ def send_mail(notify: NotifySection, message: Message) -> None:
                 password = notify.smtp_password_file.read_text("utf-8").strip()
                 server.login(notify.smtp_user, password)
             refused = server.send_message(mail)
+    except smtplib.SMTPRecipientsRefused as exc:
+        nobody = ", ".join(sorted(exc.recipients))
+        raise ChannelFailed(f"{notify.smtp_host} refused {nobody}") from exc
     except (OSError, smtplib.SMTPException, UnicodeDecodeError) as exc:
         raise ChannelFailed(f"{notify.smtp_host}:{notify.smtp_port}: {_why(exc)}") from exc
     if refused:
-        raise ChannelFailed(f"{notify.smtp_host} refused {', '.join(sorted(refused))}")
+        _say_refused(notify, sorted(refused), is_test=message.is_test)
+
+
+def _say_refused(notify: NotifySection, refused: Collection[str], *, is_test: bool) -> None:
+    """Others have it: to try again would tell them again, as long as one address is no good."""
+    if is_test:
+        raise ChannelFailed(f"{notify.smtp_host} refused {', '.join(refused)}; others have it")
+    logger.error("a mail server does not take recipients of alerts",
+                 extra={"server": notify.smtp_host, "recipients": list(refused)})  # fmt: skip
 
 
 def _connected(notify: NotifySection) -> smtplib.SMTP:

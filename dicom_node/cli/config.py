@@ -81,7 +81,7 @@ def _origins(arguments: argparse.Namespace, config: "Config") -> dict[tuple[str,
 
 
 def _meaning(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterator[str]:
-    from dicom_node.config import Destination
+    from dicom_node.config import PortDestination
 
     node = config.node
     yield f"listens as {node.aet} on {node.host}:{node.port}, {_SPOKEN[config.tls.listen]}"
@@ -93,7 +93,7 @@ def _meaning(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterat
     for destination in config.destinations:
         name, address = destination.name, destination.address
         where = "" if name == address else f" ({address})"
-        over = " over TLS" if isinstance(destination, Destination) and destination.tls else ""
+        over = " over TLS" if isinstance(destination, PortDestination) and destination.tls else ""
         silent = "; silent: all is held, nothing is sent" if destination.silent else ""
         gets, confirmed = _gets(destination), _CONFIRMED[destination.verify]
         yield f"{name}{where} gets{over} {gets}; {confirmed}{silent}"
@@ -106,6 +106,12 @@ def _meaning(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterat
         yield f"{what}: {where}{f' ({origin})' if origin else ''}"
     yield f"spool: {config.spool_folder}"
     yield _page(config)
+    monitor = config.monitor
+    if config.users and monitor.pages and not (monitor.tls or monitor.is_for_this_host):
+        yield (
+            "warning: passwords and pictures cross the network in clear: set [monitor] tls = true,"
+            " or let a proxy that speaks HTTPS be all that reaches this address"
+        )
 
 
 def _page(config: "Config") -> str:

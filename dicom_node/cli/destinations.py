@@ -91,10 +91,11 @@ def show(arguments: argparse.Namespace) -> int:
     silent = [destination.name for destination in config.destinations if destination.silent]
     with closing(open_existing(config)) as ledger:
         records, now = ledger.destinations.all(), ledger.now()
+        declined = ledger.pace.declined()
     print(
         as_json(records, addresses, known, silent)
         if arguments.json
-        else "\n".join(destination_lines(records, known, now, addresses, silent))
+        else "\n".join(destination_lines(records, known, now, addresses, silent, declined))
         or "no destination"
     )
     return 0

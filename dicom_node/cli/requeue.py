@@ -95,9 +95,8 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Let what is asked for begin again; 0, or 1 where there is nothing that can."""
     from dicom_node.cli.node.parts import pipeline_of
-    from dicom_node.ops.asked.requeueing import begin_again
+    from dicom_node.ops.asked.requeueing import begin_again, would_begin
     from dicom_node.ops.status import open_existing
-    from dicom_node.ops.wording import numbered
 
     selection, config = _selection(arguments), node_config(arguments)
     _assert_may_leave(config, selection)
@@ -107,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
         said = [*map(_line, found), *_why_not(ledger, selection, {one.job_id for one in can})]
         print("\n".join(said), end="\n" if said else "")
         if arguments.dry_run:
-            print(f"would requeue {numbered(len(found), 'job', 'jobs')}")
+            print(would_begin(ledger, found, selection).planned)
         elif len(found) > 1 and not arguments.yes and not _is_wanted(len(found)):
             print("nothing was changed")
             return 1
@@ -135,7 +134,8 @@ def _line(one: "Candidate") -> str:
     from dicom_node.ops.wording import line
 
     what = "send again" if one.is_built else "analyse again"
-    return f"{one.job_id} {name(one.sop_instance_uid)} {one.state}: {what} ({line(one.reason)})"
+    why = f" ({line(one.reason)})" if one.reason else ""
+    return f"{one.job_id} {name(one.sop_instance_uid)} {one.state}: {what}{why}"
 
 
 def _why_not(ledger: "Ledger", selection: "Selection", can: Collection[int]) -> Iterator[str]:

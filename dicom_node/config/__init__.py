@@ -5,7 +5,8 @@
 
 from dicom_node.config.alerting import AlertsSection, NotifySection
 from dicom_node.config.audit import AuditSection
-from dicom_node.config.destination import AnyDestination, Destination
+from dicom_node.config.destination import AnyDestination, Destination, PortDestination
+from dicom_node.config.handover import FhirDestination, HandOverDestination, Hl7Destination
 from dicom_node.config.monitor import MonitorSection, Role, User, role_of
 from dicom_node.config.node import ANY_TITLE, NodeSection
 from dicom_node.config.reading import (
@@ -31,7 +32,7 @@ from dicom_node.config.sections import (
     WorkerSection,
 )
 from dicom_node.config.urls import EMBEDDED_BROKER, ServiceUrl
-from dicom_node.config.web import WebDestination
+from dicom_node.config.web import ServerDestination, WebDestination
 
 __all__ = [
     "ANY_TITLE",
@@ -47,16 +48,21 @@ __all__ = [
     "Config",
     "Destination",
     "EquipmentSection",
+    "FhirDestination",
+    "HandOverDestination",
+    "Hl7Destination",
     "LedgerSection",
     "ModelsSection",
     "MonitorSection",
     "NodeSection",
     "NotifySection",
+    "PortDestination",
     "PrioritySection",
     "PriorsSection",
     "Reports",
     "RetentionSection",
     "Role",
+    "ServerDestination",
     "ServiceUrl",
     "SpoolSection",
     "TlsSection",

@@ -115,14 +115,9 @@ class AnyDestination(Section):
         return value
 
 
-class Destination(AnyDestination):
-    """An Application Entity that results go to by C-STORE."""
+class PortDestination(AnyDestination):
+    """What listens at a port, in clear or by TLS."""
 
-    known_verifications: ClassVar[tuple[str, ...]] = ("commitment", "query")
-
-    kind: Literal["dicom"] = DEFAULT_KIND
-    name: str = ""  #: left out: its address
-    aet: AeTitle
     host: Host
     port: Port
     tls: bool = False  #: to be spoken there (PS3.15 B.12)
@@ -134,17 +129,6 @@ class Destination(AnyDestination):
     revoked: FilePath | None = None
     certificate: FilePath | None = None
     key: FilePath | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_name(cls, entry: Any) -> Any:
-        if (
-            isinstance(entry, Mapping)
-            and "name" not in entry
-            and {"aet", "host", "port"} <= set(entry)
-        ):
-            return {**entry, "name": _ADDRESS.format(**entry)}
-        return entry
 
     def secured_by(self, node: Any) -> Self:
         if not self.tls:
@@ -158,6 +142,27 @@ class Destination(AnyDestination):
     @property
     def lacks_trust(self) -> bool:
         return self.tls and self.trusted is None
+
+
+class Destination(PortDestination):
+    """An Application Entity that results go to by C-STORE."""
+
+    known_verifications: ClassVar[tuple[str, ...]] = ("commitment", "query")
+
+    kind: Literal["dicom"] = DEFAULT_KIND
+    name: str = ""  #: left out: its address
+    aet: AeTitle
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_name(cls, entry: Any) -> Any:
+        if (
+            isinstance(entry, Mapping)
+            and "name" not in entry
+            and {"aet", "host", "port"} <= set(entry)
+        ):
+            return {**entry, "name": _ADDRESS.format(**entry)}
+        return entry
 
     @property
     def address(self) -> str:

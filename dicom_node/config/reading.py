@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from dicom_node.config.destination import DEFAULT_KIND, AnyDestination, Destination
 from dicom_node.config.faults import faults_in, faults_of, where_is, written_as_list
+from dicom_node.config.handover import FhirDestination, Hl7Destination
 from dicom_node.config.sections import Config
 from dicom_node.config.values import CREDENTIALS, CREDENTIALS_VARIABLE, FOLDER, port_fault
 from dicom_node.config.web import WebDestination
@@ -19,7 +20,12 @@ from dicom_node.spelling import did_you_mean
 
 #: The model of each kind of destination, by the value of its key `kind`.
 DESTINATION_SETTINGS: Mapping[str, type[AnyDestination]] = MappingProxyType(
-    {DEFAULT_KIND: Destination, "dicomweb": WebDestination}
+    {
+        DEFAULT_KIND: Destination,
+        "dicomweb": WebDestination,
+        "hl7": Hl7Destination,
+        "fhir": FhirDestination,
+    }
 )
 #: Secrets (URLs hold passwords) come from the environment and win over the file.
 LEDGER_URL_VARIABLE = "CXR_LEDGER_URL"

@@ -1,4 +1,6 @@
-"""`[[destination]]` of the kind "dicomweb": a server that results go to by STOW-RS."""
+"""`[[destination]]` of the kind "dicomweb": a server that results go to by STOW-RS; and what every
+kind of server has that is spoken to by HTTP.
+"""
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, Self
@@ -61,16 +63,15 @@ Url = Annotated[str, AfterValidator(_as_url)]
 StudiesUrl = Annotated[Url, AfterValidator(_as_studies)]
 
 
-class WebDestination(AnyDestination):
-    """An origin server of the Studies Service that results go to by STOW-RS.
+class ServerDestination(AnyDestination):
+    """A server that is spoken to by HTTP, and how the node says who it is.
 
     Secrets are in files or in the environment, never here.
     """
 
-    known_verifications: ClassVar[tuple[str, ...]] = ("query",)
+    #: The key that says where it is.
+    url_key: ClassVar[str]
 
-    kind: Literal["dicomweb"]
-    stow: StudiesUrl
     #: How the node says who it is: not at all, user and password, a token, or a token that it gets
     #: for its client credentials (RFC 6749 4.4).
     auth: Literal["none", "basic", "bearer", "oauth"] = "none"
@@ -86,8 +87,13 @@ class WebDestination(AnyDestination):
     ca_file: FilePath | None = None  #: PEM; None: whom the system trusts
 
     @property
+    def url(self) -> str:
+        """Where it is."""
+        return str(getattr(self, self.url_key))
+
+    @property
     def address(self) -> str:
-        return self.stow
+        return self.url
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -113,11 +119,21 @@ class WebDestination(AnyDestination):
         if self.key and not self.certificate:
             yield "key needs a certificate"
         if self.auth != "none":
-            for key, url in (("stow", self.stow), ("token_url", self.token_url)):
+            for key, url in ((self.url_key, self.url), ("token_url", self.token_url)):
                 if url and is_plain(url):
                     yield f"{key} would show the secret to the network: use https"
-        if self.certificate and not self.stow.startswith("https://"):
-            yield "certificate needs a stow that begins with https://"
+        if self.certificate and not self.url.startswith("https://"):
+            yield f"certificate needs a {self.url_key} that begins with https://"
+
+
+class WebDestination(ServerDestination):
+    """An origin server of the Studies Service that results go to by STOW-RS."""
+
+    known_verifications: ClassVar[tuple[str, ...]] = ("query",)
+    url_key: ClassVar[str] = "stow"
+
+    kind: Literal["dicomweb"]
+    stow: StudiesUrl
 
 
 def _has_secret(keys: set[str]) -> bool:

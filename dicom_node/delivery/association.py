@@ -16,7 +16,7 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.pdu import A_ABORT_RQ
 
-from dicom_node.config import Destination
+from dicom_node.config import Destination, PortDestination
 from dicom_node.errors import DestinationUnavailable, UsageError
 from dicom_node.network import dimse
 from dicom_node.network.tls import Context, Files, client_context, ends_at
@@ -146,7 +146,7 @@ def associate(
     """
     ae = dimse.requestor(aet, contexts, timeout_s)
     witness = _Witness(timeout_s)
-    tls = _tls(to)
+    tls = tls_with(to)
     witness.tls = tls and tls[0]
     started = time.monotonic()
     try:
@@ -169,8 +169,10 @@ def associate(
             association.release()
 
 
-def _tls(to: Destination) -> tuple[Context, str] | None:
-    """What is to be spoken with it, with the files as they are now."""
+def tls_with(to: PortDestination) -> tuple[Context, str] | None:
+    """What is to be spoken with it, with the files as they are now, and the name that its
+    certificate has to be for; raises DestinationUnavailable.
+    """
     if not to.tls:
         return None
     files = Files(to.certificate, to.key, to.trusted, to.revoked)
@@ -199,6 +201,8 @@ class _Witness:
         # wait for it without end, and for its own waiting thread when it gives up.
         timeval = struct.pack("@ll", int(self._timeout_s), int(self._timeout_s % 1 * 1e6))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+        # Nor may it fall silent within a PDU: only between two does pynetdicom look at the clock.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
         if isinstance(sock, ssl.SSLSocket):
             self.certificate_ends_at = ends_at(sock.getpeercert() or {})
 

@@ -9,7 +9,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
 from dicom_node.audit import Participant, Trail, events, subject_of
-from dicom_node.config import AnyDestination, Destination
+from dicom_node.config import AnyDestination, Destination, PortDestination
 from dicom_node.delivery.kinds import Query
 from dicom_node.delivery.outcome import Fate
 from dicom_node.delivery.sending import Batch
@@ -95,6 +95,8 @@ def participant_of(to: AnyDestination) -> Participant:
     """A destination, as it takes part."""
     if isinstance(to, Destination):
         return Participant(to.address, aet=to.aet, name=to.name, host=to.host, is_address=False)
+    if isinstance(to, PortDestination):
+        return Participant(to.address, name=to.name, host=to.host, is_address=False)
     return Participant(to.address, name=to.name)
 
 

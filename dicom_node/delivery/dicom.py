@@ -14,6 +14,7 @@ from dicom_node.config import Destination
 from dicom_node.delivery.association import DicomAssociation, associate
 from dicom_node.delivery.offer import Offer
 from dicom_node.delivery.outcome import Fate, Outcome, outcome_of, words
+from dicom_node.delivery.query import DicomQuery
 from dicom_node.delivery.transcode import transcode
 from dicom_node.ledger import Delivery
 from dicom_node.spool import Spool
@@ -77,12 +78,16 @@ class DicomCarrier:
             said = "took the association; it offers no Verification"
             if taken[""]:
                 said = _answered(association.echo(RESPONSE_S))
-            return Offer(
-                said,
-                {role: taken[role] for role in built},
-                tuple(way for way in ("commitment", "query") if taken[way]),
-                association.certificate_ends_at,
-            )
+            ends_at = association.certificate_ends_at
+        # Some offer a query to everybody, and abort when one asks whom they do not know.
+        is_asked = taken["query"] and self._to.verify != "none"
+        return Offer(
+            said,
+            {role: taken[role] for role in built},
+            tuple(way for way in ("commitment", "query") if taken[way]),
+            ends_at,
+            DicomQuery(self._to, self._aet).why_not() if is_asked else "",
+        )
 
 
 class DicomChannel:

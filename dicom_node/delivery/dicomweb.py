@@ -7,8 +7,8 @@ from dicom_node.config import WebDestination
 from dicom_node.delivery.dicom import RESPONSE_S, response_timeout_s
 from dicom_node.delivery.offer import Offer
 from dicom_node.delivery.outcome import Fate, Outcome
+from dicom_node.delivery.outcome.web import assert_open, outcome_of_status, outcome_of_word
 from dicom_node.delivery.transcode import transcode
-from dicom_node.delivery.web_outcome import assert_open, outcome_of_status, outcome_of_word
 from dicom_node.errors import DestinationAway
 from dicom_node.ledger import Delivery
 from dicom_node.spool import Spool

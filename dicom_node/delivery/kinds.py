@@ -12,10 +12,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
-from dicom_node.config import AnyDestination, Destination, WebDestination
+from dicom_node.config import (
+    AnyDestination,
+    Destination,
+    FhirDestination,
+    Hl7Destination,
+    WebDestination,
+)
 from dicom_node.delivery.commitment import DicomCommitment
 from dicom_node.delivery.dicom import DicomCarrier
 from dicom_node.delivery.dicomweb import WebCarrier
+from dicom_node.delivery.fhir import FhirCarrier
+from dicom_node.delivery.hl7 import Hl7Carrier
 from dicom_node.delivery.offer import Offer
 from dicom_node.delivery.outcome import Outcome
 from dicom_node.delivery.query import DicomQuery
@@ -94,6 +102,8 @@ DESTINATION_KINDS: Mapping[str, DestinationKind] = MappingProxyType(
     {
         "dicom": DestinationKind(Destination, DicomCarrier, DicomQuery, DicomCommitment),
         "dicomweb": DestinationKind(WebDestination, WebCarrier, WebQuery),
+        "hl7": DestinationKind(Hl7Destination, Hl7Carrier),
+        "fhir": DestinationKind(FhirDestination, FhirCarrier),
     }
 )
 

@@ -15,3 +15,5 @@ class Offer:
     #: Ways of confirming that it keeps something (values of `verify`); None: not known.
     confirms: Collection[str] | None = None
     certificate_ends_at: datetime | None = None  #: None: no TLS
+    #: Why it does not answer a query, though it offers one; "": it does, or was not asked.
+    query_fails: str = ""

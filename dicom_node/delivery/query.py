@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from pydicom import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
 )
@@ -33,15 +33,28 @@ class DicomQuery:
         with associate(self._aet, self._to, [(model, syntax) for syntax in _SYNTAXES]) as archive:
             if archive.syntax_for(model, _SYNTAXES) is None:
                 raise NotOffered(f"{self._to.name} offers no C-FIND")
-            return {each.id for each in deliveries if self._shows(archive, each)}
+            return {each.id for each in deliveries if self._shows(archive, *_names(each))}
 
-    def _shows(self, archive: DicomAssociation, delivery: Delivery) -> bool:
+    def why_not(self) -> str:
+        """Why it lets nobody of our name ask, though it may offer to be asked; "" where it does.
+
+        It is asked for an instance that nobody has.
+        """
+        model = StudyRootQueryRetrieveInformationModelFind
+        try:
+            with associate(self._aet, self._to, [(model, one) for one in _SYNTAXES]) as archive:
+                self._shows(archive, generate_uid(), generate_uid(), generate_uid())
+        except (DestinationUnavailable, NotOffered) as exc:
+            return str(exc)
+        return ""
+
+    def _shows(self, archive: DicomAssociation, study: str, series: str, instance: str) -> bool:
         # All unique keys above it are required at image level: PS3.4 C.4.1.2.1.
         wanted = Dataset()
         wanted.QueryRetrieveLevel = "IMAGE"
-        wanted.StudyInstanceUID = delivery.study_instance_uid
-        wanted.SeriesInstanceUID = delivery.series_instance_uid
-        wanted.SOPInstanceUID = delivery.sop_instance_uid
+        wanted.StudyInstanceUID = study
+        wanted.SeriesInstanceUID = series
+        wanted.SOPInstanceUID = instance
         status, found = archive.find(wanted, StudyRootQueryRetrieveInformationModelFind, _ANSWER_S)
         if status in _NOT_FOR_US:
             raise NotOffered(f"{self._to.name}: answered C-FIND with {status:#06x}")
@@ -50,11 +63,14 @@ class DicomQuery:
         try:
             # Some archives answer with all that they have of the series.
             return any(
-                str(match.get("SOPInstanceUID", "")).strip(" \0") == delivery.sop_instance_uid
-                for match in found
+                str(match.get("SOPInstanceUID", "")).strip(" \0") == instance for match in found
             )
         except Exception as exc:
             # Of odd bytes pydicom raises what it likes.
             raise DestinationUnavailable(
                 f"{self._to.name}: its answer to C-FIND cannot be read ({type(exc).__name__})"
             ) from exc
+
+
+def _names(delivery: Delivery) -> tuple[str, str, str]:
+    return delivery.study_instance_uid, delivery.series_instance_uid, delivery.sop_instance_uid

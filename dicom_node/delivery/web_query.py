@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from dicom_node.config import WebDestination
-from dicom_node.delivery.web_outcome import assert_open
+from dicom_node.delivery.outcome.web import assert_open
 from dicom_node.errors import DestinationUnavailable, NotOffered
 from dicom_node.ledger import Delivery
 from dicom_node.web import qido

@@ -48,7 +48,7 @@ class Ranking:
     def of(
         self, calling_aet: str, acquired_at: str, said: Said, request: int, now: datetime
     ) -> tuple[Priority, str]:
-        """The class, and why; no reason where nothing speaks for another than ROUTINE.
+        """The class, and why.
 
         `acquired_at`: ISO 8601, "" where it is not known; `request`: the C-STORE's own priority.
         """
@@ -62,7 +62,7 @@ class Ranking:
                 return priority, why
         if (ranked := self._requests.get(request)) is not None:
             return ranked, "by the priority of its C-STORE"
-        return Priority.ROUTINE, ""
+        return Priority.ROUTINE, "no rule says otherwise"
 
 
 def _pattern(value: str) -> re.Pattern[str]:

@@ -140,7 +140,8 @@ def _dead(connection: Connection, now: datetime) -> Iterator[Dead]:
 def _living(connection: Connection, now: datetime) -> Iterator[Living]:
     columns = (workers.c.part, workers.c.host, workers.c.engine, workers.c.gpu_used_bytes,
                workers.c.gpu_size_bytes)  # fmt: skip
-    alive = workers.c.beat_at >= now - timedelta(seconds=LEASE_S)
+    lease = timedelta(seconds=LEASE_S)
+    alive = workers.c.beat_at.between(now - lease, now + lease)
     query = select(*columns).where(alive).order_by(workers.c.part, workers.c.host, workers.c.name)
     for row in connection.execute(query):
         yield Living(*row)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from dicom_node.config import Config, Destination
+from dicom_node.config import Config, PortDestination
 from dicom_node.errors import UsageError
 from dicom_node.network.revocation import RevocationList
 from dicom_node.network.tls import Certificate, Files, certificates
@@ -33,5 +33,5 @@ def _files(config: Config) -> Iterator[Files]:
     tls = config.tls
     yield Files(tls.certificate, tls.key, tls.trusted, tls.revoked)
     for one in config.destinations:
-        if isinstance(one, Destination) and one.tls:
+        if isinstance(one, PortDestination) and one.tls:
             yield Files(one.certificate, one.key, one.trusted, one.revoked)

@@ -6,13 +6,21 @@ from dataclasses import asdict
 from datetime import datetime
 from types import MappingProxyType
 
-from dicom_node.ledger import ARRIVED, DeliveryState, DestinationRecord, Silence, Standing
-from dicom_node.ops.wording import age, line, moment
+from dicom_node.ledger import (
+    ARRIVED,
+    Declined,
+    DeliveryState,
+    DestinationRecord,
+    Silence,
+    Standing,
+)
+from dicom_node.ops.wording import age, line, moment, numbered
 
 #: States of deliveries that are nobody's matter: kept ready, and sent only where something else is
 #: not accepted.
 UNSEEN = (DeliveryState.RESERVE,)
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
+_NONE: Mapping[str, Declined] = MappingProxyType({})
 
 
 def as_json(
@@ -39,9 +47,10 @@ def destination_lines(
     now: datetime,
     addresses: Mapping[str, str] = _NOWHERE,
     silent: Collection[str] = (),
+    declined: Mapping[str, Declined] = _NONE,
 ) -> Iterator[str]:
     """`known`: what is configured; None where nobody says. `silent`: nothing is sent to these.
-    Times are UTC.
+    `declined`: what they answered for and did not take. Times are UTC.
     """
     found = {record.name: record for record in records}
     for name in known or ():
@@ -49,6 +58,8 @@ def destination_lines(
     for name in sorted(found):
         is_silent = name in silent
         yield from _lines(found[name], addresses.get(name, ""), known, now, is_silent=is_silent)
+        if name in declined:
+            yield f"  {declined_words(declined[name])}: {line(declined[name].reason)}"
 
 
 def deliveries_by_state(counts: Mapping[DeliveryState, int]) -> str:
@@ -80,6 +91,11 @@ def standing_words(standing: Standing, now: datetime, *, has_delivered: bool = F
     else:
         said.append(f"reached {_since(standing.since)}")
     return "; ".join(said)
+
+
+def declined_words(declined: Declined) -> str:
+    """That it is there, and does not take what is sent again."""
+    return f"answers, and declines {numbered(declined.count, 'result', 'results')}"
 
 
 def silence_words(name: str, silence: Silence) -> str:

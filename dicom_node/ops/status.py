@@ -16,6 +16,7 @@ from dicom_node.ledger import (
     PERSON_WAITS_S,
     SKIPS_LOOKED_AT,
     Day,
+    Declined,
     DestinationRecord,
     JobState,
     Ledger,
@@ -63,6 +64,7 @@ class Health:
     certificates: Sequence[str]  #: what is to be said of those that end soon, or are no good
     refused: Sequence[Refused]  #: at the door of this host's listeners
     silent: Sequence[str]  #: destinations that nothing is sent to
+    declined: Mapping[str, Declined]  #: by destination: what it answered for and did not take
 
 
 def show_status(config: Config, *, as_json: bool) -> int:
@@ -82,6 +84,7 @@ def show_status(config: Config, *, as_json: bool) -> int:
             certificate_warnings(config, now),
             refusals_in(config.node.state),
             [to.name for to in config.destinations if to.silent],
+            ledger.pace.declined(),
         )
     print(_document(health) if as_json else "\n".join(_lines(health)))
     return 0
@@ -125,7 +128,11 @@ def _lines(health: Health) -> Iterator[str]:
     if health.known is not None and not health.known:
         yield "  no destination: results stay in the spool"
     for said in destination_lines(
-        health.destinations, health.known, health.now, silent=health.silent
+        health.destinations,
+        health.known,
+        health.now,
+        silent=health.silent,
+        declined=health.declined,
     ):
         yield f"  {said}"
     yield "refused at the door"

@@ -2,15 +2,18 @@
 
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 
 import uvicorn
 
-from dicom_node.config import MonitorSection
+from dicom_node.config import MonitorSection, TlsSection
 from dicom_node.errors import UsageError
+from dicom_node.network.tls import Files, Renewed
 from dicom_node.page.access.sessions import say_where
 from dicom_node.page.app import make_app
+from dicom_node.page.connections import MOST, Connection
 from dicom_node.page.site.node import Node
 
 logger = logging.getLogger(__name__)
@@ -19,8 +22,6 @@ logger = logging.getLogger(__name__)
 RETRY_S = 5.0
 #: Seconds that answers under way have to end.
 _DRAIN_S = 3
-#: Connections at one time; a browser keeps six.
-_MOST_CONNECTIONS = 200
 
 
 def serve(node: Node, stop: threading.Event, ready: Callable[[], None]) -> None:
@@ -40,7 +41,7 @@ def serve(node: Node, stop: threading.Event, ready: Callable[[], None]) -> None:
     if not monitor.is_for_this_host and not monitor.tls:
         logger.warning("whoever logs in off this host does so in clear: [monitor] tls = true, or a"
                        " proxy that speaks TLS")  # fmt: skip
-    tls = node.config.tls
+    secured = _secured(node.config.tls) if monitor.tls else None
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -50,10 +51,11 @@ def serve(node: Node, stop: threading.Event, ready: Callable[[], None]) -> None:
             proxy_headers=False,
             lifespan="off",
             ws="none",
-            limit_concurrency=_MOST_CONNECTIONS,
+            http=Connection,
+            # All of them ask at once: whoever comes then is told to come again.
+            limit_concurrency=2 * MOST,
             timeout_graceful_shutdown=_DRAIN_S,
-            ssl_certfile=tls.certificate if monitor.tls else None,
-            ssl_keyfile=(tls.key or tls.certificate) if monitor.tls else None,
+            ssl_context_factory=(lambda *_: secured) if secured else None,
         )
     )
 
@@ -69,6 +71,19 @@ def serve(node: Node, stop: threading.Event, ready: Callable[[], None]) -> None:
             server.run(sockets=[bound])
     finally:
         say_where(state, None)
+
+
+def _secured(tls: TlsSection) -> ssl.SSLContext:
+    """As the listener speaks it, and with its certificate of today; raises UsageError."""
+    renewed = Renewed(Files(tls.certificate, tls.key, trusted=None), mutual=False)
+    context = renewed()
+
+    def renew(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = renewed()
+
+    # Called at each handshake, named or not. asyncio asks for a context once and for all.
+    context.sni_callback = renew
+    return context
 
 
 def _bound(monitor: MonitorSection, stop: threading.Event) -> socket.socket | None:

@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from urllib.parse import quote_plus, urlencode
 
-from dicom_node.config import WebDestination
+from dicom_node.config import ServerDestination
 from dicom_node.errors import DestinationAway
 from dicom_node.web.exchange import Answer
 
@@ -28,7 +28,9 @@ _LONGEST_ERROR = 64
 class Access:
     """Kept as long as its destination: a token is used until it ends."""
 
-    def __init__(self, to: WebDestination, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, to: ServerDestination, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._to = to
         self._monotonic = monotonic
         self._token = ""

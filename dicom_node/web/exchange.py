@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import httpx2
 
-from dicom_node.config import WebDestination
+from dicom_node.config import ServerDestination
 from dicom_node.errors import DestinationAway, DestinationUnavailable
 from dicom_node.network.tls import ends_at
 
@@ -44,7 +44,7 @@ class Answer:
         return f"HTTP {self.status} {known.get(self.status, '')}".rstrip()
 
 
-def connect(to: WebDestination) -> httpx2.Client:
+def connect(to: ServerDestination) -> httpx2.Client:
     """A client that has not connected yet; raises DestinationAway where a certificate is amiss.
 
     Certificates are read each time, so that new ones need no restart. Redirections are not
@@ -57,12 +57,12 @@ def connect(to: WebDestination) -> httpx2.Client:
     )
 
 
-def certificate_ends_at(to: WebDestination) -> datetime | None:
+def certificate_ends_at(to: ServerDestination) -> datetime | None:
     """When the certificate ends that the server shows; None without TLS.
 
     Raises DestinationAway where there is no connection to be had, or the certificate is refused.
     """
-    url = httpx2.URL(to.stow)
+    url = httpx2.URL(to.url)
     if url.scheme != "https":
         return None
     try:
@@ -113,7 +113,7 @@ def exchange(
     return Answer(response.status_code, media, body, _wait_s(response.headers.get("Retry-After")))
 
 
-def _tls(to: WebDestination) -> ssl.SSLContext:
+def _tls(to: ServerDestination) -> ssl.SSLContext:
     """TLS 1.2 or newer, the server's name and authority looked at (BCP 195)."""
     where = to.ca_file
     try:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import httpx2
 
-from dicom_node.config import WebDestination
+from dicom_node.config import ServerDestination
 from dicom_node.web.access import Access
 from dicom_node.web.exchange import CONNECT_S, Answer, connect, exchange
 
@@ -16,7 +16,7 @@ _UNAUTHORIZED = 401
 class Session:
     """Open as long as the results of one study are sent."""
 
-    def __init__(self, to: WebDestination, access: Access, client: httpx2.Client) -> None:
+    def __init__(self, to: ServerDestination, access: Access, client: httpx2.Client) -> None:
         self._to = to
         self._access = access
         self._client = client
@@ -57,7 +57,7 @@ class Session:
 
 
 @contextmanager
-def session(to: WebDestination, access: Access) -> Iterator[Session]:
+def session(to: ServerDestination, access: Access) -> Iterator[Session]:
     """Nothing is sent yet; raises DestinationAway where a certificate is amiss."""
     with connect(to) as client:
         yield Session(to, access, client)

@@ -9,22 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.valuerep import PersonName
 
+from dicom_node.intake.belonging import IDENTITY, as_read
 from dicom_node.intake.eligibility import judge
 from inference.decode import read_radiograph
-from inference.header import text_of, value_of
 
-#: Whose image it is and where it lies. Another value: results there are at a wrong place.
-IDENTITY = (
-    "PatientID",
-    "IssuerOfPatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyInstanceUID",
-    "AccessionNumber",
-)
 #: The results refer to the image in its series.
 _REFERRED = ("SeriesInstanceUID",)
 
@@ -75,13 +64,4 @@ def _image_differences(before: Dataset, after: Dataset) -> list[str]:
 
 
 def _differing(keywords: tuple[str, ...], before: Dataset, after: Dataset) -> tuple[str, ...]:
-    return tuple(k for k in keywords if _text(before, k) != _text(after, k))
-
-
-def _text(dataset: Dataset, keyword: str) -> str:
-    """A value as people read it: padding, and how its characters are encoded, say nothing."""
-    value = value_of(dataset, keyword)
-    if isinstance(value, PersonName):
-        # Trailing components may be left out (PS3.5 6.2.1.1).
-        return "=".join(group.strip().rstrip("^ ") for group in str(value).split("=")).rstrip("=")
-    return text_of(dataset, keyword)
+    return tuple(k for k in keywords if as_read(before, k) != as_read(after, k))

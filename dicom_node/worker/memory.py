@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 #: Seconds between two looks whether there is memory again.
 LOOK_S = 2.0
 
+#: Bytes that the smallest radiographs take beside what the networks keep for themselves.
+_SMALL_IMAGE = 64 * 2**20
+
 _Had = TypeVar("_Had")
 
 
@@ -64,7 +67,9 @@ def once_there_is_memory(use: Callable[[], _Had], stop: threading.Event) -> _Had
 
 
 def _has_memory(engine: Engine) -> bool:
+    """Whether a small image could be analysed: some engines keep all that they ever need."""
     try:
+        np.ones(_SMALL_IMAGE, np.uint8)
         engine.segment(np.zeros((1, engine.size, engine.size), np.float32))
     except Exception as exc:
         if not is_out_of_memory(exc):

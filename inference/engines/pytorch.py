@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from inference.engines import ProbabilityMaps
-from inference.engines.device import choose_device
+from inference.engines.device import choose_device, free_cached
 from inference.engines.familiarity import shaped_as
 from inference.engines.normalise import normalise
-from inference.engines.runners import Reading, free_cached, runner
+from inference.engines.runners import Reading, runner
 from inference.findings import ModelIdentity, Task
 from inference.memory import is_out_of_memory
 from inference.networks import build
-from inference.weights import ModelCard, WeightsError, find, load_state
+from inference.weights import ModelCard, WeightsError, find_pair, load_state
 
 
 def load_engine(lung: str = "", infection: str = "", device: str = "auto") -> "PytorchEngine":
@@ -23,9 +23,7 @@ def load_engine(lung: str = "", infection: str = "", device: str = "auto") -> "P
 
     Names and paths are those of `weights.find`. Raises WeightsError or DeviceUnavailable.
     """
-    cards = {Task.LUNG: find(Task.LUNG, lung), Task.INFECTION: find(Task.INFECTION, infection)}
-    if cards[Task.LUNG].size != cards[Task.INFECTION].size:
-        raise WeightsError("the lung and the infection network take images of different sizes")
+    cards = find_pair(lung, infection)
     networks = {task: load_network(card) for task, card in cards.items()}
     identities = tuple(card.identity for card in cards.values())
     return PytorchEngine(networks, identities, cards[Task.LUNG].size, choose_device(device))

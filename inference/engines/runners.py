@@ -11,8 +11,6 @@ longer than they run. So all networks are recorded once, as branches of one CUDA
 graph is launched as a whole.
 """
 
-import gc
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from inference.engines.cores import cores
 from inference.networks import CHANNELS, FOREGROUND
 
 #: Runs before the recording: libraries load, algorithms are chosen, memory is taken.
@@ -63,7 +62,7 @@ class OnCpu:
     def __init__(self, networks: Sequence[nn.Module], size: int) -> None:
         self._networks = networks
         self._pool = ThreadPoolExecutor(len(networks), thread_name_prefix="network")
-        torch.set_num_threads(max(1, _cores() // len(networks)))
+        torch.set_num_threads(max(1, cores() // len(networks)))
         self(np.zeros((1, size, size), np.float32))
 
     def __call__(self, images: NDArray[np.float32]) -> list[Reading]:
@@ -125,13 +124,6 @@ class OnCuda:
         return torch.stack(probability), torch.stack(strangeness)
 
 
-def free_cached() -> None:
-    """Give back what torch keeps of the GPU's memory for later, which others may need."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
 def fold(network: nn.Module) -> nn.Module:
     """Batch normalisation folded into the convolution before it, everywhere in `network`.
 
@@ -178,8 +170,12 @@ def read(network: nn.Module, batch: torch.Tensor) -> tuple[torch.Tensor, torch.T
     return probability, familiarity(features)
 
 
-def _cores() -> int:
-    """The cores this process may use: a container is often given fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+class Reads(nn.Module):
+    """A network from a normalised (1, size, size) image to what `read` gives of it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return read(self.network, as_batch(images))

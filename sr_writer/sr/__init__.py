@@ -43,7 +43,7 @@ SR = Kind(
     role="SR",
     sop_class_uid="1.2.840.10008.5.1.4.1.1.88.34",
     series_number=200,
-    subject="Lung and COVID-19 report",
+    subject="COVID-19 report",
     file_name="sr.dcm",
     required=_REQUIRED,
     build=_build,
@@ -60,7 +60,7 @@ SR2D = replace(
     role="SR2D",
     sop_class_uid="1.2.840.10008.5.1.4.1.1.88.33",
     series_number=210,
-    subject="Lung and COVID-19 report, 2D",
+    subject="COVID-19 report, 2D",
     file_name="sr2d.dcm",
     build=_build_2d,
     # The report as a page.

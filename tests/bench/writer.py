@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from dicom_node.demo.phantom import Kind, draw
 from dicom_node.demo.phantom_dicom import as_dicom
 from inference.analyze import Analysis, analyze
-from inference.engines.pytorch import load_engine
+from inference.engines.loading import load_engine
 from sr_writer.equipment import Equipment
 from sr_writer.kinds import USUAL
 from sr_writer.results import Results

@@ -15,7 +15,7 @@ from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from inference.analyze import Analysis, analyze
 from inference.decode import read_radiograph
-from inference.engines.pytorch import PytorchEngine
+from inference.engines import Engine
 from inference.findings import Decision, Findings
 from sr_writer.kinds import USUAL
 from sr_writer.results import Output, write_results
@@ -47,7 +47,7 @@ def phantom_study(
     name: str,
     kind: Kind,
     seed: int,
-    engine: PytorchEngine,
+    engine: Engine,
     folder: Path,
     *,
     columns: int = COLUMNS,

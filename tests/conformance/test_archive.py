@@ -10,7 +10,7 @@ import pytest
 from pydicom import dcmread
 
 from dicom_node.demo.phantom import Kind
-from inference.engines.pytorch import PytorchEngine
+from inference.engines import Engine
 from tests.conformance.studies import Study, header_of, phantom_study, real_study
 from tests.conftest import missing
 from tests.sr_writer.examples import ROLES
@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studies(engine: PytorchEngine, shared_data: Path, folder: Path) -> list[Study]:
+def studies(engine: Engine, shared_data: Path, folder: Path) -> list[Study]:
     """A phantom and a real radiograph, both positive, with every output there is."""
     phantom = phantom_study(
         "phantom", Kind.BILATERAL_OPACITIES, 4, engine, folder, roles=EVERYTHING

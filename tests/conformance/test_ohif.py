@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from dicom_node.demo.phantom import Kind
-from inference.engines.pytorch import PytorchEngine
+from inference.engines import Engine
 from inference.findings import Decision, Findings, Laterality, Task
 from sr_writer.palette import COLORS
 from tests.conformance.ohif_scenario import VIEWERS
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studies(engine: PytorchEngine, shared_data: Path, folder: Path) -> dict[str, Study]:
+def studies(engine: Engine, shared_data: Path, folder: Path) -> dict[str, Study]:
     phantom = phantom_study("phantom", Kind.LEFT_OPACITY, 4, engine, folder)
     assert phantom.findings is not None
     every = [

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.config import load, parse
+from dicom_node.page.access.passwords import hash_of
 
 pytestmark = pytest.mark.slow
 
@@ -93,6 +94,18 @@ def test_callers_that_may_connect_are_not(host: str, caller: str, tmp_path: Path
     path.write_text(f'[node]\nstate = "s"\nhost = "{host}"\n[[caller]]\naet = "PACS"\n{where}\n')
     run = config("check", "--config", str(path))
     assert (run.returncode, run.stderr, "warning" in run.stdout) == (0, "", False)
+
+
+@pytest.mark.parametrize(("listen", "warns"), [("10.1.2.3:9112", True), ("127.0.0.1:9112", False)])
+def test_passwords_in_clear_off_this_host_are_a_warning(
+    listen: str, warns: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "node.toml"
+    user = f'[[user]]\nname = "anna"\nrole = "view"\npassword = "{hash_of("correct horse")}"\n'
+    path.write_text(f'[node]\nstate = "s"\n[monitor]\nlisten = "{listen}"\n{user}')
+    run = config("check", "--config", str(path))
+    assert run.returncode == 0, run.stderr
+    assert ("warning: passwords and pictures cross the network in clear" in run.stdout) is warns
 
 
 def test_every_fault_is_a_line_and_the_exit_code_is_2(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from dicom_node.demo.node import free_port
 from dicom_node.demo.pacs import SOP_CLASSES, Pacs
 from dicom_node.network.tls import Renewed
 from tests.certificates import Authority
+from tests.dicom_node.delivery.archive import Archive
 from tests.dicom_node.delivery.web_archive import Reply, Request, WebArchive, web_archive
 from tests.dicom_node.listening import Running
 
@@ -220,3 +221,21 @@ def test_a_wrong_password_names_where_the_secret_is(tmp_path: Path) -> None:
     assert check.level is Level.FAULT
     assert check.key == Key("destination", "secret_file", 0)
     assert "wrong" not in json.dumps(check.found)
+
+
+@pytest.mark.parametrize(
+    ("verify", "level"), [("commitment", Level.WARNING), ("query", Level.FAULT)]
+)
+def test_an_archive_that_offers_a_query_and_lets_nobody_ask_is_found_out(
+    verify: str, level: Level, tmp_path: Path
+) -> None:
+    """Orthanc aborts the association of whom it does not know, at the C-FIND."""
+    with Archive() as archive:
+        to_archive = {"name": "pacs", "aet": "ARCHIVE", "host": "127.0.0.1", "port": archive.port}
+        found = config_of(tmp_path, to_archive | {"verify": verify})
+        assert looked_at(found)["destination pacs, confirmation"].level is Level.OK
+        archive.on_find = 0x0124
+        check = looked_at(found)["destination pacs, confirmation"]
+    assert check.level is level
+    assert "but a query fails: pacs: answered C-FIND with 0x0124" in check.found
+    assert check.key == Key("destination", "verify", 0)

@@ -211,7 +211,9 @@ def test_jobs_are_listed_the_newest_first_and_by_what_is_asked(desk: Desk) -> No
 def test_what_was_refused_can_be_sent_again_by_its_accession_number(desk: Desk) -> None:
     desk.build(1, "A-1001")
     desk.build(2, "A-1002")
-    assert "would requeue 1 job" in desk("requeue", "--accession", "A-1001", "--dry-run")
+    assert "would requeue 0 jobs and 1 delivery" in desk(
+        "requeue", "--accession", "A-1001", "--dry-run"
+    )
     assert "requeued 0 jobs and 1 delivery" in desk("requeue", "--accession", "A-1001")
     assert listed(desk("jobs", "--state", "REFUSED")) == [2]
     assert listed(desk("jobs", "--state", "WAITING")) == [1]

@@ -31,7 +31,7 @@ from dicom_node.demo.phantom import Kind, Phantom, draw
 from dicom_node.demo.phantom_dicom import as_dicom, true_masks_as_stored
 from inference.analyze import analyze
 from inference.decode import read_radiograph
-from inference.engines.pytorch import PytorchEngine
+from inference.engines.openvino import OpenvinoEngine
 from inference.findings import Decision, Findings, Mask
 from inference.orientation import parse
 from tests import phantoms
@@ -58,7 +58,7 @@ def large(kind: Kind, seed: int = 0) -> Phantom:
 
 
 @cache
-def seen(kind: Kind, seed: int, engine: PytorchEngine) -> Findings:
+def seen(kind: Kind, seed: int, engine: OpenvinoEngine) -> Findings:
     """What the networks find in the large one."""
     return analyze(as_dicom(large(kind, seed)), engine).findings
 
@@ -76,7 +76,7 @@ def read_again(dataset: FileDataset, path: Path) -> FileDataset:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_the_networks_find_healthy_lungs(seed: int, engine: PytorchEngine) -> None:
+def test_the_networks_find_healthy_lungs(seed: int, engine: OpenvinoEngine) -> None:
     phantom = large(Kind.HEALTHY, seed)
     left, right = (segment.mask for segment in seen(Kind.HEALTHY, seed, engine).segments[:2])
     assert dice(left, phantom.left_lung) > 0.92
@@ -84,7 +84,7 @@ def test_the_networks_find_healthy_lungs(seed: int, engine: PytorchEngine) -> No
 
 
 def test_the_networks_find_no_infection_in_most_healthy_lungs(
-    engine: PytorchEngine,
+    engine: OpenvinoEngine,
 ) -> None:
     found = [seen(Kind.HEALTHY, seed, engine) for seed in range(10)]
     positive = [findings for findings in found if findings.decision is Decision.POSITIVE]
@@ -94,7 +94,7 @@ def test_the_networks_find_no_infection_in_most_healthy_lungs(
 
 @pytest.mark.parametrize("kind", [Kind.LEFT_OPACITY, Kind.RIGHT_OPACITY])
 def test_the_networks_find_most_opacities_and_on_their_own_side(
-    kind: Kind, engine: PytorchEngine
+    kind: Kind, engine: OpenvinoEngine
 ) -> None:
     found = 0
     for seed in range(10):
@@ -106,7 +106,7 @@ def test_the_networks_find_most_opacities_and_on_their_own_side(
     assert found >= 8
 
 
-def test_the_networks_find_opacities_on_both_sides(engine: PytorchEngine) -> None:
+def test_the_networks_find_opacities_on_both_sides(engine: OpenvinoEngine) -> None:
     phantom = large(Kind.BILATERAL_OPACITIES, 4)
     findings = seen(Kind.BILATERAL_OPACITIES, 4, engine)
     truth = phantom.left_infection | phantom.right_infection
@@ -114,7 +114,7 @@ def test_the_networks_find_opacities_on_both_sides(engine: PytorchEngine) -> Non
 
 
 @pytest.mark.parametrize("kind", [Kind.LATERAL, Kind.BLANK])
-def test_what_is_no_frontal_chest_is_not_taken_for_one(kind: Kind, engine: PytorchEngine) -> None:
+def test_what_is_no_frontal_chest_is_not_taken_for_one(kind: Kind, engine: OpenvinoEngine) -> None:
     assert seen(kind, 0, engine).decision is Decision.UNDETERMINED
 
 

@@ -58,7 +58,7 @@ def test_a_dry_run_says_which_and_changes_nothing(
     assert lines == [
         f"{FAILED} 1.2.3.1 FAILED: analyse again (undecodable)",
         f"{REFUSED} 1.2.3.3 BUILT: send again (PACS refused A)",
-        "would requeue 2 jobs",
+        "would requeue 1 job and 1 delivery",
     ]
     assert state(ledger, FAILED) is JobState.FAILED
 
@@ -148,7 +148,7 @@ def test_of_what_is_named_and_does_not_begin_again_it_says_why(
         in capsys.readouterr().out
     )
     assert requeue(tmp_path, "--state", "failed", "--dry-run") == 0
-    assert capsys.readouterr().out.endswith("would requeue 1 job\n")
+    assert capsys.readouterr().out.endswith("would requeue 1 job and 0 deliveries\n")
 
 
 def test_to_ask_for_nothing_is_a_wrong_use(
@@ -186,7 +186,7 @@ def test_what_an_archive_has_lost_is_sent_again_and_of_what_was_purged_it_is_sai
     assert capsys.readouterr().out.splitlines() == [
         "4 1.2.3.4 BUILT: send again (ARCHIVE has it)",
         "of 1 image delivered then, the results were purged",
-        "would requeue 1 job",
+        "would requeue 0 jobs and 1 delivery",
     ]
     assert requeue(tmp_path, *lost, "2999-01-01") == 0
     assert "requeued 0 jobs and 1 delivery" in capsys.readouterr().out

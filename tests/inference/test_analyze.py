@@ -8,7 +8,7 @@ from pydicom import dcmread
 
 from inference.analyze import analyze
 from inference.decode import UndecodableImage
-from inference.engines.pytorch import PytorchEngine
+from inference.engines import Engine
 from inference.findings import Caution, Decision, Laterality
 from inference.orientation import parse
 from tests.inference.conftest import gray_png
@@ -18,9 +18,7 @@ STAGES = ["decode", "resize", "networks", "postprocess", "quantify"]
 ORIENTATIONS = ["L\\F", "R\\F", "L\\H", "R\\H", "F\\L", "F\\R", "H\\L", "H\\R"]
 
 
-def test_every_real_chest_radiograph_gets_plausible_lungs(
-    chest: Path, engine: PytorchEngine
-) -> None:
+def test_every_real_chest_radiograph_gets_plausible_lungs(chest: Path, engine: Engine) -> None:
     analysis = analyze(chest, engine)
     found = analysis.findings
     # None is known to be of COVID-19; of most the signs are too faint to say.
@@ -38,9 +36,7 @@ def test_every_real_chest_radiograph_gets_plausible_lungs(
     assert columns[1] < 0.5 < columns[0]
 
 
-def test_lungs_of_a_calibrated_image_have_a_human_size(
-    shared_data: Path, engine: PytorchEngine
-) -> None:
+def test_lungs_of_a_calibrated_image_have_a_human_size(shared_data: Path, engine: Engine) -> None:
     chest = shared_data / "dicom" / "chest" / "cr_mono1_jpeglossless_noview.dcm"
     found = analyze(chest, engine).findings
     for lung in (found.left, found.right):
@@ -48,9 +44,7 @@ def test_lungs_of_a_calibrated_image_have_a_human_size(
         assert 8_000 < lung.lung_area_mm2 < 40_000
 
 
-def test_a_mislabelled_polarity_is_corrected_and_said(
-    shared_data: Path, engine: PytorchEngine
-) -> None:
+def test_a_mislabelled_polarity_is_corrected_and_said(shared_data: Path, engine: Engine) -> None:
     chests = shared_data / "dicom" / "chest"
     right = analyze(chests / "sc_cr_pa_mono2_jpegbaseline.dcm", engine)
     wrong = analyze(chests / "sc_cr_pa_mono1_mislabelled_jpegbaseline.dcm", engine)
@@ -65,7 +59,7 @@ def test_a_mislabelled_polarity_is_corrected_and_said(
 
 @pytest.mark.parametrize("labelled", ["MONOCHROME1", "MONOCHROME2"])
 def test_polarity_is_told_from_the_pixels_whatever_the_label(
-    shared_data: Path, engine: PytorchEngine, labelled: str
+    shared_data: Path, engine: Engine, labelled: str
 ) -> None:
     images = sorted((shared_data / "covid-qu-ex" / "Val").glob("*/images/*.png"))[10::230]
     for path in images:
@@ -79,7 +73,7 @@ def test_polarity_is_told_from_the_pixels_whatever_the_label(
 
 @pytest.mark.parametrize("name", ["cr_hip_jpegls", "cr_tibia_rle", "dx_lateral_dog_mono1"])
 def test_what_is_no_frontal_chest_is_undetermined(
-    shared_data: Path, engine: PytorchEngine, name: str
+    shared_data: Path, engine: Engine, name: str
 ) -> None:
     found = analyze(shared_data / "dicom" / "not-chest" / f"{name}.dcm", engine).findings
     assert found.decision is Decision.UNDETERMINED
@@ -99,7 +93,7 @@ def test_what_is_no_frontal_chest_is_undetermined(
     ],
     ids=["blank", "white", "noise", "one pixel", "ramp"],
 )
-def test_an_image_of_nothing_is_undetermined(pixels: np.ndarray, engine: PytorchEngine) -> None:
+def test_an_image_of_nothing_is_undetermined(pixels: np.ndarray, engine: Engine) -> None:
     found = analyze(instance(pixels), engine).findings
     assert found.decision is Decision.UNDETERMINED
     assert found.infected_percent is None
@@ -107,7 +101,7 @@ def test_an_image_of_nothing_is_undetermined(pixels: np.ndarray, engine: Pytorch
 
 @pytest.mark.parametrize("value", ORIENTATIONS)
 def test_each_lung_is_the_same_patients_lung_in_every_orientation(
-    shared_data: Path, engine: PytorchEngine, value: str
+    shared_data: Path, engine: Engine, value: str
 ) -> None:
     path = min((shared_data / "covid-qu-ex" / "Val" / "COVID-19" / "images").glob("*.png"))
     upright = gray_png(path)
@@ -122,12 +116,12 @@ def test_each_lung_is_the_same_patients_lung_in_every_orientation(
         np.testing.assert_array_equal(orientation.upright(there.mask), here.mask)
 
 
-def test_an_undecodable_image_is_refused(engine: PytorchEngine) -> None:
+def test_an_undecodable_image_is_refused(engine: Engine) -> None:
     with pytest.raises(UndecodableImage):
         analyze(b"no image", engine)
 
 
-def test_the_data_set_is_not_altered(chest: Path, engine: PytorchEngine) -> None:
+def test_the_data_set_is_not_altered(chest: Path, engine: Engine) -> None:
     dataset = dcmread(chest)
     before = dcmread(chest)
     analyze(dataset, engine)

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from inference.analyze import analyze
 from inference.direction import CANNOT_TELL, CONTRADICTED
-from inference.engines import ProbabilityMaps
-from inference.engines.pytorch import PytorchEngine
+from inference.engines import Engine, ProbabilityMaps
 from inference.findings import Caution, Decision, Findings, Laterality, ModelIdentity
 from inference.orientation import TURNS
 from tests.inference.conftest import gray_png
@@ -24,7 +23,7 @@ Gray = NDArray[np.uint8]
 class CountingEngine:
     """The real engine; counts how often it is asked."""
 
-    def __init__(self, engine: PytorchEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.size: int = engine.size
         self.models: tuple[ModelIdentity, ...] = engine.models
@@ -63,7 +62,7 @@ def test_turns_are_the_four_ways_a_plate_lies_and_mirror_nothing() -> None:
 
 @pytest.mark.parametrize("quarter_turns", [1, 2, 3])
 def test_a_chest_on_its_head_or_side_is_analysed_turned_and_that_is_said(
-    upright: Gray, quarter_turns: int, engine: PytorchEngine
+    upright: Gray, quarter_turns: int, engine: Engine
 ) -> None:
     expected = analyze(instance(upright), engine).findings
     found = analyze(instance(np.rot90(upright, quarter_turns)), engine).findings
@@ -76,7 +75,7 @@ def test_a_chest_on_its_head_or_side_is_analysed_turned_and_that_is_said(
 
 
 def test_a_chest_both_on_its_head_and_inverted_is_put_right_in_both(
-    upright: Gray, engine: PytorchEngine
+    upright: Gray, engine: Engine
 ) -> None:
     expected = analyze(instance(upright), engine)
     found = analyze(instance(255 - np.rot90(upright, 2)), engine)
@@ -93,7 +92,7 @@ def test_a_chest_both_on_its_head_and_inverted_is_put_right_in_both(
 
 @pytest.mark.parametrize("quarter_turns", [1, 2, 3])
 def test_an_image_that_contradicts_its_header_gets_no_verdict(
-    shared_data: Path, quarter_turns: int, engine: PytorchEngine
+    shared_data: Path, quarter_turns: int, engine: Engine
 ) -> None:
     turned = np.rot90(chest(shared_data, "COVID-19"), quarter_turns)
     found = analyze(instance(turned, PatientOrientation=["L", "F"]), engine).findings
@@ -103,7 +102,7 @@ def test_an_image_that_contradicts_its_header_gets_no_verdict(
 
 
 def test_what_looks_the_same_on_its_head_gets_no_verdict_unless_the_header_says(
-    shared_data: Path, engine: PytorchEngine
+    shared_data: Path, engine: Engine
 ) -> None:
     # Like a playing card; of this chest, so that the network hesitates over it.
     upper = chest(shared_data, "Normal", 90)[:128]
@@ -114,9 +113,7 @@ def test_what_looks_the_same_on_its_head_gets_no_verdict_unless_the_header_says(
     assert said.decision is not Decision.UNDETERMINED
 
 
-def test_an_ordinary_image_costs_one_run_of_the_networks(
-    upright: Gray, engine: PytorchEngine
-) -> None:
+def test_an_ordinary_image_costs_one_run_of_the_networks(upright: Gray, engine: Engine) -> None:
     counting = CountingEngine(engine)
     analyze(instance(upright), counting)
     assert counting.runs == 1

@@ -18,6 +18,7 @@ from inference.weights import (
     available,
     default,
     find,
+    find_pair,
     identify,
     load_state,
 )
@@ -176,3 +177,9 @@ def test_weights_that_are_not_numbers_are_refused(own: Path) -> None:
     change_card(own, sha256=hashlib.sha256(own.read_bytes()).hexdigest())
     with pytest.raises(WeightsError, match="not numbers"):
         load_state(find(Task.LUNG, str(own)))
+
+
+def test_networks_made_for_other_sizes_of_image_do_not_go_together(own: Path) -> None:
+    change_card(own, preprocessing={"size": 512})
+    with pytest.raises(WeightsError, match="different sizes"):
+        find_pair(lung=str(own))

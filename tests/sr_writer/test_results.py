@@ -87,6 +87,8 @@ def test_however_long_a_version_the_description_says_not_for_diagnosis() -> None
         description = read(output).SeriesDescription
         assert description.endswith(", not for diagnosis")
         assert len(description) <= 64
+        # Half a version would be another's.
+        assert "v" * 3 not in description
 
 
 def test_pages_are_only_loaded_when_one_is_wanted() -> None:

@@ -15,7 +15,7 @@ from dicom_node.cli.analysis.findings import findings_document
 from dicom_node.demo.phantom import Kind, Phantom
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.worker import Processed, process
-from inference.engines.pytorch import PytorchEngine
+from inference.engines import Engine
 from inference.findings import Caution, Decision
 from sr_writer.equipment import Equipment
 from tests.phantoms import draw
@@ -27,7 +27,7 @@ def healthy() -> Phantom:
     return draw(Kind.HEALTHY, rows=382, columns=318, seed=1)
 
 
-def processed(dataset: Dataset, engine: PytorchEngine) -> Processed:
+def processed(dataset: Dataset, engine: Engine) -> Processed:
     content = BytesIO()
     dataset.save_as(content, enforce_file_format=True)
     return process(content.getvalue(), engine, Equipment(), datetime(2026, 11, 25, tzinfo=UTC))
@@ -60,13 +60,13 @@ SPOILED: dict[Caution, Callable[[Phantom], Phantom]] = {
 
 @pytest.mark.parametrize("caution", SPOILED, ids=lambda caution: caution.code)
 def test_a_poor_image_says_what_is_poor_of_it(
-    caution: Caution, healthy: Phantom, engine: PytorchEngine
+    caution: Caution, healthy: Phantom, engine: Engine
 ) -> None:
     assert not is_said(caution, processed(as_dicom(healthy), engine))
     assert is_said(caution, processed(as_dicom(SPOILED[caution](healthy)), engine))
 
 
-def test_an_opacity_that_fades_in_is_not_there_then_faint_then_clear(engine: PytorchEngine) -> None:
+def test_an_opacity_that_fades_in_is_not_there_then_faint_then_clear(engine: Engine) -> None:
     without, with_it = (
         draw(kind, rows=382, columns=318, seed=4) for kind in (Kind.HEALTHY, Kind.LEFT_OPACITY)
     )
@@ -99,13 +99,13 @@ class Age(TypedDict, total=False):
     ids=str,
 )
 def test_a_childs_radiograph_says_so(
-    header: Age, expected: bool, healthy: Phantom, engine: PytorchEngine
+    header: Age, expected: bool, healthy: Phantom, engine: Engine
 ) -> None:
     done = processed(as_dicom(healthy, **header), engine)
     assert is_said(Caution.UNDER_18, done) is expected
 
 
-def test_the_overlay_has_a_line_more_for_each(healthy: Phantom, engine: PytorchEngine) -> None:
+def test_the_overlay_has_a_line_more_for_each(healthy: Phantom, engine: Engine) -> None:
     ages = ("040Y", "009Y")
     done = [processed(as_dicom(healthy, PatientAge=age), engine) for age in ages]
     adult, child = (read(output) for each in done for output in each.write(("SC",)))
@@ -121,7 +121,7 @@ def test_the_overlay_has_a_line_more_for_each(healthy: Phantom, engine: PytorchE
     ],
 )
 def test_a_mislabelled_polarity_is_said_to_be_corrected(
-    name: str, expected: bool, shared_data: Path, engine: PytorchEngine
+    name: str, expected: bool, shared_data: Path, engine: Engine
 ) -> None:
     done = processed(dcmread(shared_data / "dicom" / "chest" / name), engine)
     assert is_said(Caution.POLARITY_CORRECTED, done) is expected

@@ -25,7 +25,7 @@ from dicom_node.demo.phantom import Kind, Phantom
 from dicom_node.demo.phantom_dicom import as_dicom, true_masks_as_stored
 from dicom_node.demo.results import count_segmentation, read_report
 from dicom_node.worker import process
-from inference.engines.pytorch import PytorchEngine
+from inference.engines import Engine
 from inference.findings import Caution, Mask
 from sr_writer.equipment import Equipment
 from tests.phantoms import draw
@@ -104,7 +104,7 @@ class Results:
         return "left" if left > right else "right"
 
 
-def results(dataset: Dataset, engine: PytorchEngine, folder: Path) -> Results:
+def results(dataset: Dataset, engine: Engine, folder: Path) -> Results:
     content = BytesIO()
     dataset.save_as(content, enforce_file_format=True)
     done = process(content.getvalue(), engine, Equipment(), datetime(2026, 11, 25, tzinfo=UTC))
@@ -157,7 +157,7 @@ def dice(one: Mask, other: Mask) -> float:
 
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_the_infected_lung_is_the_right_one_in_every_orientation(
-    case: Case, engine: PytorchEngine, tmp_path: Path
+    case: Case, engine: Engine, tmp_path: Path
 ) -> None:
     ill = phantom(case.kind, case.columns)
     dataset = as_dicom(
@@ -185,7 +185,7 @@ def test_the_infected_lung_is_the_right_one_in_every_orientation(
 
 @pytest.mark.parametrize("kind", SIDES)
 def test_an_empty_orientation_is_as_good_as_none(
-    kind: Kind, engine: PytorchEngine, tmp_path: Path
+    kind: Kind, engine: Engine, tmp_path: Path
 ) -> None:
     dataset = as_dicom(phantom(kind, 317), patient_orientation=None, PatientOrientation="")
     found = results(dataset, engine, tmp_path)
@@ -195,7 +195,7 @@ def test_an_empty_orientation_is_as_good_as_none(
 @pytest.mark.parametrize("lies", [("R", "H"), ("F", "R"), ("H", "L")], ids="".join)
 @pytest.mark.parametrize("kind", SIDES)
 def test_a_chest_on_its_head_or_side_is_turned_where_the_header_does_not_say(
-    kind: Kind, lies: tuple[str, str], engine: PytorchEngine, tmp_path: Path
+    kind: Kind, lies: tuple[str, str], engine: Engine, tmp_path: Path
 ) -> None:
     ill = phantom(kind, 317)
     dataset = as_dicom(ill, patient_orientation=lies)
@@ -209,7 +209,7 @@ def test_a_chest_on_its_head_or_side_is_turned_where_the_header_does_not_say(
     assert dice(frames[LUNG, RIGHT], right_lung) > 0.8
 
 
-def test_a_header_that_lies_is_believed(engine: PytorchEngine, tmp_path: Path) -> None:
+def test_a_header_that_lies_is_believed(engine: Engine, tmp_path: Path) -> None:
     """Or the tests above could not tell a side from the other."""
     dataset = as_dicom(phantom(Kind.LEFT_OPACITY, 317), PatientOrientation=["R", "F"])
     assert results(dataset, engine, tmp_path).infected_side == "right"

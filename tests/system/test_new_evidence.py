@@ -114,7 +114,10 @@ def test_what_failed_is_analysed_again_when_a_person_asks(node: RunningNode) -> 
     first = ended_job(node.state, image.SOPInstanceUID)
     options = ("--sop-instance-uid", image.SOPInstanceUID, "--state-dir", str(node.state))
     run = run_cli("requeue", "--dry-run", *options)
-    assert (run.returncode, run.stdout.splitlines()[-1]) == (0, "would requeue 1 job")
+    assert (run.returncode, run.stdout.splitlines()[-1]) == (
+        0,
+        "would requeue 1 job and 0 deliveries",
+    )
     assert ended_job(node.state, image.SOPInstanceUID) == first
     run = run_cli("requeue", *options)
     assert run.stdout.splitlines()[-1] == "requeued 1 job and 0 deliveries"

@@ -8,7 +8,7 @@ import pytest
 
 from dicom_node.demo.phantom import Kind
 from dicom_node.worker import process
-from inference.engines.pytorch import PytorchEngine
+from inference.engines import Engine
 from inference.findings import Decision
 from sr_writer.equipment import Equipment
 from tests.inference.instances import instance
@@ -19,7 +19,7 @@ from tests.phantoms import draw
 @pytest.mark.parametrize(("seed", "quarter_turns"), [(0, 0), (1, 2), (27, 3), (28, 3)])
 @pytest.mark.parametrize("is_inverse", [False, True])
 def test_a_lateral_that_no_header_names_is_undetermined(
-    seed: int, quarter_turns: int, is_inverse: bool, engine: PytorchEngine
+    seed: int, quarter_turns: int, is_inverse: bool, engine: Engine
 ) -> None:
     rows, columns = ((382, 318), (400, 400), (318, 382), (500, 410))[seed % 4]
     image = draw(Kind.LATERAL, rows=rows, columns=columns, seed=seed).image

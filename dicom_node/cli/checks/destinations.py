@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dicom_node.cli.checks.check import Check, Key, fault, ok, warning
 from dicom_node.cli.node.preflight import missing_destination
-from dicom_node.config import AnyDestination, Config, WebDestination
+from dicom_node.config import AnyDestination, Config, HandOverDestination, ServerDestination
 from dicom_node.delivery.kinds import DESTINATION_KINDS, Offering
 from dicom_node.delivery.offer import Offer
 from dicom_node.errors import DestinationUnavailable
@@ -16,7 +16,12 @@ from dicom_node.ops.remedies import certificate_remedy
 from dicom_node.spool import Spool
 
 _SECTION = "destination"
+_NO_EXTRA = "the extra `handover`"
+_INSTALL = "install it: pip install 'cxr-node[handover]' (INSTALL)"
 _NOT_THERE = "see that it runs and knows this node's AE title; what waits is sent once it does"
+_NOBODY_THERE = "see that it runs; what waits is sent once it does"
+#: Stands for the key that says where a server is.
+_URL = "url"
 #: The key to change, by what the reason says; the first that is found.
 _BY_REASON = {
     "Called AE title not recognised": "aet",
@@ -34,8 +39,10 @@ _BY_REASON = {
     "it speaks no TLS": "tls",
     "got no token": "token_url",
     "HTTP 403": "auth",
-    "HTTP 404": "stow",
-    "HTTP 405": "stow",
+    _NO_EXTRA: "kind",
+    "HTTP 404": _URL,
+    "HTTP 405": _URL,
+    "is base right": _URL,
 }
 _CONFIRMS = {"commitment": "storage commitment", "query": "to be asked what it holds"}
 
@@ -52,8 +59,7 @@ def destinations(config: Config, *, network: bool) -> Iterator[Check]:
         try:
             offer = _offer(config, to)
         except DestinationUnavailable as exc:
-            certificate = certificate_remedy(to.name, str(exc))
-            yield fault(name, str(exc), certificate or _NOT_THERE, _key(to, number, str(exc)))
+            yield fault(name, str(exc), _remedy(to, str(exc)), _key(to, number, str(exc)))
         else:
             silent = "; silent: nothing is sent there" if to.silent else ""
             yield ok(name, f"{to.address} {offer.answer}{silent}")
@@ -77,16 +83,26 @@ def _offer(config: Config, to: AnyDestination) -> Offer:
         return carrier.offer() if isinstance(carrier, Offering) else Offer(carrier.test())
 
 
+def _remedy(to: AnyDestination, reason: str) -> str:
+    if _NO_EXTRA in reason:
+        return _INSTALL
+    away = _NOBODY_THERE if isinstance(to, HandOverDestination) else _NOT_THERE
+    return certificate_remedy(to.name, reason) or away
+
+
 def _key(to: AnyDestination, number: int, reason: str) -> Key:
-    if isinstance(to, WebDestination) and "secret" in reason:
+    where = to.url_key if isinstance(to, ServerDestination) else "port"
+    if isinstance(to, ServerDestination) and "secret" in reason:
         # Without any the server wants one all the same.
         said = "secret_variable" if to.secret_variable else "secret_file"
         return Key(_SECTION, "auth" if to.auth == "none" else said, number)
     for words, key in _BY_REASON.items():
         if words in reason:
             named, _, section = key.partition(" of ")
-            return Key("node", named) if section else Key(_SECTION, named, number)
-    return Key(_SECTION, "stow" if isinstance(to, WebDestination) else "port", number)
+            if section:
+                return Key("node", named)
+            return Key(_SECTION, where if named == _URL else named, number)
+    return Key(_SECTION, where, number)
 
 
 def _outputs(name: str, to: AnyDestination, number: int, offer: Offer) -> Iterator[Check]:
@@ -149,6 +165,15 @@ def _confirmation(name: str, to: AnyDestination, number: int, offer: Offer) -> I
     said = f"it offers {' and '.join(offers)}"
     if to.verify == "none":
         yield ok(name, f"not asked for; {said}")
+    elif offer.query_fails:
+        # Commitment has the query to fall back on.
+        level = fault if to.verify == "query" else warning
+        yield level(
+            name,
+            f'verify = "{to.verify}"; {said}, but a query fails: {offer.query_fails}',
+            "let this node's AE title ask there (C-FIND)",
+            verify,
+        )
     elif to.verify in offer.confirms:
         yield ok(name, f'verify = "{to.verify}"; {said}')
     elif to.verify == "commitment" and "query" in offer.confirms:

@@ -27,9 +27,8 @@ def load_networks(lung: str, infection: str, device: str) -> "Engine":
     """Both networks, verified and warmed up; raises UsageError where that cannot be had, and
     MemoryUnavailable where there is no room for them now.
     """
-    from inference.engines.device import DeviceUnavailable
-    from inference.engines.pytorch import load_engine
-    from inference.engines.runners import free_cached
+    from inference.engines.device import DeviceUnavailable, free_cached
+    from inference.engines.loading import load_engine
     from inference.memory import is_out_of_memory
     from inference.weights import WeightsError
 
@@ -48,9 +47,9 @@ def load_networks(lung: str, infection: str, device: str) -> "Engine":
 
 def device_in_use(wanted: str) -> str:
     """`cpu` or `cuda`: what networks run on that were loaded for `wanted`."""
-    from inference.engines.device import choose_device
+    from inference.engines.device import device_for
 
-    return choose_device(wanted).type
+    return device_for(wanted)
 
 
 def gpu_memory() -> "GpuMemory | None":

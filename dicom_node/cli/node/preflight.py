@@ -171,6 +171,7 @@ def fault_of_certificates(config: Config, parts: Collection[Part]) -> Iterator[s
         except UsageError as exc:
             yield f"[tls] {exc}"
     for destination in config.destinations if Part.SEND in parts else ():
+        # A hand-over that cannot be made holds up no other destination: it is not reached.
         if isinstance(destination, Destination) and destination.tls:
             one = destination
             files = Files(one.certificate, one.key, one.trusted, one.revoked)

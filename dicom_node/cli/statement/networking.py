@@ -2,7 +2,7 @@
 
 from dicom_node import errors
 from dicom_node.cli.statement.markdown import named, table
-from dicom_node.config import Config
+from dicom_node.config import Config, HandOverDestination
 from dicom_node.config.profiles import PRESETS, STANDARD, TRANSFER_SYNTAXES, Profile
 from dicom_node.delivery.outcome import Fate, fate_of, words
 from dicom_node.intake.eligibility import ANALYSED_SOP_CLASSES
@@ -73,8 +73,10 @@ def answers() -> str:
 def sent(config: Config) -> str:
     """What destinations are offered: each of those configured, or every preset there is."""
     profiles = {f"preset `{name}`": profile for name, profile in PRESETS.items()}
-    if config.destinations:
-        profiles = {to.name: to.profile for to in config.destinations}
+    # Who is told a report in other words gets no object.
+    dicom = [to for to in config.destinations if not isinstance(to, HandOverDestination)]
+    if dicom:
+        profiles = {to.name: to.profile for to in dicom}
     else:
         every = tuple(TRANSFER_SYNTAXES)
         syntaxes = ((*named(kind.sop_class_uid), _syntaxes(kind, every)) for kind in KINDS)

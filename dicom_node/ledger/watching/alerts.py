@@ -67,10 +67,11 @@ class Alerts(Part):
 
     def is_due(self, host: str, every_s: float) -> bool:
         """Whether nobody has looked at what `host` looks after ("": whichever) for so long."""
-        name, before = _round(host), self._database.now() - timedelta(seconds=every_s)
+        name, now, every = _round(host), self._database.now(), timedelta(seconds=every_s)
         with self._database.read() as connection:
             at = connection.execute(select(rounds.c.at).where(rounds.c.name == name)).scalar()
-        return at is None or at <= before
+        # Later than can be: the clock has been set back since.
+        return at is None or abs(now - at) >= every
 
     def look(
         self,
@@ -118,9 +119,11 @@ def decide(
         if alert is None or alert.ended_at is not None:
             told_at = alert.told_at if alert else None
             alert = Alert(one.name, one.subject, host, one.words, now, told_at)
+        if alert.since > now:
+            # The clock has been set back.
+            alert = replace(alert, since=now)
         has_held = now - alert.since >= timedelta(seconds=one.hold_s)
-        is_quiet = alert.told_at is not None and now - alert.told_at < throttle
-        if has_held and not alert.is_open and not is_quiet:
+        if has_held and not alert.is_open and not _is_quiet(alert, now, throttle):
             alert = replace(alert, words=one.words, told_at=now, is_open=True)
             turned.append(Turned(alert, is_onset=True))
         after.append(replace(alert, words=one.words))
@@ -129,9 +132,13 @@ def decide(
         if alert.is_open:
             turned.append(Turned(ended, is_onset=False))
         # Until it may be told of again.
-        if alert.told_at is not None and now - alert.told_at < throttle:
+        if _is_quiet(alert, now, throttle):
             after.append(ended)
     return after, turned
+
+
+def _is_quiet(alert: Alert, now: datetime, throttle: timedelta) -> bool:
+    return alert.told_at is not None and abs(now - alert.told_at) < throttle
 
 
 def _round(host: str) -> str:
@@ -143,7 +150,8 @@ def _take_turn(connection: Connection, name: str, now: datetime, every_s: float)
     begun = insert_once(connection, rounds, "name").values(name=name, at=now)
     if connection.execute(begun.returning(rounds.c.name)).first():
         return True
-    due = rounds.c.at <= now - timedelta(seconds=every_s)
+    every = timedelta(seconds=every_s)
+    due = (rounds.c.at <= now - every) | (rounds.c.at >= now + every)
     taken = update(rounds).where(rounds.c.name == name, due).values(at=now)
     return connection.execute(taken.returning(rounds.c.name)).first() is not None
 

@@ -10,11 +10,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
 
+from dicom_node.backoff import CAP_S
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.watched import notices
 
 #: Seconds that whoever took one has for it: longer than any channel takes.
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=300)
+#: Later than that none is due, but by a clock that has been set back since.
+_LATEST = LEASE + timedelta(seconds=CAP_S)
 #: Nobody needs to be told any more.
 GIVEN_UP_AFTER = timedelta(days=1)
 #: What was told stays for a while.
@@ -44,13 +47,14 @@ class Notices(Part):
             .where(notices.c.ended_at.is_(None), notices.c.channel.in_(channels))
             .group_by(notices.c.channel)
         )
-        due = select(notices.c.id).where(notices.c.id.in_(firsts), notices.c.due_at <= now)
+        is_due = (notices.c.due_at <= now) | (notices.c.due_at > now + _LATEST)
+        due = select(notices.c.id).where(notices.c.id.in_(firsts), is_due)
         with self._database.read() as connection:
             # Mostly none: no write is begun for that.
             if (found := connection.execute(due.limit(1)).scalar()) is None:
                 return None
         with self._database.write() as connection:
-            this = (notices.c.id == found) & (notices.c.due_at <= now)
+            this = (notices.c.id == found) & is_due
             taken = (
                 update(notices)
                 .where(this, notices.c.ended_at.is_(None))

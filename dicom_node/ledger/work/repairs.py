@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from dicom_node.errors import UNKNOWN_TRIES
 from dicom_node.ledger.sending.delivery import anew, lock_job, report_delivery, times
@@ -67,6 +67,16 @@ class Repairs(Part):
                 count += sum(
                     _redeliver(connection, now, job_id, by, selection) for job_id in locked
                 )
+        return count
+
+    def count_redelivered(self, job_ids: Collection[int], selection: Selection = OF_REFUSED) -> int:
+        """How many deliveries `redeliver` would let be sent again; nothing is changed."""
+        every, meant, count = sorted(job_ids), deliveries_meant(selection), 0
+        with self._database.read() as connection:
+            for start in range(0, len(every), BATCH):
+                some = deliveries.c.job_id.in_(every[start : start + BATCH])
+                query = select(func.count()).select_from(deliveries).where(some, *meant)
+                count += connection.execute(query).scalar_one()
         return count
 
 

@@ -88,6 +88,7 @@ def _why_missing(connection: Connection, job_id: int, selection: Selection) -> s
     why = case(
         (deliveries.c.state.in_(RESENDABLE[DELIVERED]), deliveries.c.destination + " has it"),
         (deliveries.c.state == DeliveryState.UNVERIFIED, deliveries.c.verification),
+        (deliveries.c.state == DeliveryState.HELD, deliveries.c.destination + " was silent"),
         else_=deliveries.c.reason,
     )
     this = (deliveries.c.job_id == job_id, *deliveries_meant(selection))

@@ -111,7 +111,8 @@ class Workers(Part):
                     process=Process(*(getattr(row, key) for key in _IDENTITY)),
                     started_at=row.started_at,
                     beat_at=row.beat_at,
-                    is_alive=row.beat_at >= now - timedelta(seconds=LEASE_S),
+                    # Of the future: the clock was set back, and it has said nothing since.
+                    is_alive=abs(now - row.beat_at) <= timedelta(seconds=LEASE_S),
                     job_ids=tuple(holds[0].get(row.name, ())),
                     deliveries=len(holds[1].get(row.name, ())),
                 )

@@ -17,13 +17,20 @@ class Begun:
 
     @property
     def words(self) -> str:
-        said = (
-            f"requeued {numbered(self.jobs, 'job', 'jobs')} and"
-            f" {numbered(self.deliveries, 'delivery', 'deliveries')}"
-        )
+        said = f"requeued {self._both}"
         if self.left_out:
             said += f"; left out {self.left_out} whose image has a job of today's pipeline"
         return said
+
+    @property
+    def planned(self) -> str:
+        """The same of what has only been looked for."""
+        return f"would requeue {self._both}"
+
+    @property
+    def _both(self) -> str:
+        analysed = numbered(self.jobs, "job", "jobs")
+        return f"{analysed} and {numbered(self.deliveries, 'delivery', 'deliveries')}"
 
     def __add__(self, other: "Begun") -> "Begun":
         return Begun(
@@ -42,3 +49,9 @@ def begin_again(
     built = [one.job_id for one in found if one.is_built]
     sent = ledger.repairs.redeliver(built, by, selection)
     return Begun(len(again), sent, len(to_analyse) - len(again))
+
+
+def would_begin(ledger: Ledger, found: Collection[Candidate], selection: Selection) -> Begun:
+    """What `begin_again` would; nothing is changed, and a pipeline not looked at."""
+    built = [one.job_id for one in found if one.is_built]
+    return Begun(len(found) - len(built), ledger.repairs.count_redelivered(built, selection))

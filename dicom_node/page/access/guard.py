@@ -18,6 +18,8 @@ from dicom_node.config import MonitorSection
 OPEN = ("/healthz", "/readyz", "/metrics")
 #: Bytes of a form.
 _LARGEST_FORM = 64 * 1024
+#: Characters; no page of ours has as many.
+_LONGEST_PATH = 200
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _HEADERS = {
     "Content-Security-Policy": (
@@ -62,6 +64,8 @@ class Guard:
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
+        if len(scope["path"]) > _LONGEST_PATH:
+            return PlainTextResponse("there is no such page\n", 404)
         if scope["path"] in OPEN and scope["method"] in ("GET", "HEAD"):
             return None
         if _name(host) not in self._names:
@@ -71,7 +75,7 @@ class Guard:
             return None
         if scope["method"] != "POST":
             return PlainTextResponse("GET or POST\n", 405)
-        if urlsplit(headers.get("origin", "")).netloc != host:
+        if _place(headers.get("origin", "")) != host:
             return PlainTextResponse("not asked by this page\n", 403)
         length = headers.get("content-length", "")
         if not length.isdecimal() or int(length[:9]) > _LARGEST_FORM:
@@ -83,6 +87,13 @@ def names_of(monitor: MonitorSection) -> Collection[str]:
     """Those by which browsers may call it."""
     own = _LOOPBACK if monitor.is_for_this_host else ()
     return {monitor.host.lower(), *own, *(name.lower() for name in monitor.names)}
+
+
+def _place(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _name(host: str) -> str:

@@ -123,7 +123,7 @@ class Sessions:
         try:
             word = _Word(**json.loads(urlsafe_b64decode(said)))
             right = self._signature(said, word)
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return None
         if not hmac.compare_digest(right.encode(), signature.encode()):
             return None

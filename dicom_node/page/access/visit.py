@@ -37,7 +37,7 @@ class Visit:
     params: Mapping[str, Any]  #: of the path
     address: str
     cookie: str = field(repr=False)
-    said: dict[str, str] = field(repr=False)  #: what is to be told on the next page, by session
+    said: dict[Visitor, str] = field(repr=False)  #: what is to be told on the next page
     is_live: bool = False  #: a page that is open already asks for what is new
 
     @property
@@ -53,10 +53,10 @@ class Visit:
 
     def tell(self, text: str) -> None:
         """On the page that is shown next."""
-        self.said[self.visitor.session] = text
+        self.said[self.visitor] = text
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
-        told = "" if self.is_live else self.said.pop(self.visitor.session, "")
+        told = "" if self.is_live else self.said.pop(self.visitor, "")
         return HTMLResponse(
             render(
                 template,

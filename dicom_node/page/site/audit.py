@@ -7,6 +7,7 @@ and where `[audit]` says.
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ from dicom_node.audit import Participant, Subject, Trail, events
 FILE = "page.audit.jsonl"
 #: Bytes from the end that are read for people; all of it is in the file.
 _SHOWN_BYTES = 256 * 1024
+#: Seconds for which a page that is open asks for more, and it is one look.
+_WHILE_S = 3600.0
+_MOST_SEEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Audit:
     def __init__(self, state: Path, trail: Trail) -> None:
         self._path = state / FILE
         self._trail = trail
+        #: When somebody from somewhere looked at something, by this process's clock.
+        self._seen: dict[tuple[str, str, str], float] = {}
 
     def did(self, who: str, address: str, what: str, about: str = "", detail: str = "") -> None:
         """What not everybody may. Raises OSError where the disk does not take it: then it is not to
@@ -47,9 +53,27 @@ class Audit:
         said = " ".join(filter(None, (what, about, detail)))
         self._trail.record(events.restricted(_person(who, address), self._trail.process, said))
 
-    def saw(self, who: str, address: str, about: str, subject: Callable[[], Subject]) -> None:
-        """Somebody looked at a patient's images; `subject` is asked only where anybody is told."""
+    def saw(
+        self,
+        who: str,
+        address: str,
+        about: str,
+        subject: Callable[[], Subject],
+        *,
+        is_more: bool = False,
+    ) -> None:
+        """Somebody looked at a patient's images; `subject` is asked only where anybody is told.
+
+        `is_more`: at its picture, or at what is new of it; on record once in a while, be it that
+        they say so or not: whoever asks for these alone has looked too.
+        """
+        now, this = time.monotonic(), (who, address, about)
+        if is_more and now - self._seen.get(this, -_WHILE_S) < _WHILE_S:
+            return
         self.add(who, address, "looked at", about)
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen[this] = now
         if self._trail.is_on:
             self._trail.record(events.accessed(_person(who, address), subject()))
 

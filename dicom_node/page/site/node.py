@@ -60,8 +60,13 @@ class Node:
                     raise
             return self._ledger
 
-    def once_in(self, seconds: float, key: Hashable, make: Callable[[], _Made]) -> _Made:
-        """What `make` gives, or gave so lately: as many as look, the ledger is asked once."""
+    def once_in(
+        self, seconds: float, key: Hashable, make: Callable[[], _Made], *, at_most_s: float = 3600.0
+    ) -> _Made:
+        """What `make` gives, or gave so lately: as many as look, the ledger is asked once.
+
+        `at_most_s`: however long it took, it is no older than that.
+        """
         with self._lock:
             mine = self._making.setdefault(key, threading.Lock())
         with mine:
@@ -72,7 +77,7 @@ class Node:
             began = time.monotonic()
             made = make()
             # What took long is kept for longer: a page may not be what keeps the ledger busy.
-            kept_s = max(seconds, _TIMES * (time.monotonic() - began))
+            kept_s = min(at_most_s, max(seconds, _TIMES * (time.monotonic() - began)))
             with self._lock:
                 if len(self._kept) >= _MOST_KEPT:
                     self._kept.clear()

@@ -26,7 +26,8 @@ class Check:
 
 def readiness(node: Node) -> tuple[Check, ...]:
     """Each thing that the node needs; it is ready where all are well."""
-    return node.once_in(_STANDS_S, "readiness", lambda: _checks(node))
+    # An outage is what takes long: it is not to be told of when it is over.
+    return node.once_in(_STANDS_S, "readiness", lambda: _checks(node), at_most_s=_STANDS_S)
 
 
 def stuck_jobs(ledger: Ledger, look: Look, after_s: float) -> list[tuple[str, int, float]]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from starlette.responses import RedirectResponse, Response
 
-from dicom_node.config import AnyDestination, Config, Destination
+from dicom_node.config import AnyDestination, Config, PortDestination
 from dicom_node.errors import DestinationUnavailable, NodeError, UsageError
 from dicom_node.ledger import (
     ARRIVED,
@@ -20,8 +20,7 @@ from dicom_node.network.tls import Certificate, Files, certificates
 from dicom_node.ops.asked import destinations as asked
 from dicom_node.ops.remedies import certificate_remedy
 from dicom_node.ops.running import known_destinations
-from dicom_node.ops.standing import silence_words, standing_words
-from dicom_node.ops.wording import numbered
+from dicom_node.ops.standing import declined_words, silence_words, standing_words
 from dicom_node.page.access.visit import Visit
 
 #: What a pause may last, by the value of the form; "": until it is resumed.
@@ -78,7 +77,7 @@ def _place(
     opens = standing.opens_at(now)
     said = [standing_words(standing, now, has_delivered=has_delivered)]
     if declined:
-        said.append(f"answers, and declines {numbered(declined.count, 'result', 'results')}")
+        said.append(declined_words(declined))
     said += [silence_words(record.name, record.silence)] if record.silence else []
     refused = sum(counts.get(state, 0) for state in _SEEN)
     return Place(
@@ -120,7 +119,7 @@ def _state(
 
 
 def _expiries(settings: AnyDestination | None) -> Iterator[datetime]:
-    if isinstance(settings, Destination) and settings.tls:
+    if isinstance(settings, PortDestination) and settings.tls:
         files = Files(settings.certificate, settings.key, settings.trusted, settings.revoked)
         try:
             found = certificates(files)

@@ -43,9 +43,7 @@ def job(visit: Visit) -> Response:
     node, ledger = visit.node, visit.node.ledger
     story = Story.of(node.config, ledger, job_id)
     outputs = ledger.lookups.outputs(job_id)
-    if not visit.is_live:
-        seen = partial(_subject, visit, story.job)
-        visit.audit.saw(visit.visitor.name, visit.address, f"job {job_id}", seen)
+    _note_look(visit, story.job, is_more=visit.is_live)
     at = last_times(story.events)
     return visit.page(
         "job.html",
@@ -73,9 +71,11 @@ def job(visit: Visit) -> Response:
 def picture(visit: Visit) -> Response:
     """The overlay as PNG, as a viewer shows it, of a size for a page."""
     job_id = _id(visit)
-    found = _picture(visit.node.ledger.lookups.outputs(job_id))
-    if found is None:
+    ledger = visit.node.ledger
+    found, job = _picture(ledger.lookups.outputs(job_id)), ledger.jobs.get(job_id)
+    if found is None or job is None:
         raise NodeError("there is no picture of it")
+    _note_look(visit, job, is_more=True)
     content = visit.node.spool.read_verified(found.path, found.sha256)
     image = Image.fromarray(dcmread(BytesIO(content)).pixel_array)
     image.thumbnail((_PICTURE, _PICTURE))
@@ -100,6 +100,12 @@ def _id(visit: Visit) -> int:
     if len(number) > 18:
         raise NodeError("there is no such job")
     return int(number)
+
+
+def _note_look(visit: Visit, job: Job, *, is_more: bool) -> None:
+    seen = partial(_subject, visit, job)
+    about = f"job {job.id}"
+    visit.audit.saw(visit.visitor.name, visit.address, about, seen, is_more=is_more)
 
 
 def _subject(visit: Visit, job: Job) -> Subject:

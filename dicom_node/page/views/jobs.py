@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from dicom_node.config import Role
 from dicom_node.errors import SpoolUnavailable, UsageError
 from dicom_node.ledger import Filter, JobState
-from dicom_node.ops.asked.bulk import MOST, Action, do, meant
+from dicom_node.ops.asked.bulk import MOST, Action, Meant, do, meant
 from dicom_node.page.access.visit import Visit
 from dicom_node.page.views.search import PAGE, SINCE, Search
 from dicom_node.page.views.words import state_of
@@ -125,7 +125,12 @@ def confirm(visit: Visit) -> Response:
     action, search, ids = _asked(visit)
     ledger = visit.node.ledger
     asked = Filter(ids=ids) if ids else search.meant(ledger.now())
-    found = meant(ledger, asked, action)
+    return _confirm(visit, meant(ledger, asked, action))
+
+
+def _confirm(visit: Visit, found: Meant, counted: int | None = None) -> Response:
+    """`counted`: so many they were when it was confirmed, and now they are more."""
+    action, search, ids = _asked(visit)
     count = len(found.job_ids)
     jobs_ = "1 job" if count == 1 else f"{count} jobs"
     return visit.page(
@@ -134,6 +139,7 @@ def confirm(visit: Visit) -> Response:
         title=WORDS[action][0],
         words=WORDS[action][1].format(jobs=jobs_),
         count=count,
+        counted=counted,
         found=found,
         most=MOST,
         search=search.with_(before=str(found.newest)) if not ids else search,
@@ -143,11 +149,14 @@ def confirm(visit: Visit) -> Response:
 
 
 def act(visit: Visit) -> Response:
-    """What was confirmed, to the jobs that were counted and are still so."""
+    """What was confirmed, to as many jobs as were counted, or fewer."""
     action, search, ids = _asked(visit)
     node, why = visit.node, visit.form.get("why", "").strip()[:200]
     asked = Filter(ids=ids) if ids else search.meant(node.ledger.now())
     found = meant(node.ledger, asked, action)
+    counted = visit.form.get("count", "")
+    if counted.isdecimal() and len(found.job_ids) > int(counted[:9]):
+        return _confirm(visit, found, int(counted[:9]))
     about = f"job {ids[0]}" if ids else f"{len(found.job_ids)} jobs: {search.words}"
     visit.note(action, about, why)
     said = do(node.ledger, found.job_ids, action, node.pipeline(), visit.by, why)

@@ -43,9 +43,18 @@ class Login:
         cookie = sessions.enter(request.query_params.get("with", ""))
         if cookie is None:
             return _form(request, "The link is old, or was used already: make another.", 403)
-        return _let_in(request, cookie, "came in by a link")
+        try:
+            return _let_in(request, cookie, "came in by a link")
+        except OSError as exc:
+            return _not_on_record(request, exc)
 
     async def log_in(self, request: Request) -> Response:
+        try:
+            return await self._log_in(request)
+        except OSError as exc:
+            return _not_on_record(request, exc)
+
+    async def _log_in(self, request: Request) -> Response:
         node: Node = request.app.state.node
         async with request.form(max_files=0, max_fields=4) as form:
             name, password = (str(form.get(key, ""))[:200] for key in ("name", "password"))
@@ -69,8 +78,8 @@ class Login:
 
 
 def log_out(visit: Visit) -> Response:
-    visit.audit.came(visit.visitor.name, visit.address, "logged out", login=False)
     visit.sessions.end(visit.cookie)
+    visit.audit.came(visit.visitor.name, visit.address, "logged out", login=False)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE)
     return answer
@@ -87,6 +96,13 @@ def _let_in(request: Request, cookie: str, how: str) -> Response:
         COOKIE, cookie, SESSION_S, httponly=True, samesite="lax", secure=is_secure, path="/"
     )
     return answer
+
+
+def _not_on_record(request: Request, error: OSError) -> Response:
+    """Nobody comes in of whom there is no record."""
+    logger.error("could not put on record who logs in", extra={"reason": error.strerror})
+    said = f"The state folder's disk takes no record of who comes in: {error.strerror}. Make room."
+    return _form(request, said, 503)
 
 
 def _form(request: Request, fault: str = "", status: int = 200) -> Response:

@@ -10,12 +10,18 @@ from dicom_node.page.site.node import Node
 
 #: Seconds for which an answer stands: however many scrape, the ledger is asked once.
 _STANDS_S = 1.0
+#: One that took long, as in an outage, is not to stand for the next scrape.
+_AT_MOST_S = 5.0
 
 
 def metrics(request: Request) -> Response:
     """200, whatever the ledger does: `cxr_ledger_up` says so."""
     node: Node = request.app.state.node
-    told = node.once_in(_STANDS_S, "metrics", lambda: exposition(_ledger(node), node.config))
+
+    def ask() -> bytes:
+        return exposition(_ledger(node), node.config)
+
+    told = node.once_in(_STANDS_S, "metrics", ask, at_most_s=_AT_MOST_S)
     return Response(told, headers={"Content-Type": CONTENT_TYPE})
 
 

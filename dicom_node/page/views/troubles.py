@@ -7,7 +7,8 @@ from datetime import datetime
 from dicom_node.ledger import Summary
 from dicom_node.ops.remedies import refusal_remedy, remedy, unverified_remedy
 
-#: What differs between two results that were refused alike.
+#: What differs between two results that were refused alike: which they are.
+_RESULT = re.compile(r"^\w+ \d+(?:\.\d+){2,}: ")
 _UID = re.compile(r"\b\d+(?:\.\d+){2,}\b")
 
 
@@ -17,10 +18,15 @@ class Trouble:
 
     state: str
     where: str  #: the destination; "" where it is none's matter
-    reason: str  #: of the newest
+    reason: str  #: of the newest; of several results without which they are
     to_do: str
     at: datetime
     job_ids: tuple[int, ...]
+
+    @property
+    def tab(self) -> str:
+        """Where the jobs page has all of them, to be repaired together."""
+        return self.state if self.state in ("FAILED", "UNVERIFIED") else "REFUSED"
 
 
 def troubles(summary: Summary) -> list[Trouble]:
@@ -47,9 +53,20 @@ def troubles(summary: Summary) -> list[Trouble]:
 def _alike(found: list[Trouble]) -> list[Trouble]:
     by_cause: dict[tuple[str, str, str], Trouble] = {}
     for one in found:
-        key = one.state, one.where, _UID.sub("", one.reason)
+        cause = _RESULT.sub("", one.reason)
+        key = one.state, one.where, _UID.sub("", cause)
         first = by_cause.get(key)
-        # Once for each job, however many of its results.
-        more = tuple(job_id for job_id in one.job_ids if first and job_id not in first.job_ids)
-        by_cause[key] = replace(first, job_ids=first.job_ids + more) if first else one
+        by_cause[key] = _with(first, one) if first else one
     return list(by_cause.values())
+
+
+def _with(first: Trouble, one: Trouble) -> Trouble:
+    # Once for each job, however many of its results.
+    more = tuple(job_id for job_id in one.job_ids if job_id not in first.job_ids)
+    every = first.job_ids + more
+    to_do = first.to_do
+    if more:
+        # A command names them all, once.
+        before = " ".join(f"--job {job_id}" for job_id in first.job_ids)
+        to_do = to_do.replace(before, " ".join(f"--job {job_id}" for job_id in every))
+    return replace(first, job_ids=every, reason=_RESULT.sub("", first.reason), to_do=to_do)

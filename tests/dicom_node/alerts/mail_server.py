@@ -24,6 +24,7 @@ class MailServer:
     was_secured: list[bool] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
     refusal: str = ""  #: said to whoever wants to send
+    unknown: tuple[str, ...] = ()  #: recipients that it does not take
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -69,8 +70,12 @@ class _Session(socketserver.StreamRequestHandler):
         elif verb == "MAIL" and kept.refusal:
             self.say(kept.refusal)
         elif verb == "RCPT":
-            self.to.append(line.partition(":")[2].strip("<>"))
-            self.say("250 ok")
+            recipient = line.partition(":")[2].strip("<>")
+            if recipient in kept.unknown:
+                self.say("550 5.1.1 nobody of that name")
+            else:
+                self.to.append(recipient)
+                self.say("250 ok")
         elif verb == "DATA":
             self.say("354 end with a dot")
             self.keep()

@@ -1,6 +1,8 @@
 """Channels: a real mail server, a real web server, a real program."""
 
 import json
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -118,6 +120,24 @@ def test_a_mail_server_that_is_not_there_is_a_failure_in_words() -> None:
         send(mail(MailServer(port=free_port())))
 
 
+def test_one_who_has_left_the_hospital_has_nobody_told_again_and_again(
+    server: MailServer, issued: Issued, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.unknown = ("b@hospital.test",)
+    keys = mail(server, smtp_ca_file=issued.trusted)
+    send(keys)
+    assert server.recipients == [["a@hospital.test"]]
+    (said,) = caplog.records
+    assert said.getMessage() == "a mail server does not take recipients of alerts"
+    assert vars(said)["recipients"] == ["b@hospital.test"]
+    # A test is to find it.
+    with pytest.raises(ChannelFailed, match=r"refused b@hospital\.test; others have it"):
+        send(keys, Message.test("CXRNODE", "host-a"))
+    server.unknown = ("a@hospital.test", "b@hospital.test")
+    with pytest.raises(ChannelFailed, match=r"refused a@hospital\.test, b@hospital\.test"):
+        send(keys)
+
+
 def hook(folder: Path, url: str, shape: str = "json", **keys: object) -> dict[str, object]:
     file = folder / "url"
     file.write_text(f"{url}\n")
@@ -219,6 +239,19 @@ def test_a_command_that_hangs_is_ended_with_all_it_has_started(tmp_path: Path) -
     with pytest.raises(ChannelFailed, match="has not ended within 1 s"):
         send(program(tmp_path, hanging, command_timeout_s=1.0))
     assert time.monotonic() - began < 20
+
+
+def test_what_a_command_leaves_running_does_not_make_it_a_failure(tmp_path: Path) -> None:
+    # It holds the pipe that the command's own words come by.
+    leaves = (
+        "import pathlib, subprocess, sys\n"
+        "left = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "(pathlib.Path(sys.argv[1]) / 'left').write_text(str(left.pid))\n"
+    )
+    began = time.monotonic()
+    send(program(tmp_path, leaves, command_timeout_s=30.0))
+    assert time.monotonic() - began < 20
+    os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
 
 
 def test_a_command_that_is_not_there_is_a_failure(tmp_path: Path) -> None:

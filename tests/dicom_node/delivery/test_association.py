@@ -119,6 +119,20 @@ def test_who_takes_the_connection_and_says_nothing_costs_seconds() -> None:
         connection.recv(65536)
         connection.recv(65536)
 
+    assert_it_costs_seconds(listen)
+
+
+def test_who_falls_silent_in_the_middle_of_an_answer_costs_seconds() -> None:
+    def listen(connection: socket.socket) -> None:
+        connection.recv(65536)
+        # An A-ASSOCIATE-AC of 4 KB, of which no more comes (PS3.8 9.3.3).
+        connection.sendall(b"\x02\x00\x00\x00\x10\x00\x00\x01")
+        connection.recv(65536)
+
+    assert_it_costs_seconds(listen)
+
+
+def assert_it_costs_seconds(listen: Callable[[socket.socket], None]) -> None:
     with tcp_server(listen) as port:
         started = time.monotonic()
         reason = reason_at(port)

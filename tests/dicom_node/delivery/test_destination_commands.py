@@ -104,6 +104,17 @@ def test_try_says_what_the_destination_answers_and_ends_its_rest(bench: Bench, p
     assert "reached since 20" in destinations(bench, pacs).stdout
 
 
+def test_one_that_answers_and_takes_nothing_is_said_with_its_answer(
+    bench: Bench, pacs: Pacs
+) -> None:
+    bench.build(at(pacs))
+    pacs.answer = lambda _dataset: 0xC001
+    bench.loop(at(pacs)).deliver_due()
+    said = destinations(bench, pacs).stdout
+    assert "answers, and declines 3 results: pacs: S" in said
+    assert "answered 0xc001 (Cannot Understand)" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -317,4 +317,9 @@ def test_an_answer_to_a_query_that_cannot_be_read_is_none(bench: Bench, pacs: Pa
             return 0x0000, [odd]
 
     with pytest.raises(DestinationUnavailable, match="cannot be read"):
-        DicomQuery(at(pacs), "CXRNODE")._shows(cast(DicomAssociation, Odd()), delivery)
+        DicomQuery(at(pacs), "CXRNODE")._shows(
+            cast(DicomAssociation, Odd()),
+            delivery.study_instance_uid,
+            delivery.series_instance_uid,
+            delivery.sop_instance_uid,
+        )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dicom_node.delivery.outcome import Fate
-from dicom_node.delivery.web_outcome import outcome_of_status, outcome_of_word
+from dicom_node.delivery.outcome.web import outcome_of_status, outcome_of_word
 from dicom_node.errors import DestinationAway, DestinationUnavailable
 from dicom_node.web.exchange import Answer
 from dicom_node.web.stow import Word, payload, word_of

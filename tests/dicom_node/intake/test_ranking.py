@@ -34,6 +34,8 @@ def rank(
 def test_what_nothing_is_said_of_is_routine() -> None:
     assert rank() is Priority.ROUTINE
     assert rank(acquired_at="") is Priority.ROUTINE
+    said = Ranking(PrioritySection()).of("PACS", TODAY, {}, MEDIUM, NOW)
+    assert said == (Priority.ROUTINE, "no rule says otherwise")
 
 
 def test_a_sender_decides_before_all_else() -> None:

@@ -55,6 +55,22 @@ def test_what_comes_and_goes_is_told_once_in_a_while(ledger: Ledger, clock: Cloc
     assert look(ledger, clock) == "Away over"
 
 
+def test_a_clock_that_is_set_back_silences_nothing(ledger: Ledger, clock: Clock) -> None:
+    gone = Holding("Gone", "work", "nobody works", hold_s=120)
+    clock.advance(86400)
+    assert look(ledger, clock, AWAY, gone) == "Away on"
+    onset = ledger.notices.claim(["email"])
+    assert onset is not None
+    ledger.notices.failed(onset.id, "no connection", 300.0)
+    clock.advance(-86400)
+    assert look(ledger, clock, gone) == "Away over"
+    again = ledger.notices.claim(["email"])
+    assert again is not None
+    assert again.body == "Away on"
+    assert look(ledger, clock, AWAY, gone, after_s=31) == "Away on"
+    assert look(ledger, clock, AWAY, gone, after_s=100) == "Gone on"
+
+
 def test_what_is_to_last_is_told_only_when_it_has(ledger: Ledger, clock: Clock) -> None:
     gone = Holding("Gone", "work", "nobody works", hold_s=120)
     assert look(ledger, clock, gone) == ""
@@ -121,12 +137,12 @@ def test_a_notice_is_one_senders_until_that_is_silent_for_long(
     assert first is not None
     assert (first.body, first.attempts) == ("Away on", 1)
     assert ledger.notices.claim(["email"]) is None
-    clock.advance(121)
+    clock.advance(301)
     again = ledger.notices.claim(["email"])
     assert again is not None
     assert (again.id, again.attempts) == (first.id, 2)
     ledger.notices.told(again.id)
-    clock.advance(121)
+    clock.advance(301)
     assert ledger.notices.claim(["email"]) is None
 
 

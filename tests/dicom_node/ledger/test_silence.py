@@ -53,7 +53,11 @@ def test_another_destination_gets_its_own(ledger: Ledger) -> None:
 
 def test_a_person_lets_it_leave_as_it_is_and_some_of_it_first(ledger: Ledger) -> None:
     first, second = held(ledger, 1), held(ledger, 2)
-    assert [one.job_id for one in ledger.requeue.candidates(OF_HELD)] == [first, second]
+    found = ledger.requeue.candidates(OF_HELD)
+    assert [(one.job_id, one.reason) for one in found] == [
+        (first, "PACS was silent"),
+        (second, "PACS was silent"),
+    ]
     # Not unless it is asked for by its state.
     assert ledger.requeue.candidates(Selection(job_ids=[first])) == []
     assert ledger.repairs.redeliver([first], "me@host", OF_HELD) == 2

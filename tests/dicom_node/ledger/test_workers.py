@@ -91,6 +91,17 @@ def test_the_list_says_who_lives_and_what_each_holds(ledger: Ledger, clock: Cloc
     assert (working.started_at, working.beat_at) == (started, clock.now)
 
 
+def test_who_has_died_does_not_live_on_by_a_clock_that_is_set_back(
+    ledger: Ledger, clock: Clock
+) -> None:
+    claim(ledger, "dead", 1)
+    claim(ledger, "living", 2)
+    clock.advance(-86400)
+    ledger.workers.beat(process("living"))
+    alive = {one.process.name: one.is_alive for one in ledger.workers.all()}
+    assert alive == {"dead": False, "living": True}
+
+
 def test_who_ends_leaves_the_list_and_who_vanished_does_later(ledger: Ledger, clock: Clock) -> None:
     for name in ("vanished", "ended"):
         ledger.workers.beat(process(name))

@@ -2,18 +2,24 @@
 
 import re
 from contextlib import closing
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from dicom_node.audit import Trail
 from dicom_node.config import parse
+from dicom_node.demo.phantom import Kind
+from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import ConfigError, UsageError
 from dicom_node.page.access.passwords import hash_of, is_right
 from dicom_node.page.access.sessions import Sessions
 from dicom_node.page.site.audit import Audit
-from tests.dicom_node.ledger.records import built
+from tests.dicom_node.ledger.records import built, claimed, output, to
 from tests.dicom_node.page.visiting import HERE, PASSWORD, USERS, Site, cheap_hash
+from tests.phantoms import draw
 
 OPEN = {"listen": "10.1.2.3:9112"}
 
@@ -143,7 +149,7 @@ def test_with_another_password_the_sessions_of_the_former_one_are_over(tmp_path:
     assert Sessions.of(second).visitor(cookie) is None
 
 
-@pytest.mark.parametrize("forged", ["", ".", "e30=.00", "ey.ey", "\u00e9.x"])
+@pytest.mark.parametrize("forged", ["", ".", "e30=.00", "ey.ey", "\u00e9.x", "W1tb" * 9000])
 def test_a_cookie_that_was_not_made_here_is_nobodys(tmp_path: Path, forged: str) -> None:
     sessions = Sessions.of(parse({"node": {"state": tmp_path}, "user": USERS}))
     real = sessions.begin("vera")
@@ -178,6 +184,22 @@ def test_a_form_of_another_site_changes_nothing(site: Site) -> None:
     assert site.ledger.breakers.of("PACS").paused_by == "otto on the page"
 
 
+def test_what_no_browser_sends_is_refused_in_words(site: Site) -> None:
+    browser = site.as_("otto")
+    assert browser.post("/find", origin="https://[::1", text="x").status_code == 403
+    assert browser.get(f"/jobs/{'9' * 5000}").status_code == 404
+
+
+def test_nobody_comes_in_of_whom_no_record_can_be_kept(site: Site) -> None:
+    (site.folder / "page.audit.jsonl").mkdir()
+    link = Sessions.of(site.node.config).link("root@host").removeprefix(HERE)
+    browser = site.browser()
+    for answer in (browser.post("/login", name="vera", password=PASSWORD), browser.get(link)):
+        assert answer.status_code == 503
+        assert "takes no record of who comes in" in answer.text
+        assert "set-cookie" not in answer.headers
+
+
 def test_a_form_is_short_and_nothing_but_get_and_post_is_heard(site: Site) -> None:
     browser = site.as_("otto")
     assert browser.post("/find", text="x" * 70_000).status_code == 413
@@ -203,6 +225,31 @@ def test_no_page_has_script_or_style_within_or_from_elsewhere(site: Site) -> Non
         page = browser.page(path)
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|https?://", page), path
         assert re.findall(r"<script[^>]*>", page) in ([], ['<script src="/assets/page.js" defer>'])
+
+
+def test_two_whom_a_proxy_names_are_each_told_of_what_they_did(behind_proxy: Site) -> None:
+    with closing(behind_proxy) as site:
+        first, second = (site.browser("10.1.2.4", "https://cxr.example") for _ in range(2))
+        otto, other = {"x-remote-user": "otto"}, {"x-remote-user": "vera"}
+        page = first.get("/", **otto)
+        headers = {"origin": "https://cxr.example"} | otto
+        form = {"token": first.token, "name": "PACS", "hours": "1"}
+        assert first.client.post("/destinations/pause", data=form, headers=headers)
+        assert page.status_code == 200
+        assert "PACS: paused" not in second.get("/", **other).text
+        assert "PACS: paused" in first.get("/", **otto).text
+
+
+def with_picture(site: Site) -> int:
+    file = BytesIO()
+    drawn = draw(Kind.HEALTHY, rows=64, columns=52, seed=1)
+    as_dicom(drawn, bits_stored=8).save_as(file, enforce_file_format=True)
+    stored = site.node.spool.store_output("2.25.1.SC", file.getvalue())
+    made = replace(output("SC"), sop_class_uid=SecondaryCaptureImageStorage, path=stored.path,
+                   sha256=stored.sha256)  # fmt: skip
+    job = claimed(site.ledger)
+    site.ledger.handover.built(job.id, "w1", [made], to("PACS", roles=["SC"]))
+    return job.id
 
 
 @pytest.fixture
@@ -240,6 +287,17 @@ def test_who_looked_at_whose_images_is_on_record_and_who_did_what(site: Site) ->
     page = site.as_("ada").page("/audit")
     assert "upgrade" in page
     assert (site.folder / "page.audit.jsonl").stat().st_mode & 0o077 == 0
+
+
+def test_who_looks_is_on_record_however_they_ask(site: Site) -> None:
+    job_id = with_picture(site)
+    vera, otto = site.as_("vera"), site.as_("otto")
+    for _ in range(3):
+        assert vera.get(f"/jobs/{job_id}", **{"x-live": "1"}).status_code == 200
+        assert otto.get(f"/jobs/{job_id}/picture").headers["content-type"] == "image/png"
+    latest = Audit(site.folder, Trail.off()).latest(10)
+    looked = [(one.who, one.about) for one in reversed(latest) if one.what == "looked at"]
+    assert looked == [("vera", f"job {job_id}"), ("otto", f"job {job_id}")]
 
 
 def test_who_looked_is_told_to_whoever_keeps_the_hospitals_record(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from dicom_node.ledger import Ledger, Process
 from tests.dicom_node.ledger.records import PIPELINE, instance
 from tests.dicom_node.page.visiting import Site
+from tests.system.waiting import wait_until
 
 
 def not_well(site: Site) -> dict[str, str]:
@@ -32,6 +33,15 @@ def test_a_node_is_not_ready_without_its_broker(site: Site) -> None:
     site.let_parts_beat()
     site.broker_is_away = True
     assert not_well(site) == {"broker": "the broker did not answer: refused"}
+
+
+def test_when_an_outage_is_over_it_is_ready_within_seconds(site: Site) -> None:
+    site.let_parts_beat()
+    # As one that hangs takes long.
+    site.broker_is_away, site.broker_takes_s = True, 1.0
+    assert "broker" in not_well(site)
+    site.broker_is_away, site.broker_takes_s = False, 0.0
+    wait_until(lambda: not_well(site) == {}, 4, "the node to be ready")
 
 
 def test_a_worker_that_beats_and_does_not_get_on_is_not_ready(site: Site) -> None:

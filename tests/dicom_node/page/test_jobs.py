@@ -154,6 +154,22 @@ def test_all_matching_are_counted_before_anything_is_done_and_then_delivered_aga
     assert last.about == "3 jobs: state REFUSED, before 3" or "3 jobs" in last.about
 
 
+def test_no_more_is_done_than_was_confirmed(site: Site) -> None:
+    slow = claimed(site.ledger, number=1)
+    fail(site.ledger, claimed(site.ledger, number=2))
+    browser = site.as_("otto")
+    asked = browser.submit("/jobs/confirm", action="requeue", state="FAILED")
+    form = dict(re.findall(r'name="(before|count)" value="(\d+)"', asked))
+    assert form == {"before": "2", "count": "1"}
+    fail(site.ledger, slow)
+    again = browser.submit("/jobs/act", action="requeue", state="FAILED", **form)
+    assert "Nothing was done: 1 could be, and 2 can by now." in again
+    assert state(site.ledger, 2) is JobState.FAILED
+    form = dict(re.findall(r'name="(before|count)" value="(\d+)"', again))
+    done = browser.submit("/jobs/act", action="requeue", state="FAILED", **form)
+    assert "Requeued 2 jobs" in done
+
+
 def test_what_failed_or_was_skipped_is_analysed_again(many: Site) -> None:
     browser = many.as_("otto")
     assert "Analyse again: 2 jobs" in browser.submit("/jobs/confirm", action="requeue")

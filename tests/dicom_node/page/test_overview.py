@@ -98,6 +98,20 @@ def test_what_only_differs_in_its_uids_ended_badly_once() -> None:
     ]
 
 
+def test_results_of_several_kinds_that_were_refused_alike_are_one_cause_and_one_command() -> None:
+    at = datetime.now(UTC)
+    refusals = tuple(
+        Refusal(number // 2, f"1.2.{number}", "PACS", at - timedelta(seconds=number),
+                f"PACS: {role} 2.25.{number}: answered 0xc001 (Cannot Understand)", 1,
+                is_lost=False)
+        for number, role in ((2, "SEG"), (3, "SR"), (4, "DOC"))
+    )  # fmt: skip
+    (one,) = troubles(Summary({}, {}, None, {}, {}, {}, (), (), (), refusals, ()))
+    assert (one.reason, one.job_ids) == ("answered 0xc001 (Cannot Understand)", (1, 2))
+    assert "cxr-node requeue --job 1 --job 2 --state REFUSED" in one.to_do
+    assert one.tab == "REFUSED"
+
+
 #: A Friday, at two in the afternoon here.
 FRIDAY = datetime(2026, 11, 27, 14).astimezone()
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class Site:
     folder: Path
     sections: Mapping[str, Any] = field(default_factory=dict)
     broker_is_away: bool = False
+    broker_takes_s: float = 0.0
     ledger: Ledger = field(init=False)
     node: Node = field(init=False)
 
@@ -64,6 +66,7 @@ class Site:
         self.app = make_app(self.node)
 
     def _ask_broker(self) -> None:
+        time.sleep(self.broker_takes_s)
         if self.broker_is_away:
             raise BrokerUnavailable("the broker did not answer: refused")
 

@@ -41,7 +41,7 @@ from inference.analyze import analyze
 from inference.decode import UndecodableImage, read_radiograph
 from inference.decoding.codestream import EOI
 from inference.decoding.jpeg_steps import has_step
-from inference.engines.pytorch import PytorchEngine
+from inference.engines import Engine
 from inference.findings import Caution, Decision
 from tests.conftest import missing
 from tests.inference.conftest import gray_png
@@ -229,7 +229,7 @@ def test_a_file_cut_short_is_refused(syntax: str, percent: int) -> None:
 @pytest.mark.parametrize("filler", [0, 255], ids=["zeros", "ones"])
 @pytest.mark.parametrize("percent", [10, 35, 50, 65])
 def test_native_pixels_filled_up_from_within_the_chest_give_no_decision(
-    percent: int, filler: int, engine: PytorchEngine
+    percent: int, filler: int, engine: Engine
 ) -> None:
     dataset = copy.deepcopy(chest())
     kept = len(dataset.PixelData) * percent // 100
@@ -240,7 +240,7 @@ def test_native_pixels_filled_up_from_within_the_chest_give_no_decision(
     assert Caution.PART_MISSING in findings.cautions or "lung" in findings.reason
 
 
-def test_rows_lost_in_the_middle_of_the_chest_give_no_decision(engine: PytorchEngine) -> None:
+def test_rows_lost_in_the_middle_of_the_chest_give_no_decision(engine: Engine) -> None:
     dataset = copy.deepcopy(chest())
     pixels = np.frombuffer(dataset.PixelData, "<u2").reshape(512, 426).copy()
     pixels[200:240] = 0
@@ -250,7 +250,7 @@ def test_rows_lost_in_the_middle_of_the_chest_give_no_decision(engine: PytorchEn
     assert findings.reason == Caution.PART_MISSING.text
 
 
-def test_a_border_of_one_value_is_no_missing_part(engine: PytorchEngine) -> None:
+def test_a_border_of_one_value_is_no_missing_part(engine: Engine) -> None:
     pixels = np.frombuffer(chest().PixelData, "<u2").reshape(512, 426).copy()
     bordered = np.pad(pixels, ((60, 120), (20, 20)))
     findings = analyze(instance(bordered, BitsStored=12, HighBit=11), engine).findings

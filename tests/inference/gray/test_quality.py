@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.analyze import analyze
-from inference.engines.pytorch import PytorchEngine
+from inference.engines import Engine
 from inference.findings import Caution
 from inference.gray.quality import gray_cautions
 from tests.inference.conftest import gray_png
@@ -59,14 +59,14 @@ def test_the_collimators_blades_are_not_saturation(shared_data: Path, blades: fl
     assert of_gray(framed) == set()
 
 
-def test_real_radiographs_get_what_can_be_seen_on_them(chest: Path, engine: PytorchEngine) -> None:
+def test_real_radiographs_get_what_can_be_seen_on_them(chest: Path, engine: Engine) -> None:
     # Of this patient the detector missed the side of the right lung.
     cut_off = chest.name == "cr_mono1_jpeglossless_noview.dcm"
     expected = {Caution.LUNG_AT_BORDER} if cut_off else set()
     assert QUALITY & set(analyze(chest, engine).findings.cautions) == expected
 
 
-def test_of_true_chests_hardly_any_gets_one(shared_data: Path, engine: PytorchEngine) -> None:
+def test_of_true_chests_hardly_any_gets_one(shared_data: Path, engine: Engine) -> None:
     """Of 233 of Val, 5 % touched the border (all of them cut off), 2 % were unequal, 1 % each were
     of low contrast and saturated; of the healthy among them fewer."""
     images = healthy(shared_data)[::12]
@@ -74,7 +74,7 @@ def test_of_true_chests_hardly_any_gets_one(shared_data: Path, engine: PytorchEn
     assert sum(bool(QUALITY & set(one.cautions)) for one in found) <= 2
 
 
-def test_a_chest_that_is_cut_off_says_so(shared_data: Path, engine: PytorchEngine) -> None:
+def test_a_chest_that_is_cut_off_says_so(shared_data: Path, engine: Engine) -> None:
     whole = gray_png(healthy(shared_data)[0])
     cut = np.ascontiguousarray(whole[:, 60:])
     assert Caution.LUNG_AT_BORDER in analyze(instance(cut), engine).findings.cautions

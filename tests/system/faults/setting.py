@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import pytest
 from pydicom import Dataset
 
 from dicom_node.config import Config
@@ -20,6 +21,13 @@ from tests.system.waiting import wait_until
 
 #: Seconds within which a sender has its answer, whatever the database or the broker does.
 ANSWER_WITHIN_S = 10.0
+
+#: What the database and the broker have no part in.
+on_the_default = pytest.mark.parametrize("ground", ["embedded"], indirect=True)
+#: What they have little part in: on services only where there is time for it.
+also_on_services = pytest.mark.parametrize(
+    "ground", ["embedded", pytest.param("services", marks=pytest.mark.long)], indirect=True
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ from tests.system.waiting import wait_until
 ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
 #: Megabytes for all that is no image: the ledger, threads.
 A_LITTLE_MB = 20
+#: Megabytes that suffice for a small image, beside what the networks take, and for no large one.
+A_FEW_MB = 100
 
 
 def main(folder: Path) -> None:
@@ -107,7 +109,7 @@ def only_this_image_has_too_little(bench: Bench, needed_mb: int) -> None:
     """A few tries, far apart, and then a reason; nothing is said to be wrong with its pixels."""
     job_id = bench.accept(radiograph(rows=6000))
     for attempt in range(1, MEMORY_TRIES + 1):
-        with left(needed_mb + A_LITTLE_MB):
+        with left(needed_mb + A_FEW_MB):
             job = bench.work(job_id, STANDARD)
         assert job.attempts == attempt
         assert job.state is (JobState.FAILED if attempt == MEMORY_TRIES else JobState.RECEIVED)

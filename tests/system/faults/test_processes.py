@@ -11,12 +11,13 @@ import pytest
 from dicom_node.demo.modality import send
 from dicom_node.errors import SUCCESS, UNKNOWN_TRIES
 from dicom_node.ledger import JobState, Ledger
-from tests.system.faults.setting import Ground
+from tests.system.faults.setting import Ground, also_on_services, on_the_default
 from tests.system.faults.soak import EVERY_S, soak
 from tests.system.faults.stream import new_radiograph
 from tests.system.waiting import run_cli, wait_until
 
 
+@on_the_default
 def test_a_second_up_on_the_same_state_folder_is_refused_in_one_line(ground: Ground) -> None:
     state = str(ground.config.node.state)
     ended = run_cli("up", "--state", state, "--port", "1", "--no-destination")
@@ -25,6 +26,7 @@ def test_a_second_up_on_the_same_state_folder_is_refused_in_one_line(ground: Gro
     assert f"another cxr-node up (pid {ground.node.pid}" in line
 
 
+@also_on_services
 def test_an_image_that_ends_its_worker_fails_and_the_others_go_on(ground: Ground) -> None:
     """Killed from outside whenever it is in hand, as the kernel does where memory runs out."""
     poison = new_radiograph()

@@ -19,7 +19,7 @@ from dicom_node.ledger import Job, JobState, Ledger
 from dicom_node.spool import Spool
 from tests.conftest import missing
 from tests.dicom_node.delivery.damage import flip_a_bit, remove, truncate
-from tests.system.faults.setting import Ground, configuration, is_built, paused
+from tests.system.faults.setting import Ground, also_on_services, configuration, is_built, paused
 from tests.system.faults.stream import (
     ARRIVES_WITHIN_S,
     Stream,
@@ -38,6 +38,7 @@ def make_unreadable(path: Path) -> None:
     path.symlink_to("/proc/self/mem")
 
 
+@also_on_services
 @pytest.mark.parametrize("damage", [truncate, flip_a_bit, remove, make_unreadable])
 def test_a_damaged_received_file_ends_with_a_reason_and_heals_when_sent_again(
     ground: Ground, damage: Callable[[Path], None]

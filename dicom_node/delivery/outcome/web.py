@@ -12,11 +12,11 @@ from dicom_node.web.stow import Word, can_be_read
 #: What is to be looked at where nothing can be stored, whatever is sent.
 _ADVICE = {
     401: "is the node's secret right?",
-    404: "is stow right?",
-    405: "is stow right?",
+    404: "is {key} right?",
+    405: "is {key} right?",
     406: "it answers in neither JSON nor XML",
     407: "the proxy wants to know who the node is",
-    501: "is stow right?",
+    501: "is {key} right?",
 }
 #: Too busy, or closed for a while: Retry-After says for how long.
 _BUSY = (429, 503)
@@ -61,18 +61,20 @@ def outcome_of_word(word: Word, destination: str, role: str, uid: str) -> Outcom
     return outcome
 
 
-def outcome_of_status(answer: Answer, destination: str, role: str, uid: str) -> Outcome:
+def outcome_of_status(
+    answer: Answer, destination: str, role: str, uid: str, key: str = "stow"
+) -> Outcome:
     """Of an answer that says nothing of the instance; raises DestinationUnavailable where it
-    concerns all.
+    concerns all. `key` of the destination says where it is.
     """
     said = f"answered {answer.words}"
-    assert_open(answer, destination)
+    assert_open(answer, destination, key)
     if answer.status in _LOST:
         raise DestinationUnavailable(f"{destination}: {said}")
     if answer.status < 300:
         if not can_be_read(answer.content_type):
             kind = answer.content_type or "nothing"
-            raise DestinationAway(f"{destination}: {said} with {kind}: {_ADVICE[404]}")
+            raise DestinationAway(f"{destination}: {said} with {kind}: {_advice(404, key)}")
         said += ", and not whether it has it"
     by_class = Fate.AGAIN if answer.status >= 500 else Fate.A_FEW_TIMES
     fate = _FATES.get(answer.status, by_class)
@@ -83,12 +85,16 @@ def outcome_of_status(answer: Answer, destination: str, role: str, uid: str) -> 
     return Outcome(fate, f"{destination}: {role} {uid}: {said}", in_doubt=in_doubt)
 
 
-def assert_open(answer: Answer, destination: str) -> None:
+def assert_open(answer: Answer, destination: str, key: str = "stow") -> None:
     """Raises DestinationAway where whatever is sent would be answered so."""
     said = f"{destination}: answered {answer.words}"
     if answer.status in _BUSY:
         raise DestinationAway(said, answer.wait_s)
     if 300 <= answer.status < 400:
-        raise DestinationAway(f"{said}: it is not followed elsewhere; {_ADVICE[404]}")
+        raise DestinationAway(f"{said}: it is not followed elsewhere; {_advice(404, key)}")
     if answer.status in _ADVICE:
-        raise DestinationAway(f"{said}: {_ADVICE[answer.status]}")
+        raise DestinationAway(f"{said}: {_advice(answer.status, key)}")
+
+
+def _advice(status: int, key: str) -> str:
+    return _ADVICE[status].format(key=key)

@@ -1,0 +1,112 @@
+"""A network as OpenVINO's graph: made from its weights once, and kept for every later start.
+
+To make it takes PyTorch and seconds, to read it neither. It is kept in a folder of the user's own
+(`$XDG_CACHE_HOME/cxr-node`), under a name that says which weights it was made of and by which
+OpenVINO, with its SHA-256: one that is damaged, or of another version, is made again, and where
+nothing can be kept it is made at every start.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import openvino
+
+from inference.weights import ModelCard, load_state
+
+logger = logging.getLogger(__name__)
+
+#: Raised with every change of what a graph holds.
+REVISION = 1
+#: Nothing that a graph says may be farther from what PyTorch says.
+_NEARER_THAN = 1e-3
+_PARTS = ("graph.xml", "graph.bin")
+
+
+def graph_of(core: openvino.Core, card: ModelCard) -> openvino.Model:
+    """From a (1, size, size) image to its probability map, (1, size, size), and strangeness, (1,).
+
+    Raises WeightsError where the weights cannot be used.
+    """
+    load_state(card)  # the file is what its card says, whatever was made of it before
+    kept = _folder() / f"{card.sha256[:16]}-{openvino.__version__.partition('-')[0]}-{REVISION}"
+    if _is_whole(kept):
+        return core.read_model(kept / "graph.xml")
+    graph = _made(core, card)
+    _keep(graph, kept)
+    return graph
+
+
+def _folder() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path("~/.cache").expanduser()) / "cxr-node" / "networks"
+
+
+def _is_whole(kept: Path) -> bool:
+    try:
+        digests = json.loads((kept / "sha256.json").read_text("utf-8"))
+        owner = kept.stat().st_uid
+        return owner in (0, os.getuid()) and digests == _digests(kept)
+    except (OSError, ValueError):
+        return False
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    digests = {}
+    for name in _PARTS:
+        with (folder / name).open("rb") as file:
+            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
+
+
+def _keep(graph: openvino.Model, kept: Path) -> None:
+    """For the next start. Whoever makes the same meanwhile finds it there, or replaces it."""
+    try:
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as name:
+            made = Path(name) / "made"
+            made.mkdir(mode=0o700)
+            openvino.save_model(graph, made / "graph.xml", compress_to_fp16=False)
+            (made / "sha256.json").write_text(json.dumps(_digests(made)), "utf-8")
+            if kept.exists():
+                kept.rename(Path(name) / "replaced")
+            made.rename(kept)
+    except (OSError, RuntimeError) as exc:
+        # A read-only root, a full disk, another who was quicker.
+        extra = {"reason": str(exc), "folder": str(kept.parent)}
+        logger.info("the network's graph is not kept and will be made again", extra=extra)
+
+
+def _made(core: openvino.Core, card: ModelCard) -> openvino.Model:
+    # Here and not above, so that whoever finds it kept starts without torch.
+    import torch
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    from inference.engines.pytorch import load_network
+    from inference.engines.runners import Reads
+
+    network = Reads(load_network(card)).eval()
+    image = torch.from_numpy(
+        np.random.default_rng(0).normal(size=(1, card.size, card.size))
+    ).float()
+    with warnings.catch_warnings():
+        # Tracing is what OpenVINO reads best, is called deprecated, and warns of what is constant
+        # in a graph for images of one size.
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(network, image, check_trace=False)  # type: ignore[no-untyped-call]
+        # Not `openvino.convert_model`, which tells its makers that it was used.
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        decoder = TorchScriptPythonDecoder(traced, example_input=image)
+        graph = frontend.convert(frontend.load(decoder))
+    graph.reshape(list(image.shape))
+    said = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(image.numpy())
+    for theirs, ours in zip(said.to_tuple(), network(image), strict=True):
+        if not np.abs(theirs - ours.numpy()).max() < _NEARER_THAN:
+            raise RuntimeError(f"OpenVINO reads {card.network} otherwise than PyTorch does")
+    return graph
