@@ -23,8 +23,13 @@ AREA = Code("42798000", "SCT", "Area")
 #: How probable infection is (inference.extent), as CAD reports say it (TID 4004).
 CERTAINTY = Code("111012", "DCM", "Certainty of Finding")
 
+#: Percentage points of it, against the last earlier radiograph.
+CHANGE = Code("INFCHANGE", PRIVATE_SCHEME, "Change since prior")
+
 PERCENT = Code("%", "UCUM", "Percent")
 SQUARE_MILLIMETER = Code("mm2", "UCUM", "square millimeter")
+#: Of a difference of percentages: "%" would be read as a share of the former.
+POINTS = Code("{points}", "UCUM", "Percentage points")
 PIXELS = Code("{pixels}", "UCUM", "Pixels")
 GRADE_0_TO_4 = Code("{0:4}", "UCUM", "range: 0:4")
 
@@ -98,6 +103,10 @@ MEASUREMENT_GROUP = Code("125007", "DCM", "Measurement Group")
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 CONCLUSION = Code("121077", "DCM", "Conclusion")
 SUMMARY = Code("121111", "DCM", "Summary")
+#: CID 7001.
+PREVIOUS_FINDINGS = Code("18834-2", "LN", "Previous Findings")
+PRIOR_REPORT = Code("122075", "DCM", "Prior report for current patient")
+TIME_POINT = Code("C2348792", "UMLS", "Time Point")
 COMMENT = Code("121106", "DCM", "Comment")
 TRACKING_IDENTIFIER = Code("112039", "DCM", "Tracking Identifier")
 TRACKING_UID = Code("112040", "DCM", "Tracking Unique Identifier")

@@ -13,6 +13,8 @@ from inference.findings import Decision, Findings, Laterality, Task
 from inference.pipeline import Pipeline
 from sr_writer.equipment import Equipment, derived_uid
 from sr_writer.language import ENGLISH, role_in
+from sr_writer.progression import Progression
+from sr_writer.progression import Reference as Reference
 
 #: Of what we write: a change in content or layout takes the next number, and with it come new
 #: UIDs, so that no PACS holds two different objects of one name.
@@ -24,6 +26,9 @@ DECISION_TRACKING_ID = "COVID-19"
 
 #: Roles of what has no words: results in every language refer to the same one.
 _WORDLESS = frozenset({"SEG"})
+#: Roles of what tells of earlier radiographs: another object where others are known. Masks and
+#: pictures stay as they are.
+_TELLING = frozenset({"SR", "SR2D", "DOC"})
 #: Value length of LO, the shortest of the fields our texts go into (PS3.5 6.2).
 _LONG_STRING = 64
 _NOT_FOR_DIAGNOSIS = ", not for diagnosis"
@@ -51,22 +56,14 @@ class Algorithm:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """An instance of ours that is out there."""
-
-    study_instance_uid: str
-    series_instance_uid: str
-    sop_class_uid: str
-    sop_instance_uid: str
-
-
-@dataclass(frozen=True, slots=True)
 class Issue:
     """Which issue of one radiograph's results: other bytes that matter make another one."""
 
     number: int = 0
     #: Reports that this issue's report takes the place of (PS3.3 C.17.2.3).
     predecessors: tuple[Reference, ...] = ()
+    #: What its report and page tell of the patient's earlier radiographs; None: of none.
+    progression: Progression | None = None
 
 
 FIRST_ISSUE = Issue()
@@ -104,6 +101,11 @@ class Identity:
         """Of the same results in another language: its own names for what has words."""
         return replace(self, language=language)
 
+    @property
+    def progression(self) -> Progression | None:
+        """Not of a notice, nor of a rejection note."""
+        return None if self.notice or self.withdraws else self.issue.progression
+
     def _spoken(self, role: str) -> str:
         is_said = "@" in role or role in _WORDLESS
         return role if is_said else role_in(role, self.language)
@@ -115,6 +117,8 @@ class Identity:
             parts.append(f"issue {self.issue.number}")
         if self.withdraws:
             parts += ["withdraws", *self.withdraws]
+        if self.progression is not None and name.partition("@")[0] in _TELLING:
+            parts.append(f"progression {self.progression.digest}")
         return derived_uid(kind, self.source_sop_instance_uid, self.digest, *parts, name)
 
     def series_description(self, subject: str) -> str:

@@ -32,14 +32,14 @@ DOORS = {
               "inference/datasets/duplicates.py", "inference/evaluation/benchmark.py"),
     "segmentation_models_pytorch": ("inference/networks.py",),
     "highdicom": ("sr_writer/",),
-    "reportlab": ("sr_writer/doc/page.py", "sr_writer/doc/typeface.py"),
+    "reportlab": ("sr_writer/doc/page.py", "sr_writer/doc/pen.py", "sr_writer/doc/typeface.py"),
 }  # fmt: skip
 #: The only places of dicom_node that may join the three packages.
 JOINTS = ("dicom_node/worker/", "dicom_node/cli/")
 #: Leaves that need nothing of the others, nor a library that is slow to start: everywhere welcome.
 LEAVES = ("inference.header", "inference.pipeline", "inference.decoding.deflated",
           "inference.decoding.bounded",
-          "sr_writer.kind", "sr_writer.kinds", "sr_writer.language",
+          "sr_writer.kind", "sr_writer.kinds", "sr_writer.language", "sr_writer.progression",
           "sr_writer.equipment")  # fmt: skip
 
 

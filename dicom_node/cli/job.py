@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
+    from dicom_node.ops.asked.earlier import earlier_lines
     from dicom_node.ops.asked.following import (
         analysed_line,
         delivery_lines,
@@ -78,6 +79,9 @@ def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
     yield f"  received  {moment(job.received_at)} from {name(job.calling_aet)}, {job.priority.name}"
     if story.findings:
         yield f"  analysed  {analysed_line(story.events, story.findings)}"
+    if story.progression:
+        yield "earlier radiographs"
+        yield from earlier_lines(story.progression, story.findings)
     yield "timeline (UTC)"
     yield from event_lines(story.events, story.deliveries, whole=whole)
     yield "deliveries"
@@ -100,6 +104,7 @@ def _document(story: "Story") -> dict[str, Any]:
         "calling_aet": job.calling_aet,
         "accession_number": story.at_a_glance.accession_number,
         "findings": asdict(story.findings) if story.findings else None,
+        "earlier_radiographs": asdict(story.progression) if story.progression else None,
         "sop_instance_uid": job.sop_instance_uid,
         "study_instance_uid": job.study_instance_uid,
         "attempts": job.attempts,

@@ -134,6 +134,15 @@ class Reports(Section):
     not_analysed: bool = False  #: those that are no frontal chest radiograph
 
 
+class PriorsSection(Section):
+    """`[priors]`: earlier radiographs of the same patient beside the one in hand."""
+
+    days: Annotated[int, Field(ge=0, le=36500)] = (
+        0  #: how far back they may be; 0: none are compared
+    )
+    most: Annotated[Count, Field(le=6)] = 5  #: of them, the most recent; a page has room for six
+
+
 class PrioritySection(Section):
     """`[priority]`: who goes first."""
 
@@ -212,6 +221,7 @@ class Config(Section):
     models: ModelsSection = ModelsSection()
     worker: WorkerSection = WorkerSection()
     reports: Reports = Reports()
+    priors: PriorsSection = PriorsSection()
     priority: PrioritySection = PrioritySection()
     retention: RetentionSection = RetentionSection()
     equipment: EquipmentSection = EquipmentSection()

@@ -83,6 +83,7 @@ from dicom_node.ledger.work.instances import (
 from dicom_node.ledger.work.issues import Issues
 from dicom_node.ledger.work.jobs import Jobs
 from dicom_node.ledger.work.marks import Marks
+from dicom_node.ledger.work.progressions import Progressions, Relative
 from dicom_node.ledger.work.pruning import Kept, Pruning, Purged
 from dicom_node.ledger.work.ranking import Ranking
 from dicom_node.ledger.work.rejecting import Rejecting
@@ -163,6 +164,7 @@ __all__ = [
     "Progress",
     "Purged",
     "Refusal",
+    "Relative",
     "Reported",
     "Route",
     "Search",
@@ -199,6 +201,7 @@ class Ledger:
         self.handover = HandOver(database)
         self.findings = Findings(database)
         self.issues = Issues(database)
+        self.progressions = Progressions(database)
         self.rejections = Rejecting(database)
         self.deliveries = Deliveries(database)
         self.repairs = Repairs(database)

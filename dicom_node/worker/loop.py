@@ -9,7 +9,7 @@ from functools import partial
 from traceback import format_exception
 from typing import TypeVar
 
-from dicom_node.config import AnyDestination, Reports
+from dicom_node.config import AnyDestination, PriorsSection, Reports
 from dicom_node.config.profiles import steps
 from dicom_node.errors import (
     UNKNOWN_TRIES,
@@ -34,6 +34,7 @@ from dicom_node.worker.account import EXAMINED, Stages, account_of, record_of
 from dicom_node.worker.memory import as_memory_fault, wait_for_memory
 from dicom_node.worker.notices import Notices
 from dicom_node.worker.past import Past
+from dicom_node.worker.priors import Priors
 from dicom_node.worker.processing import process, read_dataset
 from dicom_node.worker.retrying import retry_of
 from dicom_node.worker.spooling import read_received, spool_output
@@ -70,6 +71,7 @@ class Worker:
         kinds: Sequence[OutputKind] = KINDS,
         turns: Turns | None = None,
         looked_at: Callable[[Job, bytes], None] = lambda *_: None,
+        priors: PriorsSection = PriorsSection(),  # noqa: B008 - frozen
     ) -> None:
         """`looked_at`: told of each image that is analysed."""
         profiles = [destination.profile for destination in destinations]
@@ -99,8 +101,10 @@ class Worker:
         self._was_lost = False  #: the answer to the last claim, at first
         noted = [to.name for to in destinations if to.profile.rejection_notes]
         self._stop = threading.Event()
+        self._priors = Priors(ledger, spool, priors)
         self._past = Past(
-            ledger, spool, pipeline, equipment, self._owner, kinds, noted, self._announce
+            ledger, spool, pipeline, equipment, self._owner, kinds, noted, self._announce,
+            self._priors,
         )  # fmt: skip
 
     def run(self, stop: threading.Event) -> None:
@@ -193,6 +197,7 @@ class Worker:
                 )
             # The sender is at work on it while the next is built.
             self._commit(job, built, commit)
+        self._once_there(partial(self._priors.analysed, job))
         logger.info("analysed", extra=account_of(findings) | stages.closing(JobState.BUILT))
 
     def _skip(self, job: Job, content: bytes, reason: str, stages: Stages) -> None:
@@ -219,6 +224,7 @@ class Worker:
                 arrived = self._ledger.issues.earlier(image.id, ()).arrived
                 said = "The image that these results were made from was rejected."
                 self._past.take_back(job, image, arrived, rejection.title, said)
+                self._priors.rejected(image)
         known = f"{len(rejected)} of {len(uids)} instances it names were received"
         outcome = JobState.BUILT
         if self._ledger.deliveries.of_job(job.id):

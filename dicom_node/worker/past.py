@@ -18,6 +18,7 @@ from dicom_node.intake.rejection import QUALITY, TITLES, WORKLIST
 from dicom_node.ledger import REJECTION_NOTE, Arrived, BuiltOutput, Job, Ledger, Route, Source
 from dicom_node.spool import Spool
 from dicom_node.worker.comparison import compare, misplaced
+from dicom_node.worker.priors import Priors
 from dicom_node.worker.processing import read_dataset
 from dicom_node.worker.spooling import spool_output
 from inference.decode import UndecodableImage
@@ -45,10 +46,13 @@ class Past:
     kinds: Sequence[Kind]  #: all that there may be of a job
     noted: Collection[str]  #: destinations that take rejection notes
     announce: Announce  #: rings the sender's bell
+    priors: Priors  #: which earlier radiographs the job's reports tell of
 
     def own(self, job: Job, notice: Decision | None = None) -> frozenset[str]:
         """The SOP Instance UIDs of the job's results, or of a notice that there are none."""
-        identity = replace(self._identity(job), notice=notice)
+        told = None if notice else self.priors.kept(job)
+        issue = Issue(job.issue, progression=told)
+        identity = replace(self._identity(job), notice=notice, issue=issue)
         return frozenset(identity.sop_instance_uid(kind.role) for kind in self.kinds)
 
     def nothing_new(self, job: Job, content: bytes) -> str | None:
@@ -75,25 +79,35 @@ class Past:
 
         Raises Transient while something earlier is just being sent.
         """
+        told = None
+        if notice is None:
+            self.priors.fix(job, content)
+            told = self.priors.kept(job)
         own = self.own(job, notice)
         earlier = self.ledger.issues.earlier(job.id, own)
         if not earlier.sources and not earlier.arrived and not earlier.may_leave:
-            return Issue(job.issue)
+            return Issue(job.issue, progression=told)
+        within = told is not None and told.revision > 0
         why = f"issue {job.issue} takes its place ({self._what_changed(job, content)})"
-        if leaving := self.ledger.issues.superseded(job, self.owner, own, why):
+        if within:
+            why = "results that know of other earlier radiographs take its place"
+        if leaving := self.ledger.issues.superseded(job, self.owner, own, why, within=within):
             raise Transient(f"{leaving} earlier results are just being sent")
         arrived = self.ledger.issues.earlier(job.id, own).arrived
         reports = {one.sop_instance_uid: _reference(one) for one in arrived
                    if one.role in self._reports}  # fmt: skip
-        return Issue(job.issue, tuple(reports.values()))
+        return Issue(job.issue, tuple(reports.values()), told)
 
     def withdraw(self, job: Job, content: bytes, notice: Decision | None = None) -> None:
         """Take back by rejection notes what nothing else replaces.
 
         Where a `notice` says that the image is not to be analysed, reports too.
         """
-        # Before the first issue nothing can be but a notice, whose place the report takes.
-        if not job.issue:
+        told = None if notice else self.priors.kept(job)
+        revision = told.revision if told is not None else 0
+        # Before the first issue nothing can be but a notice, whose place the report takes; or what
+        # told of other earlier radiographs.
+        if not job.issue and not revision:
             return
         earlier = self.ledger.issues.earlier(job.id, self.own(job, notice))
         if not earlier.arrived:
@@ -108,9 +122,11 @@ class Past:
         ]
         header = read_dataset(content, header_only=True)
         said = f"Issue {job.issue} of these results takes their place."
+        if revision:
+            said = "Results that know of other earlier radiographs take their place."
         if all_of_it:
             said = "The image that these results were made from is not to be analysed."
-        self.take_back(job, job, taken, WORKLIST if wrong else QUALITY, said, header)
+        self.take_back(job, job, taken, WORKLIST if wrong else QUALITY, said, header, revision)
 
     def is_misplaced(self, job: Job, content: bytes) -> bool:
         """Whether anything before was of another patient, study or order."""
@@ -140,17 +156,20 @@ class Past:
         title: str,
         said: str,
         header: Dataset | None = None,
+        revision: int = 0,
     ) -> None:
         """Hand over, as outputs of `holding`, the notes that take back results of `of`.
 
         One for each destination and study: one that names what a destination does not have, it
         may refuse. `header` is of the patient and study that `of` has now; in other studies the
-        results' own headers say whose they are.
+        results' own headers say whose they are. `revision` is of the `Progression` that takes the
+        place of another in one issue.
         """
         for (destination, study), group in groupby(sorted(taken, key=_place), key=_place):
             if destination not in self.noted:
                 continue
-            identity = self._identity(holding, destination, study, of.sop_instance_uid)
+            again = (f"revision {revision}",) if revision else ()
+            identity = self._identity(holding, destination, study, of.sop_instance_uid, *again)
             uid = identity.sop_instance_uid(KO.role)
             ours = [one for one in group if one.retracted_by in (None, uid)]
             if not ours:

@@ -1,23 +1,33 @@
 """One A4 page a clinician reads in a minute: whose radiograph, what was seen, where, how much.
 
 From the top: patient, decision, radiograph with its figures below each lung; from the bottom: the
-notice, the models, the cautions. The radiograph gets what is left between. The same input gives
-the same bytes, and the words are not compressed, so that the gate can read them.
+notice, the models, the cautions, what there was before. The radiograph gets what is left between.
+The same input gives the same bytes, and the words are not compressed, so that the gate can read
+them.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from io import BytesIO
 
-from reportlab.lib.colors import Color, HexColor
+from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.utils import ImageReader, simpleSplit
-from reportlab.pdfbase.pdfmetrics import stringWidth
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from inference.findings import Decision, Findings, Laterality, Task
+from sr_writer.doc.course import course_height, draw_course
 from sr_writer.doc.patient import UNPRINTABLE, Patient
-from sr_writer.doc.typeface import Typeface, typeface_of
+from sr_writer.doc.pen import (
+    HEIGHT,
+    INK,
+    INNER,
+    MARGIN,
+    MUTED,
+    WIDTH,
+    Pen,
+    color_of,
+    leading,
+)
+from sr_writer.doc.typeface import typeface_of
 from sr_writer.identity import Identity
 from sr_writer.languages import Words
 from sr_writer.painting import Painting
@@ -34,14 +44,6 @@ from sr_writer.wording import (
     side_letter,
 )
 
-_WIDTH: float = A4[0]  #: points, 1/72 inch
-_HEIGHT: float = A4[1]
-_MARGIN = 42.0
-_INNER = _WIDTH - 2 * _MARGIN
-
-_INK = HexColor(0x1B1F26)
-_MUTED = HexColor(0x667080)
-_HAIRLINE = HexColor(0xD5DAE1)
 _BLACK = HexColor(0x000000)
 _AMBER = HexColor(0xFFC850)
 _AMBER_TINT = HexColor(0xFFF6DF)
@@ -49,7 +51,7 @@ _AMBER_INK = HexColor(0x7A5200)
 _VERDICT_INK = {
     Decision.POSITIVE: HexColor(0xC2410C),
     # Not green: it may still be another pneumonia (paper, section 3.3).
-    Decision.NEGATIVE: _INK,
+    Decision.NEGATIVE: INK,
     Decision.UNDETERMINED: HexColor(0x5B4B8A),
 }
 
@@ -75,87 +77,24 @@ def draw_page(
     canvas.setTitle(words("page.title"))
     canvas.setAuthor(f"{identity.equipment.manufacturer}, {identity.equipment.model_name}")
     canvas.setSubject(research_use(words))
-    pen = _Pen(canvas, words, typeface_of(words))
+    pen = Pen(canvas, words, typeface_of(words))
     top = _draw_decision(pen, _draw_patient(pen, patient), findings)
     bottom = _draw_cautions(pen, _draw_models(pen, _draw_notice(pen), findings, identity), findings)
+    told = identity.progression
+    if told:
+        bottom -= course_height(pen, findings, told)
+        draw_course(pen, bottom, findings, told)
     _draw_radiograph(pen, top, bottom, findings, painting)
     canvas.showPage()
     canvas.save()
     return file.getvalue()
 
 
-@dataclass(frozen=True, slots=True)
-class _Pen:
-    """Writes on the page; y runs from the top of the page down, as one reads."""
-
-    canvas: Canvas
-    words: Words
-    face: Typeface
-
-    def write(
-        self,
-        text: str,
-        x: float,
-        y: float,
-        size: float,
-        color: Color = _INK,
-        *,
-        bold: bool = False,
-        align: str = "left",
-    ) -> None:
-        """One line, its baseline at y."""
-        self.canvas.setFont(self.face.bold if bold else self.face.regular, size)
-        self.canvas.setFillColor(color)
-        draw = {
-            "left": self.canvas.drawString,
-            "centre": self.canvas.drawCentredString,
-            "right": self.canvas.drawRightString,
-        }[align]
-        draw(x, _HEIGHT - y, _latin(text))
-
-    def paragraphs(
-        self, lines: Sequence[str], x: float, y: float, size: float, color: Color
-    ) -> None:
-        """Lines below each other, the first one's top at y."""
-        for number, line in enumerate(lines):
-            self.write(line, x, y + size + number * _leading(size), size, color)
-
-    def width_of(self, text: str, size: float, *, bold: bool = False) -> float:
-        return float(stringWidth(text, self.face.bold if bold else self.face.regular, size))
-
-    def lines_of(self, texts: Iterable[str], size: float, width: float) -> list[str]:
-        """Each text broken between words into lines of at most `width`."""
-        lines: list[str] = []
-        for text in texts:
-            lines += simpleSplit(_latin(text), self.face.regular, size, width)
-        return lines
-
-    def fitted(self, text: str, width: float) -> tuple[str, float]:
-        """`text` and a size at which it fits into `width`; cut, and saying so, where none does."""
-        text = _latin(text)
-        for size in (10.5, 9.0, 7.5):
-            if self.width_of(text, size) <= width:
-                return text, size
-        while self.width_of(f"{text}...", size) > width:
-            text = text[:-1]
-        return f"{text}...", size
-
-    def fill(self, x: float, y: float, width: float, height: float, color: Color) -> None:
-        """A rectangle, its upper left corner at x, y."""
-        self.canvas.setFillColor(color)
-        self.canvas.rect(x, _HEIGHT - y - height, width, height, stroke=0, fill=1)
-
-    def rule(self, y: float) -> None:
-        self.canvas.setStrokeColor(_HAIRLINE)
-        self.canvas.setLineWidth(0.6)
-        self.canvas.line(_MARGIN, _HEIGHT - y, _WIDTH - _MARGIN, _HEIGHT - y)
-
-
-def _draw_patient(pen: _Pen, patient: Patient) -> float:
+def _draw_patient(pen: Pen, patient: Patient) -> float:
     """Title and whose radiograph it is; returns where the page goes on."""
-    y = _MARGIN
+    y = MARGIN
     words = pen.words
-    pen.write(words("page.heading"), _MARGIN, y, 8, _MUTED, bold=True)
+    pen.write(words("page.heading"), MARGIN, y, 8, MUTED, bold=True)
     pen.rule(y + 9)
     columns = (
         (words("page.patient"), patient.name, 0.0),
@@ -165,8 +104,8 @@ def _draw_patient(pen: _Pen, patient: Patient) -> float:
     )
     ends = [share for *_, share in columns[1:]] + [1.0]
     for (label, value, share), end in zip(columns, ends, strict=True):
-        x, room = _MARGIN + share * _INNER, (end - share) * _INNER - 8
-        pen.write(label, x, y + 23, 7.5, _MUTED)
+        x, room = MARGIN + share * INNER, (end - share) * INNER - 8
+        pen.write(label, x, y + 23, 7.5, MUTED)
         shown = words("page.unprintable") if value is UNPRINTABLE else value or "-"
         text, size = pen.fitted(shown, room)
         pen.write(text, x, y + 37, size)
@@ -174,62 +113,62 @@ def _draw_patient(pen: _Pen, patient: Patient) -> float:
     return y + 47
 
 
-def _draw_decision(pen: _Pen, y: float, findings: Findings) -> float:
+def _draw_decision(pen: Pen, y: float, findings: Findings) -> float:
     color = _VERDICT_INK[findings.decision]
-    pen.write(headline(findings, pen.words), _MARGIN, y + 31, 22, color, bold=True)
-    lines = pen.lines_of([pen.words.reason(findings.reason)], 9.5, _INNER)
-    pen.paragraphs(lines, _MARGIN, y + 38, 9.5, _MUTED)
-    return y + 38 + len(lines) * _leading(9.5) + 10
+    pen.write(headline(findings, pen.words), MARGIN, y + 31, 22, color, bold=True)
+    lines = pen.lines_of([pen.words.reason(findings.reason)], 9.5, INNER)
+    pen.paragraphs(lines, MARGIN, y + 38, 9.5, MUTED)
+    return y + 38 + len(lines) * leading(9.5) + 10
 
 
-def _draw_notice(pen: _Pen) -> float:
+def _draw_notice(pen: Pen) -> float:
     """The band at the bottom of the page; returns its top."""
-    y = _HEIGHT - _MARGIN + 6 - _NOTICE_HEIGHT
-    pen.fill(_MARGIN, y, _INNER, _NOTICE_HEIGHT, _AMBER)
-    pen.write(research_use(pen.words), _WIDTH / 2, y + 16, 11, _INK, bold=True, align="centre")
+    y = HEIGHT - MARGIN + 6 - _NOTICE_HEIGHT
+    pen.fill(MARGIN, y, INNER, _NOTICE_HEIGHT, _AMBER)
+    pen.write(research_use(pen.words), WIDTH / 2, y + 16, 11, INK, bold=True, align="centre")
     return y
 
 
-def _draw_models(pen: _Pen, bottom: float, findings: Findings, identity: Identity) -> float:
+def _draw_models(pen: Pen, bottom: float, findings: Findings, identity: Identity) -> float:
     equipment, words = identity.equipment, pen.words
     models = "; ".join(
         f"{words(f'page.task_{m.task}')} {m.name} {m.version}" for m in findings.models
     )
     named = words("page.models", models=models)
     text = f"{equipment.model_name} {equipment.software_version}. {named}."
-    lines = pen.lines_of([text], 7.5, _INNER)
-    y = bottom - len(lines) * _leading(7.5) - 9
-    pen.paragraphs(lines, _MARGIN, y, 7.5, _MUTED)
+    lines = pen.lines_of([text], 7.5, INNER)
+    y = bottom - len(lines) * leading(7.5) - 9
+    pen.paragraphs(lines, MARGIN, y, 7.5, MUTED)
     return y
 
 
-def _draw_cautions(pen: _Pen, bottom: float, findings: Findings) -> float:
+def _draw_cautions(pen: Pen, bottom: float, findings: Findings) -> float:
     if not findings.cautions:
         return bottom - 8
     texts = (pen.words.caution(caution) for caution in findings.cautions)
-    lines = pen.lines_of(texts, 8.5, _INNER - 24)
-    height = len(lines) * _leading(8.5) + 24
+    lines = pen.lines_of(texts, 8.5, INNER - 24)
+    height = len(lines) * leading(8.5) + 24
     y = bottom - height - 10
-    pen.fill(_MARGIN, y, _INNER, height, _AMBER_TINT)
-    pen.fill(_MARGIN, y, 3, height, _AMBER)
-    pen.write(pen.words("page.cautions"), _MARGIN + 14, y + 14, 8.5, _AMBER_INK, bold=True)
-    pen.paragraphs(lines, _MARGIN + 14, y + 16, 8.5, _INK)
+    pen.fill(MARGIN, y, INNER, height, _AMBER_TINT)
+    pen.fill(MARGIN, y, 3, height, _AMBER)
+    pen.write(pen.words("page.cautions"), MARGIN + 14, y + 14, 8.5, _AMBER_INK, bold=True)
+    pen.paragraphs(lines, MARGIN + 14, y + 16, 8.5, INK)
     return y - 10
 
 
 def _draw_radiograph(
-    pen: _Pen, top: float, bottom: float, findings: Findings, painting: Painting
+    pen: Pen, top: float, bottom: float, findings: Findings, painting: Painting
 ) -> None:
     """The painting as large as it fits, on black, with letters beside and figures below it."""
     height = bottom - top - _FIGURES_HEIGHT - _LEGEND_HEIGHT
     image = painting.image
-    scale = min((_INNER - 56) / image.width, height / image.height)
+    scale = min((INNER - 56) / image.width, height / image.height)
     width, shown = scale * image.width, scale * image.height
-    pen.fill(_MARGIN, top - 1, _INNER, shown + 2, _BLACK)
-    pen.canvas.drawImage(_jpeg(painting), (_WIDTH - width) / 2, _HEIGHT - top - shown, width, shown)
+    pen.fill(MARGIN, top - 1, INNER, shown + 2, _BLACK)
+    pen.canvas.drawImage(_jpeg(painting), (WIDTH - width) / 2, HEIGHT - top - shown, width, shown)
     if painting.sides is None:
         return
-    for side, x in zip(painting.sides, (_MARGIN + 14, _WIDTH - _MARGIN - 14), strict=True):
+    for side, x in zip(painting.sides, (MARGIN + 14, WIDTH - MARGIN - 14), strict=True):
         letter = side_letter(side, pen.words)
         pen.write(letter, x, top + 24, 16, HexColor(0xFFFFFF), bold=True, align="centre")
     _draw_legend(pen, top + shown)
@@ -245,21 +184,21 @@ def _jpeg(painting: Painting) -> ImageReader:
     return ImageReader(file)
 
 
-def _draw_legend(pen: _Pen, y: float) -> None:
+def _draw_legend(pen: Pen, y: float) -> None:
     """What the colours on the radiograph mean."""
-    x = _WIDTH - _MARGIN
+    x = WIDTH - MARGIN
     for task, key in ((Task.INFECTION, "page.infection"), (Task.LUNG, "page.lungs")):
         name = pen.words(key)
-        pen.write(name, x, y + 13, 7.5, _MUTED, align="right")
+        pen.write(name, x, y + 13, 7.5, MUTED, align="right")
         x -= pen.width_of(name, 7.5) + 4
         for side in reversed(Laterality):
             x -= 9
-            pen.fill(x, y + 7, 8, 6, Color(*(part / 255 for part in COLORS[task, side])))
+            pen.fill(x, y + 7, 8, 6, color_of(COLORS[task, side]))
         x -= 12
 
 
 def _draw_figures(
-    pen: _Pen, y: float, findings: Findings, sides: tuple[Laterality, Laterality]
+    pen: Pen, y: float, findings: Findings, sides: tuple[Laterality, Laterality]
 ) -> None:
     """How much is infected of each lung, on its own side, and of both between them."""
     words = pen.words
@@ -276,19 +215,10 @@ def _draw_figures(
     )
     ink = _VERDICT_INK[findings.decision]
     for number, (name, value, notes) in enumerate(columns):
-        x = _MARGIN + (number + 0.5) * _INNER / 3
-        pen.write(name, x, y + 13, 9, _MUTED, align="centre")
+        x = MARGIN + (number + 0.5) * INNER / 3
+        pen.write(name, x, y + 13, 9, MUTED, align="centre")
         said = percent(value, words)
-        size = min(22.0, 22.0 * (_INNER / 3 - 8) / pen.width_of(said, 22.0, bold=True))
+        size = min(22.0, 22.0 * (INNER / 3 - 8) / pen.width_of(said, 22.0, bold=True))
         pen.write(said, x, y + 38, size, ink, bold=True, align="centre")
         for row, note in enumerate(note for note in notes if note):
-            pen.write(note, x, y + 53 + row * _leading(8.5), 8.5, _MUTED, align="centre")
-
-
-def _leading(size: float) -> float:
-    return 1.35 * size
-
-
-def _latin(text: str) -> str:
-    """What the page's letters can show."""
-    return text.encode("latin-1", "replace").decode("latin-1")
+            pen.write(note, x, y + 53 + row * leading(8.5), 8.5, MUTED, align="centre")

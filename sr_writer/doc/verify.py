@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pydicom import Dataset
 
 from sr_writer.case import Case
+from sr_writer.doc.course import printed as course_of
 from sr_writer.doc.printed import printed_in
 from sr_writer.verify.figures import recounted
 from sr_writer.verify.instance import source_faults
@@ -30,7 +31,9 @@ def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     shares = [lung.infected_percent for lung in (counted.left, counted.right)]
     words = case.words
     figures = [percent(v, words) for v in (*shares, counted.infected_percent) if v is not None]
+    told = case.identity.progression
+    course = course_of(counted, told, words) if told else []
     printed = printed_in(content)
-    for said in (headline(case.findings, words), research_use(words), *figures):
+    for said in (headline(case.findings, words), research_use(words), *figures, *course):
         if said not in printed:
             yield f"its page does not say {said}"

@@ -34,6 +34,7 @@ from sr_writer.case import Case
 from sr_writer.identity import DECISION_TRACKING_ID, Identity, tracking_id
 from sr_writer.kind import Kind
 from sr_writer.outlines import Polyline, bounds, outlines_of, rectangle
+from sr_writer.progression.change import rounded
 from sr_writer.source import Source
 from sr_writer.sr.document import (
     container_of,
@@ -42,6 +43,7 @@ from sr_writer.sr.document import (
     measurement_report,
     sr_document,
 )
+from sr_writer.sr.previous import changes, other_evidence, previous_findings, time_point
 from sr_writer.wording import conclusion
 
 _MODIFIER = RelationshipTypeValues.HAS_CONCEPT_MOD.value
@@ -51,7 +53,8 @@ def build(case: Case, kind: Kind) -> Dataset:
     """The SR of what was found, in the class of `kind`."""
     source, identity = case.source, case.identity
     content = case.shared(_content, in_words=True)
-    report = sr_document(kind, source, identity, content, evidence(source, identity))
+    others = other_evidence(identity.progression, case.words.language)
+    report = sr_document(kind, source, identity, content, evidence(source, identity), others)
     report.CodingSchemeIdentificationSequence = [_private_scheme(identity)]
     return report
 
@@ -64,26 +67,22 @@ def _content(case: Case) -> Dataset:
     measurements.ContentSequence.append(_ordered(_decision_group(source, findings, identity)))
     for side in lungs:
         outline = case.shared(outlines_of).of(Task.LUNG, side)[0]
-        group = _lung_group(findings.measurement(side), outline, source, identity)
+        group = _lung_group(case, side, outline)
         measurements.ContentSequence.append(_ordered(group))
     words = case.words
     comments = [words.caution(caution) for caution in findings.cautions]
     if findings.certainty is not None:
         comments.append(words("notice.certainty"))
     why = explanation(findings.decision, words.reason(findings.reason), comments, words)
+    previous = previous_findings(case)
     return measurement_report(
         identity,
         words,
         codes.CHEST_RADIOGRAPHY,
         conclusion(findings, words),
         [source.header],
-        [measurements, why],
+        [measurements, *([] if previous is None else [previous]), why],
     )
-
-
-def figure(value: float) -> float:
-    """A figure as it is written: two decimals, or two digits where that would read as nothing."""
-    return round(value, 2) if value >= 0.01 else float(f"{value:.2g}")
 
 
 def _private_scheme(identity: Identity) -> Dataset:
@@ -105,17 +104,19 @@ def _ordered(group: PlanarROIMeasurementsAndQualitativeEvaluations) -> Container
 
 
 def _lung_group(
-    lung: LungMeasurement, outline: Polyline, source: Source, identity: Identity
+    case: Case, side: Laterality, outline: Polyline
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations:
-    name = tracking_id(Task.LUNG, lung.laterality)
+    identity, name = case.identity, tracking_id(Task.LUNG, side)
+    lung = case.findings.measurement(side)
     return PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(identity.tracking_uid(name), name),
-        referenced_region=_region(outline, source),
+        referenced_region=_region(outline, case.source),
+        time_point_context=time_point(identity),
         finding_type=codes.LUNG,
         finding_category=codes.ANATOMICAL_STRUCTURE,
         finding_sites=[FindingSite(codes.LUNG, codes.LATERALITY[lung.laterality])],
         algorithm_id=_algorithm(Task.LUNG, identity),
-        measurements=_lung_measurements(lung, identity),
+        measurements=[*_lung_measurements(lung, identity), *changes(case, side)],
     )
 
 
@@ -127,7 +128,7 @@ def _lung_measurements(lung: LungMeasurement, identity: Identity) -> list[Measur
     measurements = []
     infection = _algorithm(Task.INFECTION, identity)
     if lung.infected_percent is not None:
-        percent = figure(lung.infected_percent)
+        percent = rounded(lung.infected_percent)
         measurements.append(
             Measurement(codes.INFECTED_PERCENT, percent, codes.PERCENT, algorithm_id=infection)
         )
@@ -135,10 +136,10 @@ def _lung_measurements(lung: LungMeasurement, identity: Identity) -> list[Measur
         grade = lung.extent_grade
         measurements.append(Measurement(codes.EXTENT_GRADE, grade, codes.GRADE_0_TO_4))
     if lung.lung_area_mm2 is not None:
-        area = figure(lung.lung_area_mm2)
+        area = rounded(lung.lung_area_mm2)
         measurements.append(Measurement(codes.AREA, area, codes.SQUARE_MILLIMETER))
     if lung.infected_area_mm2 is not None:
-        area = figure(lung.infected_area_mm2)
+        area = rounded(lung.infected_area_mm2)
         infected = Measurement(codes.AREA, area, codes.SQUARE_MILLIMETER)
         # Two areas in one group: what this one is the area of (TID 300, $ModType).
         infected[0].ContentSequence = ContentSequence([_modifier(codes.FINDING, codes.OPACITY)])
@@ -151,10 +152,10 @@ def _decision_group(
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations:
     measurements = []
     if findings.infected_percent is not None:
-        percent = figure(findings.infected_percent)
+        percent = rounded(findings.infected_percent)
         measurements.append(Measurement(codes.INFECTED_PERCENT, percent, codes.PERCENT))
     if findings.certainty is not None:
-        certainty = figure(100 * findings.certainty)
+        certainty = rounded(100 * findings.certainty)
         measurements.append(Measurement(codes.CERTAINTY, certainty, codes.PERCENT))
     if findings.decision in (Decision.POSITIVE, Decision.NEGATIVE):
         pixels = findings.infected_pixels

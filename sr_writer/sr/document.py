@@ -35,9 +35,17 @@ from sr_writer.wording import research_use
 
 
 def sr_document(
-    kind: Kind, source: Source, identity: Identity, root: Dataset, study: Dataset
+    kind: Kind,
+    source: Source,
+    identity: Identity,
+    root: Dataset,
+    study: Dataset,
+    others: Sequence[Reference] = (),
 ) -> Dataset:
-    """A complete, unverified document with the content of `root` and the evidence of `study`."""
+    """A complete, unverified document with the content of `root` and the evidence of `study`.
+
+    `others`: what else of the patient's it refers to.
+    """
     document = Dataset()
     document.SOPClassUID = kind.sop_class_uid
     document.SOPInstanceUID = identity.sop_instance_uid(kind.role)
@@ -49,6 +57,8 @@ def sr_document(
     document.VerificationFlag = "UNVERIFIED"
     document.PreliminaryFlag = "PRELIMINARY"
     document.CurrentRequestedProcedureEvidenceSequence = [study]
+    if others:
+        document.PertinentOtherEvidenceSequence = references(others)
     if identity.issue.predecessors:
         document.PredecessorDocumentsSequence = references(identity.issue.predecessors)
     document.update(root)

@@ -16,6 +16,7 @@ from sr_writer.identity import (
 from sr_writer.languages import Words
 from sr_writer.seg import SEG
 from sr_writer.source import Source
+from sr_writer.sr.previous_faults import earlier_groups, previous_faults
 from sr_writer.verify.content import (
     equipment_faults,
     evidence_faults,
@@ -41,10 +42,12 @@ def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     seg = identity.sop_instance_uid(SEG.role)
     yield from evidence_faults(dataset, {source.header.SOPInstanceUID, seg})
     groups = dict(_groups(dataset))
+    earlier = earlier_groups(case)
     for name, items in groups.items():
-        if not any(_is_region(item, source.header) for item in items):
+        if name not in earlier and not any(_is_region(item, source.header) for item in items):
             yield f"group {name} has no closed region within the source image"
     yield from _figure_faults(groups, findings)
+    yield from previous_faults(dataset, groups, case)
     yield from _certainty_faults(groups, findings)
     verdict = findings.decision
     words = case.words
@@ -123,7 +126,7 @@ def _explanation_faults(
 
 
 def _groups(dataset: Dataset) -> Iterator[tuple[str, list[Dataset]]]:
-    """Each measurement group's tracking identifier and content items."""
+    """Tracking identifier and content items of each measurement group, of earlier images too."""
     for item in items_below(dataset):
         if is_named(item, codes.MEASUREMENT_GROUP):
             items = list(item.ContentSequence)

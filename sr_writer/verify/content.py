@@ -30,18 +30,18 @@ def equipment_faults(dataset: Dataset) -> Iterator[str]:
 
 def evidence_faults(dataset: Dataset, expected: set[str]) -> Iterator[str]:
     """Whether the evidence is exactly the instances that `expected` names."""
-    if _referenced(dataset.CurrentRequestedProcedureEvidenceSequence) != expected:
+    if referenced(dataset.CurrentRequestedProcedureEvidenceSequence) != expected:
         yield f"its evidence is not {' and '.join(sorted(expected))}"
 
 
 def predecessor_faults(dataset: Dataset, identity: Identity) -> Iterator[str]:
     """Whether it takes the place of exactly the reports that it is to."""
     expected = {one.sop_instance_uid for one in identity.issue.predecessors}
-    if _referenced(dataset.get("PredecessorDocumentsSequence") or ()) != expected:
+    if referenced(dataset.get("PredecessorDocumentsSequence") or ()) != expected:
         yield f"its predecessors are not {' and '.join(sorted(expected)) or 'none'}"
 
 
-def _referenced(studies: Iterable[Dataset]) -> set[str]:
+def referenced(studies: Iterable[Dataset]) -> set[str]:
     return {
         instance.ReferencedSOPInstanceUID
         for study in studies

@@ -75,15 +75,32 @@ PLANAR_GROUP = (  # TID 1410, 1419, 300
     ),
     Row(MOD, "CODE", "363698007 SCT", 1, 1, (Row(MOD, "CODE", "272741003 SCT", 0, 1),)),
     *ALGORITHM,
+    Row(OBS, "TEXT", "C2348792 UMLS", 0, 1),  # TID 1502
     Row(
         "CONTAINS", "NUM", "*", 0, MANY,
         (
             Row(MOD, "CODE", "*", 0, MANY),
+            Row("INFERRED FROM", "IMAGE", "121112 DCM", 0, 1),
             *(Row(r.relationship, r.value_type, r.concept, 0, r.most) for r in ALGORITHM),
         ),
     ),
     Row("CONTAINS", "CODE", "840539006 SCT", 0, 1),
 )  # fmt: skip
+PRIOR_GROUP = (  # TID 1501, 1502
+    Row(OBS, "TEXT", "112039 DCM", 1, 1),
+    Row(OBS, "UIDREF", "112040 DCM", 1, 1),
+    Row("CONTAINS", "CODE", "276214006 SCT", 1, 1),
+    Row("CONTAINS", "CODE", "121071 DCM", 1, 1),
+    Row(MOD, "CODE", "363698007 SCT", 1, 1, (Row(MOD, "CODE", "272741003 SCT", 1, 1),)),
+    Row(OBS, "TEXT", "C2348792 UMLS", 1, 1),
+    Row("CONTAINS", "NUM", "INFPERC 99CXRNODE", 1, 1),
+    Row("CONTAINS", "IMAGE", "121112 DCM", 1, 1),
+)
+PREVIOUS = (  # ours
+    Row("CONTAINS", "CONTAINER", "125007 DCM", 0, MANY, PRIOR_GROUP, "1501"),
+    Row("CONTAINS", "COMPOSITE", "122075 DCM", 0, MANY),
+    Row("CONTAINS", "TEXT", "121106 DCM", 0, MANY),
+)
 REPORT = (  # TID 1500, 1204, 1001
     Row(MOD, "CODE", "121049 DCM", 1, 1),
     *OBSERVER,
@@ -95,6 +112,7 @@ REPORT = (  # TID 1500, 1204, 1001
         "CONTAINS", "CONTAINER", "126010 DCM", 0, 1,
         (Row("CONTAINS", "CONTAINER", "125007 DCM", 1, MANY, PLANAR_GROUP, "1410"),),
     ),
+    Row("CONTAINS", "CONTAINER", "18834-2 LN", 0, 1, PREVIOUS),
     Row(
         "CONTAINS", "CONTAINER", "C0034375 UMLS", 1, 1,
         (
@@ -177,7 +195,7 @@ def _has_value(item: Dataset) -> bool:
         case "NUM":
             values = item.get("MeasuredValueSequence")
             return bool(values) and _is_coded(values[0].get("MeasurementUnitsCodeSequence"))
-        case "IMAGE":
+        case "IMAGE" | "COMPOSITE":
             return len(item.get("ReferencedSOPSequence", ())) == 1
         case "SCOORD":
             return bool(item.get("GraphicType")) and bool(item.get("GraphicData"))

@@ -19,8 +19,10 @@ from inference.decode import read_radiograph
 from inference.findings import Decision, Findings, Laterality
 from sr_writer import codes
 from sr_writer.identity import tracking_id
+from sr_writer.progression import Progression
 from tests.conformance.cases import DECISIONS, HEADERS, chest_headers, findings_for, saved
 from tests.conformance.validators import dciodvfy, dsrdump, program, run
+from tests.sr_writer.earlier import ALL_OMITTED, TWO, written
 from tests.sr_writer.examples import ROLES, findings, usual_results, write
 
 
@@ -31,6 +33,15 @@ def test_dciodvfy_and_dsrdump_find_no_error(kind: str, decision: Decision, tmp_p
     assert ("KO" in files) == (decision is Decision.POSITIVE)
     assert {role: dciodvfy(file) for role, file in files.items()} == {role: [] for role in files}
     assert dsrdump(files["SR"]) == dsrdump(files["SR2D"]) == []
+
+
+@pytest.mark.parametrize("told", [TWO, ALL_OMITTED])
+def test_what_tells_of_earlier_radiographs_is_valid(told: Progression, tmp_path: Path) -> None:
+    files = saved(written(told, "SR", "SR2D", "SR@de", "DOC"), tmp_path)
+    assert {role: dciodvfy(file) for role, file in files.items()} == {role: [] for role in files}
+    assert all(dsrdump(files[role]) == [] for role in ("SR", "SR2D"))
+    groups = measured(files["SR"])
+    assert set(figures(groups, codes.INFECTED_PERCENT)) == {"COVID-19", "Left lung", "Right lung"}
 
 
 @pytest.mark.parametrize("side", Laterality)
@@ -119,10 +130,7 @@ def assert_imported(found: Findings, file: Path) -> None:
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_slicers_report_reader_finds_the_same_figures(decision: Decision, tmp_path: Path) -> None:
     found = findings(decision)
-    file = saved(write(found), tmp_path)["SR"]
-    report = tmp_path / "report.json"
-    run(program("tid1500reader"), "--inputDICOM", file, "--outputMetadata", report)
-    groups = json.loads(report.read_text("utf-8"))["Measurements"]
+    groups = measured(saved(write(found), tmp_path)["SR"])
     grades = figures(groups, codes.EXTENT_GRADE)
     assert grades == {
         name: lung.extent_grade
@@ -139,6 +147,14 @@ def test_slicers_report_reader_finds_the_same_figures(decision: Decision, tmp_pa
         for name, percent in said.items()
         if percent is not None
     }
+
+
+def measured(report: Path) -> list[dict[str, Any]]:
+    """The measurement groups that Slicer's reader finds."""
+    told = report.with_suffix(".json")
+    run(program("tid1500reader"), "--inputDICOM", report, "--outputMetadata", told)
+    groups: list[dict[str, Any]] = json.loads(told.read_text("utf-8"))["Measurements"]
+    return groups
 
 
 def figures(groups: list[dict[str, Any]], name: Code) -> dict[str, float]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydicom import Dataset, dcmread
 
-from dicom_node.config import Destination, Reports
+from dicom_node.config import Destination, PriorsSection, Reports
 from dicom_node.config.profiles import Profile
 from dicom_node.intake.rejection import KEY_OBJECT_SELECTION
-from dicom_node.ledger import InstanceKind, Job, Ledger, StoredInstance
+from dicom_node.ledger import InstanceKind, Job, Ledger, Origin, StoredInstance
 from dicom_node.queueing import Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker import Worker
@@ -23,6 +23,7 @@ from tests.dicom_node.hearts import heart
 
 LEASE_S = 60.0
 PACS = "pacs"
+NOWHERE = Origin()
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Bench:
         self.ledger = Ledger.open(f"sqlite:///{self.folder / 'ledger.sqlite'}", self.clock)
         self.queues = Queues("filesystem://", self.folder / "queue", prefetch=1)
 
-    def accept(self, content: bytes, pipeline: str = "") -> int:
+    def accept(self, content: bytes, pipeline: str = "", origin: Origin = NOWHERE) -> int:
         header = dcmread(BytesIO(content), stop_before_pixels=True, force=True)
         stored = self.spool.store_received(header.SOPInstanceUID, content)
         instance = StoredInstance(
@@ -59,6 +60,7 @@ class Bench:
             kind=InstanceKind.CORRECTION
             if header.SOPClassUID == KEY_OBJECT_SELECTION
             else InstanceKind.RADIOGRAPH,
+            origin=origin,
         )
         return self.ledger.jobs.accept(instance, pipeline or self.pipeline).job_id
 
@@ -68,9 +70,10 @@ class Bench:
         *profiles: Profile,
         reports: Reports = Reports(),  # noqa: B008 - frozen
         engine: Engine | None = None,
+        priors: PriorsSection = PriorsSection(),  # noqa: B008 - frozen
     ) -> Job:
         """One worker's turn at the job; what became of it."""
-        worker = self.worker(*profiles, reports=reports, engine=engine)
+        worker = self.worker(*profiles, reports=reports, engine=engine, priors=priors)
         worker.handle(Received(job_id, redelivered=False))
         job = self.ledger.jobs.get(job_id)
         assert job is not None
@@ -81,6 +84,7 @@ class Bench:
         *profiles: Profile,
         reports: Reports = Reports(),  # noqa: B008 - frozen
         engine: Engine | None = None,
+        priors: PriorsSection = PriorsSection(),  # noqa: B008 - frozen
     ) -> Worker:
         names = [PACS, *(f"other{number}" for number in range(1, len(profiles)))]
         destinations = [
@@ -90,6 +94,7 @@ class Bench:
         return Worker(
             engine or self.engine, Settings(), Equipment(), destinations, reports,
             self.spool, self.ledger, self.queues, heart(self.ledger, "worker"),
+            priors=priors,
         )  # fmt: skip
 
     def states(self, job_id: int, destination: str = PACS) -> dict[str, str]:

@@ -10,8 +10,9 @@ import pytest
 
 from dicom_node.__main__ import main
 from dicom_node.config import parse
-from dicom_node.ledger import Ledger, Route, Turns
+from dicom_node.ledger import FindingsRecord, Ledger, Route, Turns
 from tests.dicom_node.ledger.records import PIPELINE, START, Clock, built, claimed, instance, output
+from tests.sr_writer.earlier import TWO
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\nFAILED\u202e"
 
@@ -238,3 +239,29 @@ def test_whoever_cannot_wait_is_let_go_first(ledger: Ledger, job: Job) -> None:
     first = ledger.jobs.claim_next(PIPELINE, "w1", 60.0, Turns())
     assert first is not None
     assert first.id == 2
+
+
+def test_earlier_radiographs_are_told_with_what_was_not_compared_and_why(
+    ledger: Ledger, job: Job
+) -> None:
+    held = claimed(ledger)
+    ledger.progressions.fix(held, TWO, ledger.now())
+    ledger.handover.built(held.id, "w1", [], [], FindingsRecord("positive", "", 30.0, None, 30.0))
+    lines = job("1").splitlines()
+    told = lines[lines.index("earlier radiographs") + 1 : lines.index("timeline (UTC)")]
+    assert told == [
+        "  2026-11-02T08:00:00  left 12.5 %, right 40.2 %",
+        "  2026-11-10  left 0.0 %, right -",
+        "  2026-11-12T09:30:00  left 30.0 %, right -, this one",
+        "  2026-05-01  not compared: longer ago than [priors] days",
+        "  2026-10-31  not compared: birth date or sex differ under this Patient ID",
+        "  2026-11-01T10:00:00  not compared: birth date or sex differ under this Patient ID",
+    ]
+    document = json.loads(job("1", "--json"))["earlier_radiographs"]
+    assert [one["taken"] for one in document["priors"]] == ["2026-11-02T08:00:00", "2026-11-10"]
+
+
+def test_a_job_without_earlier_radiographs_says_nothing_of_them(ledger: Ledger, job: Job) -> None:
+    built(ledger, "PACS", roles="A")
+    assert "earlier radiographs" not in job("1")
+    assert json.loads(job("1", "--json"))["earlier_radiographs"] is None

@@ -255,6 +255,7 @@ def _work(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> 
             heartbeat,
             turns=Turns(config.priority.longest_wait_s),
             looked_at=partial(_tell_access, trail),
+            priors=config.priors,
         )
         finding = Finding(ledger, spool, pipeline_of(config), Ranking(config.priority))
         with beside(stop, {"finding": finding.run}):

@@ -24,7 +24,7 @@ from dicom_node.ledger.tables.columns import AnyText, UtcDateTime
 from dicom_node.ledger.tables.states import Event
 
 #: The newest migration that this code knows.
-HEAD = "0011"
+HEAD = "0012"
 
 #: SQLite numbers rows by itself only where the key is its INTEGER.
 _ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -127,6 +127,21 @@ findings = Table(
     Column("cautions", AnyText, nullable=False),
     UniqueConstraint("job_id", "issue", name="uq_findings_job_issue"),
     sqlite_autoincrement=True,
+)
+
+# What was known of the patient's earlier radiographs when each issue was analysed: fixed, so that
+# it is built again as it was. A host of the version before purges jobs without knowing of these.
+progressions = Table(
+    "progressions",
+    metadata,
+    Column("job_id", _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("issue", Integer, primary_key=True),
+    # The JSON of a `sr_writer.progression.Progression`; "": there was none to tell of.
+    Column("document", AnyText, nullable=False),
+    # When the ledger was asked for it: what was analysed since, it may not know of.
+    Column("fixed_at", UtcDateTime, nullable=False),
+    # The next analysis looks anew.
+    Column("is_outdated", Boolean, nullable=False, server_default=false()),
 )
 
 outputs = Table(

@@ -29,6 +29,8 @@ _STOPPABLE = (DeliveryState.RESERVE, DeliveryState.WAITING, DeliveryState.HELD,
 #: Of these: what may have got there before a person had it sent again.
 _SENT_AGAIN = tuple(state for state in _STOPPABLE
                     if state not in (DeliveryState.RESERVE, DeliveryState.SUBSTITUTED))  # fmt: skip
+#: The issue of outputs that others of the same issue have replaced.
+OF_NONE = -1
 _SOURCE = [sources.c[field.name] for field in fields(Source)]
 
 
@@ -51,10 +53,13 @@ class Issues(Part):
             return Earlier(had, _arrived(connection, _not_own(job_id, own)),
                            _may_leave(connection, _not_own(job_id, own)))  # fmt: skip
 
-    def superseded(self, job: Job, owner: str, own: Collection[str], why: str) -> int:
+    def superseded(
+        self, job: Job, owner: str, own: Collection[str], why: str, *, within: bool = False
+    ) -> int:
         """Let nothing earlier leave that has not; how much is just leaving, hence not stopped.
 
         Where there is any, the caller tries again: what a destination has is not known before.
+        `within`: by others of the same issue, of which it is no part any more.
         """
         now = self._database.now()
         earlier = deliveries.c.output_id.in_(_not_own(job.id, own))
@@ -63,6 +68,12 @@ class Issues(Part):
             connection.execute(
                 update(sources).where(sources.c.job_id == job.id).values(standing=False)
             )
+            if within:
+                connection.execute(
+                    update(outputs)
+                    .where(outputs.c.id.in_(_not_own(job.id, own)), outputs.c.issue == job.issue)
+                    .values(issue=OF_NONE)
+                )
             return stop(connection, now, earlier, why)
 
     def to_be_retracted(self, job_id: int, delivery_ids: Collection[int], note_uid: str) -> None:

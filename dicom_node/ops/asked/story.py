@@ -16,6 +16,7 @@ from dicom_node.ledger import (
     Ledger,
 )
 from dicom_node.ops.outlook import Outlook
+from sr_writer.progression import Progression
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Story:
     deliveries: list[Delivery]
     findings: FindingsRecord | None  #: None: not analysed
     outlook: Outlook
+    progression: Progression | None  #: of earlier radiographs, what its reports tell
 
     @classmethod
     def of(cls, config: Config, ledger: Ledger, job_id: int) -> Self:
@@ -49,4 +51,5 @@ class Story:
             deliveries,
             ledger.findings.of_job(job_id),
             Outlook.of(config, ledger, deliveries),
+            ledger.progressions.of_job(job_id),
         )

@@ -13,6 +13,7 @@ from dicom_node.errors import NodeError, UsageError
 from dicom_node.ledger import Entry, Filter, Instance, Job, Ledger, Output, Priority
 from dicom_node.ledger import Search as Instances
 from dicom_node.ops.asked.bulk import Action, meant
+from dicom_node.ops.asked.earlier import WHY, change, points
 from dicom_node.ops.asked.following import (
     analysed_at,
     delivery_document,
@@ -23,6 +24,7 @@ from dicom_node.ops.asked.story import Story
 from dicom_node.ops.remedies import remedy
 from dicom_node.ops.standing import UNSEEN
 from dicom_node.page.access.visit import Visit
+from dicom_node.page.site.course import course
 from dicom_node.page.views.jobs import WORDS
 from dicom_node.page.views.report import Report, read_report
 from dicom_node.page.views.words import state_of
@@ -58,6 +60,7 @@ def job(visit: Visit) -> Response:
         ],
         timeline=_timeline(story),
         left_out=max(0, len(story.events) - 2 * _ENDS),
+        earlier=_earlier(story),
         picture=_picture(outputs),
         report=_report(visit, outputs),
         priorities=list(Priority),
@@ -117,6 +120,20 @@ def _origin(ledger: Ledger, story: Story) -> Instance | None:
     uid = story.job.sop_instance_uid
     found = ledger.instances.find(Instances(sop_instance_uids=[uid]))
     return next((one for one in found if one.stored.sha256 == story.job.sha256), None)
+
+
+def _earlier(story: Story) -> dict[str, object] | None:
+    """None where its reports tell of no earlier radiograph."""
+    told = story.progression
+    if not told:
+        return None
+    shown = points(told, story.findings)
+    return {
+        "points": shown,
+        "chart": course(shown) if told.priors else "",
+        "change": change(shown),
+        "omitted": [(one, WHY[one.why]) for one in told.omitted],
+    }
 
 
 def _picture(outputs: list[Output]) -> Output | None:
