@@ -31,7 +31,7 @@ PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 BLOCKED = (
     *("torch", "torchvision", "segmentation_models_pytorch", "timm", "huggingface_hub"),
     *("highdicom", "skimage", "scipy", "reportlab", "tqdm", "imageio", "tifffile", "networkx"),
-    *("matplotlib", "psycopg"),
+    *("openvino", "matplotlib", "psycopg"),
 )
 RUN = f"""
 import sys

@@ -49,7 +49,7 @@ def test_a_node_tells_prometheus_what_it_has_done_and_forgets_nothing(tmp_path: 
             assert told["cxr_skips_jobs_total", "lateral"] == 1
             assert told["cxr_deliveries_outputs_total", f"{name} stored"] == 3
             assert told["cxr_breaker_state", f"{name} reached"] == 1
-            assert told["cxr_engine_processes", "Engine cpu"] == 1
+            assert told["cxr_engine_processes", "OpenvinoEngine cpu"] == 1
             for part in ("listen", "work", "send"):
                 assert told["cxr_workers_processes", part] == 1
             for stage in (Stage.WAITING, Stage.ANALYSIS):

@@ -87,7 +87,7 @@ def eventful(ledger: Ledger, clock: Clock) -> None:
     """All that a ledger may have to tell, as far as a label goes."""
     for name in ("listen", "work", "send"):
         gpu = GpuMemory(20_000_000_000, 80_000_000_000) if name == "work" else None
-        engine = "Engine cuda" if name == "work" else ""
+        engine = "PytorchEngine cuda" if name == "work" else ""
         ledger.workers.beat(Process(name, name, "host-a", 1, "1.0", engine), gpu=gpu)
     built(ledger, "PACS", "GONE", roles="A")
     deliver(ledger)
