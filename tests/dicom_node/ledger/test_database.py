@@ -70,7 +70,10 @@ def test_a_delivery_changes_only_as_its_table_says(before: DeliveryState, event:
 def test_what_has_ended_begins_again_only_for_a_reason() -> None:
     final = {JobState.BUILT, JobState.SKIPPED, JobState.FAILED}
     reasons = {event for before, event in JOB_TRANSITIONS if before in final}
-    evidence, person = {Event.REOPENED, Event.REJECTED}, {Event.REPEATED, Event.REQUEUED}
+    evidence, person = (
+        {Event.REOPENED, Event.REJECTED, Event.OUTDATED},
+        {Event.REPEATED, Event.REQUEUED},
+    )
     assert reasons == {Event.REBUILD, *evidence, *person}
     missing = {DeliveryState.REFUSED, DeliveryState.DEAD}
     reasons = {event for before, event in DELIVERY_TRANSITIONS if before in missing}
