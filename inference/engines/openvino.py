@@ -1,8 +1,8 @@
 """The networks as an `Engine`, run with OpenVINO on the CPU.
 
-It is quicker there than PyTorch, and a process that finds its graphs kept begins without PyTorch,
-which takes seconds to import and hundreds of megabytes. In single precision: what it says of a
-radiograph differs from what PyTorch says in the last digits alone.
+It is a little quicker there than PyTorch, and a process that finds its graphs kept begins without
+PyTorch, in a quarter of the time. In single precision: bfloat16 takes half as long, and draws a
+small infection otherwise (deploy/FIGURES.md).
 """
 
 from collections.abc import Sequence
