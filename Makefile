@@ -19,6 +19,7 @@ test: .venv/installed
 # network namespaces, as root.
 faults: .venv/installed
 	$(BIN)/python -m pytest tests/system/faults tests/system/hosts
+	$(BIN)/python -m pytest -m long --ignore tests/system/faults --ignore tests/system/hosts
 
 # What further workers bring, each on a host and a core of its own: THROUGHPUT="--workers 1 2 4".
 throughput: .venv/installed

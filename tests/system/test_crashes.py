@@ -74,7 +74,13 @@ def classes(pacs: Pacs, source: Dataset) -> list[str]:
     return sorted(arrival.sop_class_uid for arrival in held.values())
 
 
-@pytest.mark.parametrize("part", ["work", "send", "listen"])
+#: A part, and all, killed at random moments: tests/system/faults has both on every ground.
+long = pytest.mark.long
+
+
+@pytest.mark.parametrize(
+    "part", ["work", pytest.param("send", marks=long), pytest.param("listen", marks=long)]
+)
 def test_a_killed_part_is_restarted_and_nothing_is_lost(tmp_path: Path, part: str) -> None:
     sources = radiographs(4, seed=100)
     with (
@@ -99,6 +105,7 @@ def accepts(node: RunningNode, sources: Sequence[Dataset]) -> bool:
     return [one.status for one in sent] == [SUCCESS] * len(sources)
 
 
+@long
 def test_a_node_killed_as_a_whole_goes_on_where_it_was(tmp_path: Path) -> None:
     sources = radiographs(6, seed=200)
     with Pacs(tmp_path / "pacs") as pacs:

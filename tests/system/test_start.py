@@ -113,6 +113,7 @@ def test_a_service_that_is_down_is_waited_for(key: str, tmp_path: Path) -> None:
         assert process.wait(20) == 0
 
 
+@pytest.mark.long  # in tests/system/faults too, beside a node at work
 def test_a_second_node_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     with RunningNode(tmp_path / "state") as node:
         run = run_cli(
