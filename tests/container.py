@@ -267,7 +267,7 @@ def main() -> int:
         raise SystemExit("needs root: chroot and mounts")
     targets = set(arguments.target or ("light", "full"))
     needed = {"python", "light-packages", "code", "runtime", *targets}
-    needed |= {"packages"} if "full" in targets else set()
+    needed |= {"packages", "graphs"} if "full" in targets else set()
     given = dict(one.split("=", 1) for one in arguments.build_arg)
     building = Building(arguments.out.resolve(), given)
     for step in steps(DOCKERFILE.read_text("utf-8")):
