@@ -13,11 +13,15 @@ import os
 import tempfile
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import openvino
 
 from inference.weights import ModelCard, load_state
+
+if TYPE_CHECKING:
+    from torch import nn
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +41,10 @@ def graph_of(core: openvino.Core, card: ModelCard) -> openvino.Model:
     kept = _folder() / f"{card.sha256[:16]}-{openvino.__version__.partition('-')[0]}-{REVISION}"
     if _is_whole(kept):
         return core.read_model(kept / "graph.xml")
-    graph = _made(core, card)
+    # Here and not above, so that whoever finds it kept starts without torch.
+    from inference.engines.pytorch import load_network
+
+    graph = made_of(core, load_network(card), card.size)
     _keep(graph, kept)
     return graph
 
@@ -65,7 +72,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _keep(graph: openvino.Model, kept: Path) -> None:
-    """For the next start. Whoever makes the same meanwhile finds it there, or replaces it."""
+    """For the next start, unless another has done so meanwhile, and may be reading it."""
     try:
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as name:
@@ -73,8 +80,10 @@ def _keep(graph: openvino.Model, kept: Path) -> None:
             made.mkdir(mode=0o700)
             openvino.save_model(graph, made / "graph.xml", compress_to_fp16=False)
             (made / "sha256.json").write_text(json.dumps(_digests(made)), "utf-8")
+            if _is_whole(kept):
+                return
             if kept.exists():
-                kept.rename(Path(name) / "replaced")
+                kept.rename(Path(name) / "damaged")
             made.rename(kept)
     except (OSError, RuntimeError) as exc:
         # A read-only root, a full disk, another who was quicker.
@@ -82,31 +91,28 @@ def _keep(graph: openvino.Model, kept: Path) -> None:
         logger.info("the network's graph is not kept and will be made again", extra=extra)
 
 
-def _made(core: openvino.Core, card: ModelCard) -> openvino.Model:
-    # Here and not above, so that whoever finds it kept starts without torch.
+def made_of(core: openvino.Core, network: "nn.Module", size: int) -> openvino.Model:
+    """The graph of a network in evaluation mode, that says of an image what the network says."""
     import torch
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    from inference.engines.pytorch import load_network
     from inference.engines.runners import Reads
 
-    network = Reads(load_network(card)).eval()
-    image = torch.from_numpy(
-        np.random.default_rng(0).normal(size=(1, card.size, card.size))
-    ).float()
+    reads = Reads(network).eval()
+    image = torch.from_numpy(np.random.default_rng(0).normal(size=(1, size, size))).float()
     with warnings.catch_warnings():
         # Tracing is what OpenVINO reads best, is called deprecated, and warns of what is constant
         # in a graph for images of one size.
         warnings.simplefilter("ignore")
-        traced = torch.jit.trace(network, image, check_trace=False)  # type: ignore[no-untyped-call]
+        traced = torch.jit.trace(reads, image, check_trace=False)  # type: ignore[no-untyped-call]
         # Not `openvino.convert_model`, which tells its makers that it was used.
         frontend = FrontEndManager().load_by_framework("pytorch")
         decoder = TorchScriptPythonDecoder(traced, example_input=image)
         graph = frontend.convert(frontend.load(decoder))
     graph.reshape(list(image.shape))
     said = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(image.numpy())
-    for theirs, ours in zip(said.to_tuple(), network(image), strict=True):
+    for theirs, ours in zip(said.to_tuple(), reads(image), strict=True):
         if not np.abs(theirs - ours.numpy()).max() < _NEARER_THAN:
-            raise RuntimeError(f"OpenVINO reads {card.network} otherwise than PyTorch does")
+            raise RuntimeError("OpenVINO reads the network otherwise than PyTorch does")
     return graph

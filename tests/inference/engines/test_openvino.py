@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import openvino
 import pytest
+import torch
 
 from inference.analyze import analyze
 from inference.datasets.cases import read_cases, spread
 from inference.engines import pytorch
-from inference.engines.graphs import graph_of
+from inference.engines.graphs import graph_of, made_of
 from inference.engines.loading import load_engine
 from inference.evaluation.evaluate import said_mask
 from inference.findings import Findings, Task
+from inference.networks import NETWORKS, build
 from inference.weights import WeightsError, default
 
 #: The smaller one, to be made anew in each test.
@@ -51,6 +53,13 @@ from inference.engines.loading import load_engine
 load_engine(device="auto")
 print("torch" in sys.modules, "segmentation_models_pytorch" in sys.modules)
 """
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_is_read_as_pytorch_reads_it(name: str) -> None:
+    torch.manual_seed(0)
+    made_of(openvino.Core(), build(name).eval(), CARD.size)
 
 
 def test_a_graph_is_made_once_and_nobody_else_may_write_it(cache: Path) -> None:
