@@ -4,7 +4,6 @@ A file under its final name is whole and on the disk, whatever crashed when. On 
 spool is a shared mount, so nothing here may assume that it is alone.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from dicom_node.disk import BAD_SECTOR, Room, holds, make_folder, room_of, sync_folder
 from dicom_node.errors import DamagedInSpool, SpoolUnavailable, SpoolUnreadable
 
 #: A temporary file this old belongs to a process that has died, on whichever host: the longest
@@ -32,8 +32,6 @@ DIGEST_LENGTH = 12
 _MARK = "mark"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNSAFE = re.compile(r"[^0-9A-Za-z.-]")
-#: What a disk, or the checksums of a file system, says of a file that cannot be read.
-_BAD_SECTOR = (errno.EIO, errno.EBADMSG, errno.EUCLEAN)
 #: Patient data: for the node's own user alone, or for its group too. (folder, file)
 _PRIVATE = (0o700, 0o600)
 _GROUP_TOO = (0o770, 0o660)
@@ -58,27 +56,6 @@ class ReceivedFile:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How much a disk still takes."""
-
-    free_bytes: int  #: for whoever is not root
-    size_bytes: int
-
-    def is_too_little(self, min_free_bytes: int, times: int = 1) -> bool:
-        """Whether less than so many times that is free; of a small disk, a tenth is enough."""
-        return self.free_bytes < times * min(min_free_bytes, self.size_bytes // 10)
-
-    def __str__(self) -> str:
-        return f"{self.free_bytes / 1e6:.0f} MB"
-
-
-def room_of(folder: Path) -> Room:
-    """Of the disk that a folder is on; raises OSError."""
-    disk = os.statvfs(folder)
-    return Room(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
-
-
 class Spool:
     """Keeps files under names made from their UID and content; storing twice is storing once."""
 
@@ -89,7 +66,7 @@ class Spool:
         self._temporary = self._root / "tmp"
         self._folder_mode, self._file_mode = _GROUP_TOO if group_access else _PRIVATE
         with _as_unavailable(f"spool {self._root}"):
-            _make_folder(self._temporary, self._folder_mode)
+            make_folder(self._temporary, self._folder_mode)
 
     def store_received(self, sop_instance_uid: str, content: bytes) -> StoredFile:
         """Keep an instance exactly as it came; when this returns, it survives a power cut.
@@ -188,7 +165,7 @@ class Spool:
             except IsADirectoryError:
                 raise DamagedInSpool(f"{path} is a folder in the spool") from None
             except OSError as exc:
-                if exc.errno not in _BAD_SECTOR:
+                if exc.errno not in BAD_SECTOR:
                     raise
                 raise SpoolUnreadable(f"{path}: {exc.strerror}") from exc
         if not sha256 or not hashlib.sha256(content).hexdigest().startswith(sha256):
@@ -248,9 +225,9 @@ class Spool:
         digest = hashlib.sha256(content).hexdigest()
         path = self._root / kind / digest[:2] / f"{safe_name(uid)}_{digest[:DIGEST_LENGTH]}{suffix}"
         with _as_unavailable(uid):
-            if _holds(path, content):
+            if holds(path, content):
                 # Whoever renamed it may have died before the folder was synced.
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
             else:
                 self._write(path, content)
         return StoredFile(str(path.relative_to(self._root)), digest, len(content))
@@ -261,7 +238,7 @@ class Spool:
         self._write(made, secrets.token_bytes(KEY_BYTES))
         try:
             os.link(made, path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except FileExistsError:
             pass
         finally:
@@ -273,7 +250,7 @@ class Spool:
             # First, so that nothing is made where the spool's mount is away.
             descriptor, name = tempfile.mkstemp(dir=self._temporary)
             try:
-                _make_folder(path.parent, self._folder_mode)
+                make_folder(path.parent, self._folder_mode)
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(content)
                     file.flush()
@@ -283,7 +260,7 @@ class Spool:
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def _put(self, temporary: Path, path: Path) -> None:
         try:
@@ -291,7 +268,7 @@ class Spool:
         except IsADirectoryError:
             # Nobody of ours made one there: out of the way, for a person to look at.
             aside = self._root / "quarantine" / f"{path.name}.{secrets.token_hex(4)}"
-            _make_folder(aside.parent, self._folder_mode)
+            make_folder(aside.parent, self._folder_mode)
             path.rename(aside)
             temporary.rename(path)
 
@@ -299,19 +276,6 @@ class Spool:
 def safe_name(uid: str) -> str:
     """A file name part that any UID, hostile ones too, may become; still readable."""
     return _UNSAFE.sub("_", uid)[:_UID_LENGTH].lstrip(".") or "unnamed"
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    """Whether the file is there and whole: a disk may have cut it short, or changed a bit of it."""
-    try:
-        return path.stat().st_size == len(content) and path.read_bytes() == content
-    except (FileNotFoundError, IsADirectoryError):
-        return False
-    except OSError as exc:
-        # Written anew, under a name of its own first, it lies elsewhere on the disk.
-        if exc.errno in _BAD_SECTOR:
-            return False
-        raise
 
 
 def _received(file: "os.DirEntry[str]") -> ReceivedFile:
@@ -324,23 +288,6 @@ def _received(file: "os.DirEntry[str]") -> ReceivedFile:
 
 def _modified(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-
-
-def _make_folder(folder: Path, mode: int) -> None:
-    """Make it and its parents, each durable in its own parent."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent, mode)
-    folder.mkdir(mode, exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

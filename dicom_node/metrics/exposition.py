@@ -8,6 +8,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from dicom_node.config import Config
+from dicom_node.disk import room_of
 from dicom_node.errors import LedgerUnavailable, UsageError
 from dicom_node.ledger import Ledger
 from dicom_node.metrics import families
@@ -15,7 +16,6 @@ from dicom_node.metrics.collector import Told, gauge
 from dicom_node.network.tls import Certificate
 from dicom_node.ops.certificates import certificates_of
 from dicom_node.ops.running import known_destinations
-from dicom_node.spool import room_of
 
 #: Of the answer, for HTTP.
 CONTENT_TYPE = CONTENT_TYPE_LATEST

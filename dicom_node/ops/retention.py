@@ -12,9 +12,10 @@ from datetime import timedelta
 from typing import Self
 
 from dicom_node.config import Config, RetentionSection
+from dicom_node.disk import Room, room_of
 from dicom_node.errors import NodeError
 from dicom_node.ledger import Kept, Ledger
-from dicom_node.spool import Room, Spool, room_of
+from dicom_node.spool import Spool
 
 logger = logging.getLogger(__name__)
 

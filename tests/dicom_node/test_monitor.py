@@ -11,11 +11,11 @@ import pytest
 from dicom_node.__main__ import main
 from dicom_node.config import parse
 from dicom_node.demo.node import free_port
+from dicom_node.disk import Room
 from dicom_node.ledger import Ledger, Process
 from dicom_node.ops.monitor import Verdict, verdict_on_surroundings
 from dicom_node.ops.processes import PARTS
 from dicom_node.ops.retention import Disk
-from dicom_node.spool import Room
 from tests.dicom_node.ledger.records import PIPELINE, Clock, built, claimed, instance
 
 #: Nagios Plugin API: text, then performance data behind a bar, in one line.

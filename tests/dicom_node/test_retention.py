@@ -12,9 +12,9 @@ import pytest
 
 from dicom_node.config import RetentionSection
 from dicom_node.demo.pacs import Pacs
+from dicom_node.disk import Room
 from dicom_node.errors import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS
 from dicom_node.ops.retention import Purge, Retention
-from dicom_node.spool import Room
 from tests.conftest import missing
 from tests.dicom_node.delivery.bench import Bench, at
 from tests.system.waiting import run_cli
