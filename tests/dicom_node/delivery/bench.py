@@ -160,3 +160,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
 def arrived(pacs: Pacs) -> list[str]:
     role_of: dict[str, str] = {uid: role for role, uid in CLASSES.items()}
     return [role_of[arrival.sop_class_uid] for arrival in pacs.stored]
+
+
+def reason(bench: Bench, job_id: int, role: str = "SEG") -> str:
+    return delivery_of(bench, job_id, role).reason or ""

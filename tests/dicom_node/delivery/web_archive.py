@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydicom import Dataset, dcmread
 
+from dicom_node.config import WebDestination
 from tests.dicom_node.certificates import Authority, Identity
 
 JSON = "application/dicom+json"
@@ -100,6 +101,10 @@ class WebArchive:
         asked = parse_qs(urlsplit(request.path).query).get("SOPInstanceUID", [""])[0]
         found = [{"00080018": uid_element(asked)}] if asked in self.held else []
         return Reply(200, json.dumps(found).encode())
+
+
+def at(archive: WebArchive, **keys: Any) -> WebDestination:
+    return WebDestination(kind="dicomweb", name="cloud", stow=archive.stow, **keys)
 
 
 def uid_element(uid: str) -> dict[str, Any]:
