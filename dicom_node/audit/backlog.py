@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from dicom_node.wal import use_wal
+
 #: Seconds that one process waits for another's writing.
 _LOCKED_S = 5.0
 _SCHEMA = (
@@ -28,7 +30,7 @@ class Backlog:
         self._most = most
         self._lock_path = folder / "telling.lock"
         self._connection = sqlite3.connect(folder / "backlog.sqlite", timeout=_LOCKED_S)
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        use_wal(self._connection, _LOCKED_S)
         # The last moment may be lost with the power; the file is whole.
         self._connection.execute("PRAGMA synchronous = NORMAL")
         with self._connection:

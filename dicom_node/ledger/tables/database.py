@@ -1,7 +1,6 @@
 """One engine for SQLite and PostgreSQL: the URL decides, every failure is LedgerUnavailable."""
 
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_node.errors import LedgerDamaged, LedgerUnavailable, UsageError
 from dicom_node.ledger.tables.migrate import migrate
+from dicom_node.wal import use_wal
 
 #: Seconds a statement waits for a lock of another before the ledger counts as unavailable; on
 #: SQLite also for a connection of this process's own.
@@ -225,23 +225,10 @@ def _assert_understood(engine: Engine) -> None:
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     # Python's sqlite3 would begin transactions at moments of its own choice; `_begin_sqlite` does.
     connection.isolation_level = None
-    _use_wal(connection)
+    use_wal(connection, LOCK_TIMEOUT_S)
     # WAL's default, NORMAL, may lose the last commits at a power cut: after Success was answered.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """SQLite does not wait by itself while another process, as its last, closes the file."""
-    until = time.monotonic() + LOCK_TIMEOUT_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.02)
 
 
 def _connect_impatiently(
