@@ -10,7 +10,6 @@ from traceback import format_exception
 from typing import TypeVar
 
 from dicom_node.config import AnyDestination, PriorsSection, Reports
-from dicom_node.config.profiles import steps
 from dicom_node.errors import (
     UNKNOWN_TRIES,
     BrokerUnavailable,
@@ -38,6 +37,7 @@ from dicom_node.worker.priors import Priors
 from dicom_node.worker.processing import process, read_dataset
 from dicom_node.worker.retrying import retry_of
 from dicom_node.worker.spooling import read_received, spool_output
+from dicom_node.worker.steps import Steps
 from dicom_node.worker.waiting import AWAY_WAIT_S, once_there
 from inference.engines import Engine
 from inference.findings import Decision
@@ -85,11 +85,11 @@ class Worker:
         self._pipeline = results_digest(pipeline)  #: the one whose jobs it does
         self._equipment = equipment
         self._kinds = kinds
-        self._steps = steps(profiles, kinds)
         self._routes = [
             Route(to.name, to.profile.outputs, to.profile.reserves, to.silent)
             for to in destinations
         ]
+        self._steps = Steps(profiles, kinds, self._routes, ledger)
         self._notices = Notices(reports, saying_so, pipeline, equipment)
         self._spool = spool
         self._ledger = ledger
@@ -184,12 +184,16 @@ class Worker:
         self._looked_at(job, content)
         findings = processed.analysis.findings
         stages.analysed(findings.durations_ms)
-        for step in self._steps:
+        for step, is_last in self._steps:
             commit: Callable[..., list[int]] = self._ledger.handover.handed_over
             with stages.timed(step.name):
                 built = self._spool_outputs(processed.write(step.roles))
-            if step is self._steps[-1]:
-                self._past.withdraw(job, content)
+            if is_last:
+                if self._past.may_withdraw(job):
+                    # What takes a place is on its way before what had it is taken back.
+                    self._commit(job, built, commit)
+                    built = []
+                    self._past.withdraw(job, content)
                 commit = partial(
                     self._ledger.handover.built,
                     findings=record_of(findings),

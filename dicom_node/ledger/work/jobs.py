@@ -29,7 +29,7 @@ from dicom_node.skipping import LEFT
 #: processor. A bell rings once: what rang it is due, whatever a worker's clock says.
 CLOCKS_DIFFER = timedelta(seconds=1)
 #: With these no death has been counted yet.
-_COUNTED_ANEW = (Event.REOPENED, Event.REPEATED, Event.REBUILD, Event.OUTDATED)
+_COUNTED_ANEW = (Event.REOPENED, Event.REPEATED, Event.REBUILD, Event.STANDING_IN, Event.OUTDATED)
 _FIELDS = [field.name for field in fields(Job)]
 
 
