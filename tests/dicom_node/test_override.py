@@ -87,7 +87,8 @@ def test_it_says_so_in_every_language(bench: Bench, language: str, said: str) ->
     report, picture, page = done.write([f"{role}@{language}" for role in ("SR", "SC", "DOC")])
     texts = [str(one.TextValue) for one in everything(read(report)) if one.ValueType == "TEXT"]
     assert sum(said in text for text in texts) == 3
-    assert said in " ".join(printed_in(read(page).EncapsulatedDocument).split())
+    lines = printed_in(read(page).EncapsulatedDocument)
+    assert any(line.startswith(said[:60]) for line in lines)
     assert picture.content
 
 
