@@ -16,7 +16,7 @@ from dicom_node.ledger.reading.counts import Backlog, Counts, Day
 from dicom_node.ledger.reading.lookups import STATES as JOB_STATES
 from dicom_node.ledger.reading.lookups import Filter, JobLine, Lookups, Output
 from dicom_node.ledger.reading.pace import Arrival, Declined, Flow, Pace, Stage, Stages
-from dicom_node.ledger.reading.quality import Device, Found, Quality
+from dicom_node.ledger.reading.quality import GRAY, Device, Found, Measured, Quality
 from dicom_node.ledger.reading.reports import SKIPS_LOOKED_AT, Reports
 from dicom_node.ledger.reading.trial import Trial, TrialCase
 from dicom_node.ledger.sending.breakers import Breakers
@@ -105,6 +105,7 @@ from dicom_node.ledger.work.workers import GpuMemory, Process, WorkerRecord, Wor
 __all__ = [
     "ARRIVED",
     "DELIVERED",
+    "GRAY",
     "HEAD",
     "HELD",
     "JOB_STATES",
@@ -156,6 +157,7 @@ __all__ = [
     "Ledger",
     "Line",
     "Living",
+    "Measured",
     "Notice",
     "Origin",
     "Output",
