@@ -17,8 +17,7 @@ from dicom_node.demo.pacs import Pacs
 from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
-from tests.conformance.ohif_scenario import VIEWERS
-from tests.conformance.test_page import look_for_chromium
+from tests.conformance.browser import VIEWERS, look_for_chromium
 from tests.phantoms import draw
 from tests.system.waiting import run_cli, wait_until
 

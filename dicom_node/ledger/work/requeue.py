@@ -93,9 +93,9 @@ class Requeue(Part):
             for job in connection.execute(query.with_for_update(key_share=True)).all():
                 # Recovery hands their ids to the broker.
                 repeated += move_jobs(connection, now, JobState(job.state), Event.REPEATED,
-                                      jobs.c.id == job.id, by=by, due_at=now, published_at=None,
-                                      issue=issue_to_repeat(connection, job), pipeline=pipeline,
-                                      **ANEW)  # fmt: skip
+                                      jobs.c.id == job.id, by=by, due_at=now, asked_at=now,
+                                      published_at=None, pipeline=pipeline,
+                                      issue=issue_to_repeat(connection, job), **ANEW)  # fmt: skip
             return [row.id for row in repeated]
 
     def can_override(self, job_id: int) -> bool:
@@ -132,7 +132,7 @@ class Requeue(Part):
             # Recovery hands its id to the broker.
             return bool(move_jobs(connection, now, JobState.SKIPPED, Event.OVERRIDDEN,
                                   jobs.c.id == job_id, by=by, detail=f"{why} (refused: {refusal})",
-                                  due_at=now, published_at=None, pipeline=pipeline,
+                                  due_at=now, asked_at=now, published_at=None, pipeline=pipeline,
                                   **ANEW))  # fmt: skip
 
     def override_of(self, job_id: int) -> Override | None:

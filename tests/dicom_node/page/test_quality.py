@@ -50,8 +50,9 @@ def measure(
             origin = Origin(station_name=station)
             job_id = ledger.jobs.accept(instance(number, origin=origin), PIPELINE).job_id
             assert ledger.jobs.claim(job_id, PIPELINE, "w1", 60)
-            gray = (None, None) if sharpness is None else (bright, 0.17)
-            found = FindingsRecord("negative", "", 0.0, 0.0, 0.0, (), *gray, sharpness)
+            found = FindingsRecord("negative", "", 0.0, 0.0, 0.0, (), bright, 0.17, sharpness)
+            if sharpness is None:
+                found = FindingsRecord("negative", "", 0.0, 0.0, 0.0)
             ledger.handover.built(job_id, "w1", [output("A", number)], to("PACS"), found)
 
 
