@@ -1,11 +1,24 @@
 """What a person looks up: which jobs there are, and which of them a number or a UID means."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, or_, select, union
+from sqlalchemy import (
+    Column,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    union,
+)
 
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.former import JOB, branches, in_state
@@ -45,6 +58,9 @@ class Filter:
     decisions: Collection[str] = ()
     devices: Collection[str] = ()  #: station names
     up_to: int | None = None  #: no job that came after this one, by its id
+    #: A result is meant that goes to one of these, and of those states that `states` asks for.
+    destinations: Collection[str] = ()
+    reason: str = ""  #: part of why: of that result, or of the job where its own state is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +131,8 @@ class Lookups(Part):
     def tally(self, asked: Filter) -> dict[str, int]:
         """Of the jobs that are meant but for their state: how many are in each of `STATES`."""
         names = _names(asked)
+        if asked.destinations or asked.reason:
+            return {state: self.count(replace(asked, states=(state,))) for state in STATES}
         if not names:
             # Each by its index: no job is looked at.
             return {state: self.count(Filter(states=(state,))) for state in STATES}
@@ -191,6 +209,9 @@ def _ids(asked: Filter) -> Iterator[Select[tuple[int]]]:
     What names some is looked up first, and their state then: there may be a million in one state.
     """
     names = _names(asked)
+    if asked.destinations or asked.reason:
+        yield _by_results(asked, names)
+        return
     if names:
         named = select(jobs.c.id).where(*names)
         standing = [_in_state(asked.states)] if asked.states else []
@@ -204,6 +225,31 @@ def _ids(asked: Filter) -> Iterator[Select[tuple[int]]]:
             yield select(jobs.c.id).where(jobs.c.id.in_(holding))
         else:
             yield from (select(jobs.c.id).where(one) for one in branches(JobState(state)))
+
+
+def _by_results(asked: Filter, names: Sequence[Condition]) -> Select[tuple[int]]:
+    """Jobs one and the same result of which is in a state, goes to a destination and is there, or
+    not, for a reason.
+    """
+    goes_there = [deliveries.c.destination.in_(asked.destinations)] if asked.destinations else []
+    said = or_(_has(deliveries.c.reason, asked), _has(deliveries.c.verification, asked))
+    wanted = [one for state in asked.states for one in _BY_DELIVERY.get(state, ())]
+    seen = deliveries.c.state.in_(wanted) if wanted else deliveries.c.state != DeliveryState.RESERVE
+    holding = select(deliveries.c.job_id).where(seen, *goes_there)
+    of_results = jobs.c.id.in_(holding.where(said))
+    of_jobs = [in_state(JobState(state)) for state in asked.states if state not in _BY_DELIVERY]
+    own = [_has(jobs.c.reason, asked), *([jobs.c.id.in_(holding)] if goes_there else [])]
+    if not asked.states:
+        meant = or_(of_results, and_(*own))
+    else:
+        meant = or_(
+            *([of_results] if wanted else []), and_(or_(*of_jobs), *own) if of_jobs else false()
+        )
+    return select(jobs.c.id).where(*names, meant)
+
+
+def _has(column: "Column[str]", asked: Filter) -> Condition:
+    return column.icontains(asked.reason, autoescape=True) if asked.reason else true()
 
 
 def _names(asked: Filter) -> list[Condition]:

@@ -27,6 +27,8 @@ class Search:
     aet: str = ""
     device: str = ""
     decision: str = ""
+    destination: str = ""  #: of a result
+    reason: str = ""  #: part of why it is not there, or of why there is none
     since: str = ""  #: hours
     before: str = ""  #: jobs up to this id: an earlier page, or what a person has seen
 
@@ -56,6 +58,8 @@ class Search:
             decisions=one(self.decision),
             devices=one(self.device),
             up_to=int(self.before) if self.before else None,
+            destinations=one(self.destination),
+            reason=self.reason,
         )
 
     def with_(self, **changes: str) -> "Search":
