@@ -41,7 +41,7 @@ def test_one_is_analysed_anyway_and_who_and_why_stays_with_it(
     assert [state(ledger, one) for one in (1, 2)] == [JobState.RECEIVED, JobState.SKIPPED]
     assert main(["job", "1", "--state-dir", str(tmp_path)]) == 0
     said = capsys.readouterr().out.splitlines()
-    (place,) = [n for n, text in enumerate(said) if "analysed although refused" in text]
+    (place,) = [n for n, text in enumerate(said) if "asked for although refused" in text]
     assert said[place + 1].endswith(": it is frontal")
     assert main(["job", "1", "--json", "--state-dir", str(tmp_path)]) == 0
     assert json.loads(capsys.readouterr().out)["override"]["refusal"] == REFUSAL
