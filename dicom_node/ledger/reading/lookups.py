@@ -10,7 +10,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    and_,
     case,
     false,
     func,
@@ -79,6 +78,7 @@ class JobLine:
     deliveries: Mapping[DeliveryState, int]  #: of its results; only states that occur
     progress: Progress | None  #: of its results; None: it is not BUILT
     priority: Priority
+    missing: str | None = None  #: why a result is not where it was to go; None: each is, or waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,9 @@ class Lookups(Part):
                 .order_by(jobs.c.id.desc())
             )
             rows = connection.execute(lines).all()
-            sent = _deliveries_of(connection, [row.id for row in rows])
-        return [_line(row, sent.get(row.id, {})) for row in rows]
+            ids = [row.id for row in rows]
+            sent, missing = _deliveries_of(connection, ids), _why_missing(connection, ids)
+        return [_line(row, sent.get(row.id, {}), missing.get(row.id)) for row in rows]
 
     def ids(self, asked: Filter, limit: int) -> list[int]:
         """At most `limit` of the jobs that are meant, the oldest first."""
@@ -229,23 +230,22 @@ def _ids(asked: Filter) -> Iterator[Select[tuple[int]]]:
 
 def _by_results(asked: Filter, names: Sequence[Condition]) -> Select[tuple[int]]:
     """Jobs one and the same result of which is in a state, goes to a destination and is there, or
-    not, for a reason.
+    not, for a reason; or of which itself the reason is said.
     """
-    goes_there = [deliveries.c.destination.in_(asked.destinations)] if asked.destinations else []
-    said = or_(_has(deliveries.c.reason, asked), _has(deliveries.c.verification, asked))
+    said = _has(deliveries.c.reason, asked) | _has(deliveries.c.verification, asked)
+    goes_there = deliveries.c.destination.in_(asked.destinations) if asked.destinations else true()
+
+    def have(*conditions: Condition) -> Condition:
+        return jobs.c.id.in_(select(deliveries.c.job_id).where(goes_there, *conditions))
+
+    of_any = have(deliveries.c.state != DeliveryState.RESERVE, said)
+    own = _has(jobs.c.reason, asked) & (have() if asked.destinations else true())
     wanted = [one for state in asked.states for one in _BY_DELIVERY.get(state, ())]
-    seen = deliveries.c.state.in_(wanted) if wanted else deliveries.c.state != DeliveryState.RESERVE
-    holding = select(deliveries.c.job_id).where(seen, *goes_there)
-    of_results = jobs.c.id.in_(holding.where(said))
     of_jobs = [in_state(JobState(state)) for state in asked.states if state not in _BY_DELIVERY]
-    own = [_has(jobs.c.reason, asked), *([jobs.c.id.in_(holding)] if goes_there else [])]
-    if not asked.states:
-        meant = or_(of_results, and_(*own))
-    else:
-        meant = or_(
-            *([of_results] if wanted else []), and_(or_(*of_jobs), *own) if of_jobs else false()
-        )
-    return select(jobs.c.id).where(*names, meant)
+    meant = [have(deliveries.c.state.in_(wanted), said)] if wanted else []
+    if of_jobs or not asked.states:
+        meant.append(or_(true() if not asked.states else false(), *of_jobs) & (of_any | own))
+    return select(jobs.c.id).where(*names, or_(*meant))
 
 
 def _has(column: "Column[str]", asked: Filter) -> Condition:
@@ -310,7 +310,15 @@ def _deliveries_of(
     return found
 
 
-def _line(row: Row[Any], sent: Mapping[DeliveryState, int]) -> JobLine:
+def _why_missing(connection: Connection, job_ids: Sequence[int]) -> dict[int, str]:
+    """Of jobs a result of which was refused, given up or lost: why one was."""
+    query = select(deliveries.c.job_id, func.min(deliveries.c.reason)).where(
+        deliveries.c.job_id.in_(job_ids), deliveries.c.state.in_(MISSING)
+    )
+    return dict(connection.execute(query.group_by(deliveries.c.job_id)).all())
+
+
+def _line(row: Row[Any], sent: Mapping[DeliveryState, int], missing: str | None) -> JobLine:
     state = JobState(row.state)
     return JobLine(
         id=row.id,
@@ -325,4 +333,5 @@ def _line(row: Row[Any], sent: Mapping[DeliveryState, int]) -> JobLine:
         deliveries=sent,
         progress=progress(sent) if state is JobState.BUILT else None,
         priority=Priority(row.priority),
+        missing=missing,
     )

@@ -123,4 +123,6 @@ def test_results_are_searched_by_destination_and_reason(ledger: Ledger) -> None:
     assert ids(Filter(states=["WAITING"], destinations=["OLD"]), 9) == [job_id]
     counts = ledger.lookups.tally(Filter(destinations=["OLD"], reason="disk"))
     assert (counts["REFUSED"], counts["BUILT"]) == (0, 0)
+    counts = ledger.lookups.tally(Filter(reason="DISK"))
+    assert (counts["REFUSED"], counts["BUILT"], counts["WAITING"]) == (1, 1, 0)
     assert ledger.lookups.tally(Filter(destinations=["PACS"]))["REFUSED"] == 1

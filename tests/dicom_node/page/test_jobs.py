@@ -125,6 +125,9 @@ def test_refused_results_are_told_apart_by_destination_and_reason(site: Site) ->
     page = browser.page("/jobs?destination=OLD&state=REFUSED")
     assert tabs(page) == {"All": 3, "Analysed": 3, "Refused": 1}
     assert "<option selected>OLD</option>" in page
+    page = browser.page("/jobs?state=REFUSED&reason=disk")
+    assert tabs(page) == {"All": 2, "Analysed": 2, "Refused": 2}
+    assert page.count("disk full") == 2
     # What is sent again goes where it was refused and is asked for, and nowhere else.
     asked = {"action": "redeliver", "state": "REFUSED", "destination": "OLD"}
     assert "Deliver again: 1 job" in browser.submit("/jobs/confirm", **asked)
