@@ -87,9 +87,11 @@ def analysing() -> None:
             list(pool.map(_process, [path] * len(outs), outs))
             many = len(outs) / (time.monotonic() - began)
     idle, _ = when_idle(1 + PROCESSES)
+    sustained = {workers: _sustained(source, workers) for workers in (1, cores)}
     print(f"\n| {COLUMNS} x {ROWS}, 16 bit | one, until its report is there | sustained |")
     print("|---|---|---|")
-    print(f"| this node | {statistics.median(idle):.2f} s | {_sustained(source):.2f} a second |")
+    print(f"| this node | {statistics.median(idle):.2f} s | {sustained[1]:.2f} a second |")
+    print(f"| with {cores} workers | | {sustained[cores]:.2f} a second |")
     print(f"| a process each | {statistics.median(alone):.2f} s | {many:.2f} a second |")
 
 
@@ -101,12 +103,16 @@ def _process(path: Path, out: Path) -> float:
     return time.monotonic() - began
 
 
-def _sustained(source: Dataset) -> float:
+def _sustained(source: Dataset, workers: int) -> float:
     """Radiographs a second through `up`, from the first sent to the last result at the PACS."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Pacs(Path(folder) / "pacs") as pacs,
-        RunningNode(Path(folder) / "state", [f"{pacs.aet}@{pacs.host}:{pacs.port}"]) as node,
+        RunningNode(
+            Path(folder) / "state",
+            [f"{pacs.aet}@{pacs.host}:{pacs.port}"],
+            config_file=_with_workers(Path(folder), workers),
+        ) as node,
     ):
         instance = Instance.of(source)
         send([source], "127.0.0.1", node.port)
@@ -116,6 +122,12 @@ def _sustained(source: Dataset) -> float:
         expected = 3 * (1 + SUSTAINED)
         pacs.wait_for(lambda stored: len(stored) == expected, timeout_s=600)
         return SUSTAINED / (time.monotonic() - began)
+
+
+def _with_workers(folder: Path, count: int) -> Path:
+    file = folder / "node.toml"
+    file.write_text(f'[node]\nstate = "state"\n[worker]\nprocesses = {count}\n', "utf-8")
+    return file
 
 
 def _drawn(rows: int, columns: int) -> Dataset:

@@ -16,7 +16,7 @@ from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
 from dicom_node.errors import SUCCESS
 from dicom_node.ledger import Event
-from tests.system.test_crashes import assert_everything_once, radiographs
+from tests.system.once import assert_everything_once, radiographs
 from tests.system.waiting import ended_job, wait_until
 
 
