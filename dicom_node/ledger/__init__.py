@@ -13,8 +13,8 @@ from typing import Self
 
 from dicom_node.ledger.figures import Dead, Depth, Figures, Gauges, Living, Place
 from dicom_node.ledger.reading.counts import Backlog, Counts, Day
+from dicom_node.ledger.reading.lookups import OF_RESULTS, Filter, JobLine, Lookups, Output
 from dicom_node.ledger.reading.lookups import STATES as JOB_STATES
-from dicom_node.ledger.reading.lookups import Filter, JobLine, Lookups, Output
 from dicom_node.ledger.reading.pace import Arrival, Declined, Flow, Pace, Stage, Stages
 from dicom_node.ledger.reading.quality import GRAY, Device, Found, Measured, Quality
 from dicom_node.ledger.reading.reports import SKIPS_LOOKED_AT, Reports
@@ -109,6 +109,7 @@ __all__ = [
     "HEAD",
     "HELD",
     "JOB_STATES",
+    "OF_RESULTS",
     "PERSON_WAITS_S",
     "REFUSED",
     "REJECTION_NOTE",

@@ -6,16 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     Connection,
     Row,
     Select,
     case,
-    false,
     func,
     or_,
     select,
-    true,
     union,
 )
 
@@ -38,8 +35,9 @@ _BY_DELIVERY = {
     UNVERIFIED: (DeliveryState.UNVERIFIED,),
     HELD: (DeliveryState.HELD,),
 }
+OF_RESULTS = tuple(_BY_DELIVERY)
 #: What `Filter.states` may hold.
-STATES = (*JobState, *_BY_DELIVERY)
+STATES = (*JobState, *OF_RESULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +55,9 @@ class Filter:
     decisions: Collection[str] = ()
     devices: Collection[str] = ()  #: station names
     up_to: int | None = None  #: no job that came after this one, by its id
-    #: A result is meant that goes to one of these, and of those states that `states` asks for.
+    #: Of `OF_RESULTS` among the states: that one result goes to one of these ...
     destinations: Collection[str] = ()
-    reason: str = ""  #: part of why: of that result, or of the job where its own state is asked for
+    reason: str = ""  #: ... and stands so for a reason that has this in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,8 @@ class Lookups(Part):
         """Of the jobs that are meant but for their state: how many are in each of `STATES`."""
         names = _names(asked)
         if asked.destinations or asked.reason:
-            return {state: self.count(replace(asked, states=(state,))) for state in STATES}
+            by_result = {state: self.count(replace(asked, states=(state,))) for state in OF_RESULTS}
+            return self.tally(replace(asked, destinations=(), reason="")) | by_result
         if not names:
             # Each by its index: no job is looked at.
             return {state: self.count(Filter(states=(state,))) for state in STATES}
@@ -210,46 +209,31 @@ def _ids(asked: Filter) -> Iterator[Select[tuple[int]]]:
     What names some is looked up first, and their state then: there may be a million in one state.
     """
     names = _names(asked)
-    if asked.destinations or asked.reason:
-        yield _by_results(asked, names)
-        return
     if names:
         named = select(jobs.c.id).where(*names)
-        standing = [_in_state(asked.states)] if asked.states else []
+        standing = [_in_state(asked)] if asked.states else []
         yield select(jobs.c.id).where(jobs.c.id.in_(named), *standing)
         return
     if not asked.states:
         yield select(jobs.c.id)
     for state in asked.states:
         if of_deliveries := _BY_DELIVERY.get(state):
-            holding = select(deliveries.c.job_id).where(deliveries.c.state.in_(of_deliveries))
+            stands = deliveries.c.state.in_(of_deliveries), *_of_results(asked)
+            holding = select(deliveries.c.job_id).where(*stands)
             yield select(jobs.c.id).where(jobs.c.id.in_(holding))
         else:
             yield from (select(jobs.c.id).where(one) for one in branches(JobState(state)))
 
 
-def _by_results(asked: Filter, names: Sequence[Condition]) -> Select[tuple[int]]:
-    """Jobs one and the same result of which is in a state, goes to a destination and is there, or
-    not, for a reason; or of which itself the reason is said.
-    """
-    said = _has(deliveries.c.reason, asked) | _has(deliveries.c.verification, asked)
-    goes_there = deliveries.c.destination.in_(asked.destinations) if asked.destinations else true()
-
-    def have(*conditions: Condition) -> Condition:
-        return jobs.c.id.in_(select(deliveries.c.job_id).where(goes_there, *conditions))
-
-    of_any = have(deliveries.c.state != DeliveryState.RESERVE, said)
-    own = _has(jobs.c.reason, asked) & (have() if asked.destinations else true())
-    wanted = [one for state in asked.states for one in _BY_DELIVERY.get(state, ())]
-    of_jobs = [in_state(JobState(state)) for state in asked.states if state not in _BY_DELIVERY]
-    meant = [have(deliveries.c.state.in_(wanted), said)] if wanted else []
-    if of_jobs or not asked.states:
-        meant.append(or_(true() if not asked.states else false(), *of_jobs) & (of_any | own))
-    return select(jobs.c.id).where(*names, or_(*meant))
-
-
-def _has(column: "Column[str]", asked: Filter) -> Condition:
-    return column.icontains(asked.reason, autoescape=True) if asked.reason else true()
+def _of_results(asked: Filter) -> list[Condition]:
+    """Of a delivery: where it goes, and why it stands as it does."""
+    conditions: list[Condition] = []
+    if asked.destinations:
+        conditions.append(deliveries.c.destination.in_(asked.destinations))
+    if asked.reason:
+        columns = deliveries.c.reason, deliveries.c.verification
+        conditions.append(or_(*(one.icontains(asked.reason, autoescape=True) for one in columns)))
+    return conditions
 
 
 def _names(asked: Filter) -> list[Condition]:
@@ -289,12 +273,14 @@ def _of_instances(condition: Condition) -> Condition:
     return jobs.c.sop_instance_uid.in_(named)
 
 
-def _in_state(states: Collection[str]) -> Condition:
+def _in_state(asked: Filter) -> Condition:
     """Of jobs that are found by something else."""
-    of_jobs = [in_state(JobState(state)) for state in states if state not in _BY_DELIVERY]
-    of_deliveries = [one for state in states for one in _BY_DELIVERY.get(state, ())]
+    of_jobs = [in_state(JobState(state)) for state in asked.states if state not in _BY_DELIVERY]
+    of_deliveries = [one for state in asked.states for one in _BY_DELIVERY.get(state, ())]
     holding = select(deliveries.c.id).where(
-        deliveries.c.job_id == jobs.c.id, deliveries.c.state.in_(of_deliveries)
+        deliveries.c.job_id == jobs.c.id,
+        deliveries.c.state.in_(of_deliveries),
+        *_of_results(asked),
     )
     return or_(*of_jobs, *([holding.exists()] if of_deliveries else []))
 

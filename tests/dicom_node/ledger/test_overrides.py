@@ -122,7 +122,9 @@ def test_results_are_searched_by_destination_and_reason(ledger: Ledger) -> None:
     assert ids(Filter(states=["REFUSED"], destinations=["OLD"]), 9) == []
     assert ids(Filter(states=["WAITING"], destinations=["OLD"]), 9) == [job_id]
     counts = ledger.lookups.tally(Filter(destinations=["OLD"], reason="disk"))
-    assert (counts["REFUSED"], counts["BUILT"]) == (0, 0)
+    assert (counts["REFUSED"], counts["BUILT"]) == (0, 1)
     counts = ledger.lookups.tally(Filter(reason="DISK"))
-    assert (counts["REFUSED"], counts["BUILT"], counts["WAITING"]) == (1, 1, 0)
+    assert (counts["REFUSED"], counts["WAITING"]) == (1, 0)
+    named = Filter(states=["REFUSED"], study_instance_uids=["1.2.9"], destinations=["OLD"])
+    assert ids(named, 9) == []
     assert ledger.lookups.tally(Filter(destinations=["PACS"]))["REFUSED"] == 1

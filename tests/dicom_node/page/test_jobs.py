@@ -117,16 +117,18 @@ def test_refused_results_are_told_apart_by_destination_and_reason(site: Site) ->
         ("state=REFUSED&reason=100%25", [2]),
         ("state=REFUSED&reason=_", []),
         ("state=REFUSED&destination=PACS&accession=A1", []),
-        ("destination=OLD", [3, 2, 1]),
-        ("state=FAILED&reason=disk", []),
-        ("state=FAILED&destination=OLD", []),
+        ("state=REFUSED&destination=PACS&since=1", [2, 1]),
     ):
         assert numbers(browser.page(f"/jobs?{query}")) == expected, query
     page = browser.page("/jobs?destination=OLD&state=REFUSED")
-    assert tabs(page) == {"All": 3, "Analysed": 3, "Refused": 1}
+    assert tabs(page) == {"All": 4, "Analysed": 3, "Failed": 1, "Refused": 1}
+    # A tab of jobs leads to all of its own, and is not asked for what only results have.
+    assert 'href="/jobs?state=FAILED"' in page
+    assert 'name="reason"' not in browser.page("/jobs?state=FAILED")
+    assert browser.get("/jobs?state=FAILED&reason=disk").status_code == 400
     assert "<option selected>OLD</option>" in page
     page = browser.page("/jobs?state=REFUSED&reason=disk")
-    assert tabs(page) == {"All": 2, "Analysed": 2, "Refused": 2}
+    assert tabs(page)["Refused"] == 2
     assert page.count("disk full") == 2
     # What is sent again goes where it was refused and is asked for, and nowhere else.
     asked = {"action": "redeliver", "state": "REFUSED", "destination": "OLD"}
