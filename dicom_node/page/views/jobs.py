@@ -177,6 +177,9 @@ def act(visit: Visit) -> Response:
     counted = visit.form.get("count", "")
     if counted.isdecimal() and len(found.job_ids) > int(counted[:9]):
         return _confirm(visit, found, int(counted[:9]))
+    if action in ONE_BY_ONE and not found.job_ids:
+        # Somebody was quicker.
+        return _confirm(visit, found)
     if action in NEED_A_REASON and not why:
         raise UsageError("say why: it is kept with the job")
     about = f"job {ids[0]}" if ids else f"{len(found.job_ids)} jobs: {search.words}"

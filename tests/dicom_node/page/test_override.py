@@ -62,8 +62,10 @@ def test_it_is_done_once_and_on_record_with_who_and_why(refused: Site) -> None:
         "job 1",
         "it is frontal",
     )
-    again = browser.submit("/jobs/confirm", action="analyse-anyway", job="1")
-    assert "there is nothing to do" in again
+    for path in ("/jobs/confirm", "/jobs/act"):
+        again = browser.submit(path, action="analyse-anyway", job="1", why="once more")
+        assert "there is nothing to do" in again
+    assert Audit(refused.folder, Trail.off()).latest(1)[0].detail != "once more"
 
 
 @pytest.mark.parametrize("form", [{}, {"state": "SKIPPED"}])
