@@ -24,7 +24,7 @@ from dicom_node.ledger.tables.columns import AnyText, UtcDateTime
 from dicom_node.ledger.tables.states import Event
 
 #: The newest migration that this code knows.
-HEAD = "0012"
+HEAD = "0013"
 
 #: SQLite numbers rows by itself only where the key is its INTEGER.
 _ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -100,6 +100,8 @@ jobs = Table(
     Column("issue", Integer, nullable=False, server_default="0"),
     # A `Priority`; what the version before accepts is ROUTINE.
     Column("priority", Integer, nullable=False, server_default="1"),
+    # When a person last asked that it be analysed again; NULL: nobody has, since this is kept.
+    Column("asked_at", UtcDateTime),
     # A re-sent image is the same job; a new pipeline makes a new one.
     UniqueConstraint("sop_instance_uid", "pipeline", name="uq_jobs_instance_pipeline"),
     # Whose turn it is, at one look for each class, however many wait.
@@ -125,8 +127,25 @@ findings = Table(
     Column("percent_both", Float),
     # A JSON list of codes.
     Column("cautions", AnyText, nullable=False),
+    # As `inference.gray.quality` measures them; NULL: found by a version that did not.
+    Column("gray_brightness", Float),
+    Column("gray_contrast", Float),
+    Column("gray_sharpness", Float),
     UniqueConstraint("job_id", "issue", name="uq_findings_job_issue"),
     sqlite_autoincrement=True,
+)
+
+# Bytes that were refused, and that a person wants analysed all the same: these, and no others that
+# come under the same UID. A host of the version before purges jobs without knowing of these.
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("job_id", _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", AnyText, primary_key=True),
+    Column("refusal", AnyText, nullable=False),
+    Column("by", AnyText, nullable=False),
+    Column("why", AnyText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 # What was known of the patient's earlier radiographs when each issue was analysed: fixed, so that
@@ -195,6 +214,8 @@ deliveries = Table(
     Column("verification", AnyText),
     # The job's, repeated here for the same reason as its study.
     Column("priority", Integer, nullable=False, server_default="1"),
+    # When a person last asked that it be sent again, or at last; NULL: nobody has.
+    Column("asked_at", UtcDateTime),
     UniqueConstraint("output_id", "destination", name="uq_deliveries_output_destination"),
     Index("ix_deliveries_due", "state", "destination", "due_at"),
     Index("ix_deliveries_turn", "state", "destination", "priority", "due_at", "id"),
