@@ -21,20 +21,19 @@ from dicom_node.errors import (
     is_retriable,
 )
 from dicom_node.heartbeat import Heartbeat
-from dicom_node.intake.rejection import EXPIRED, KEY_OBJECT_SELECTION, Rejection, read_rejection
 from dicom_node.ledger import BuiltOutput, Job, JobState, LeaseLost, Ledger, Route, Turns
 from dicom_node.ledger.watching.counting import steps_words
 from dicom_node.ledger.work.workers import LEASE_S
 from dicom_node.logs import bound
 from dicom_node.queueing import Kind, Queues, Received
-from dicom_node.skipping import REJECTION_NOTE
 from dicom_node.spool import Spool
 from dicom_node.worker.account import EXAMINED, Stages, account_of, record_of
 from dicom_node.worker.memory import as_memory_fault, wait_for_memory
 from dicom_node.worker.notices import Notices
 from dicom_node.worker.past import Past
 from dicom_node.worker.priors import Priors
-from dicom_node.worker.processing import process, read_dataset
+from dicom_node.worker.processing import process
+from dicom_node.worker.rejecting import obey, rejection_of
 from dicom_node.worker.retrying import retry_of
 from dicom_node.worker.spooling import read_received, spool_output
 from dicom_node.worker.steps import Steps
@@ -164,8 +163,10 @@ class Worker:
         with stages.timed("read"):
             content = read_received(self._spool, job)
         self._hand.get_on()
-        if rejection := _rejection(job, content):
-            self._reject(job, rejection, stages)
+        if rejection := rejection_of(job, content):
+            outcome, known = obey(self._ledger, self._past, job, rejection)
+            extra = stages.closing(outcome) | {"reason": rejection.reason, "of": known}
+            logger.warning("obeyed a rejection note", extra=extra)
             return
         if noted := self._past.nothing_new(job, content):
             self._ledger.issues.unchanged(job, self._owner, noted)
@@ -215,30 +216,6 @@ class Worker:
         with stages.timed("notices"):
             self._hand_over(job, notices, partial(self._ledger.handover.skipped, reason=reason))
         logger.info("skipped", extra=stages.closing(JobState.SKIPPED) | {"reason": reason})
-
-    def _reject(self, job: Job, rejection: Rejection, stages: Stages) -> None:
-        """Stop what has not left of the images that a rejection note names, take back the rest."""
-        uids, reason = rejection.sop_instance_uids, rejection.reason
-        rejected, leaving = self._ledger.rejections.rejected(
-            job, self._owner, uids, rejection.title, reason
-        )
-        if leaving:
-            raise Transient(f"{leaving} results of what is rejected are just being sent")
-        if rejection.title != EXPIRED:
-            for image in filter(None, map(self._ledger.jobs.get, rejected)):
-                arrived = self._ledger.issues.earlier(image.id, ()).arrived
-                said = "The image that these results were made from was rejected."
-                self._past.take_back(job, image, arrived, rejection.title, said)
-                self._priors.rejected(image)
-        known = f"{len(rejected)} of {len(uids)} instances it names were received"
-        outcome = JobState.BUILT
-        if self._ledger.deliveries.of_job(job.id):
-            self._ledger.handover.built(job.id, self._owner, [], [])
-        else:
-            outcome = JobState.SKIPPED
-            self._ledger.handover.skipped(job.id, self._owner, f"{REJECTION_NOTE} ({known})")
-        extra = stages.closing(outcome) | {"reason": reason, "of": known}
-        logger.warning("obeyed a rejection note", extra=extra)
 
     def _hand_over(
         self, job: Job, outputs: Sequence[Output], commit: Callable[..., list[int]]
@@ -341,13 +318,6 @@ class Worker:
         except Exception as exc:
             logger.warning("could not write a notice", extra={"reason": repr(exc)})
             return ()
-
-
-def _rejection(job: Job, content: bytes) -> Rejection | None:
-    """What the job's instance rejects, if it is a rejection note."""
-    if job.sop_class_uid != KEY_OBJECT_SELECTION:
-        return None
-    return read_rejection(read_dataset(content))
 
 
 def _ids(job: Job) -> dict[str, object]:
