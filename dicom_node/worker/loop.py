@@ -185,7 +185,7 @@ class Worker:
         self._looked_at(job, content)
         findings = processed.analysis.findings
         stages.analysed(findings.durations_ms)
-        for step, is_last in self._steps:
+        for step, is_last in self._steps.of(job.id):
             commit: Callable[..., list[int]] = self._ledger.handover.handed_over
             with stages.timed(step.name):
                 built = self._spool_outputs(processed.write(step.roles))
@@ -199,6 +199,7 @@ class Worker:
                     self._ledger.handover.built,
                     findings=record_of(processed.analysis),
                     detail=steps_words(stages.durations_ms),
+                    with_stand_ins=self._steps.are_all_done(step),
                 )
             # The sender is at work on it while the next is built.
             self._commit(job, built, commit)

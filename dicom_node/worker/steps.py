@@ -9,7 +9,7 @@ from sr_writer.kind import Kind
 
 
 class Steps:
-    """Each step with whether it is the last, found out when its turn comes.
+    """Of a job each step with whether it is the last, found out when its turn comes.
 
     What is kept in reserve is the last only where a destination may want it: see `stand_ins`.
     """
@@ -21,16 +21,20 @@ class Steps:
         self._all = steps(profiles, kinds)
         self._routes, self._ledger = routes, ledger
 
-    def __iter__(self) -> Iterator[tuple[Step, bool]]:
+    def of(self, job_id: int) -> Iterator[tuple[Step, bool]]:
         for step, later in zip(self._all, (*self._all[1:], None), strict=True):
-            is_last = later is None or (later.name == RESERVES and not self._are_wanted())
+            is_last = later is None or (later.name == RESERVES and not self._are_wanted(job_id))
             yield step, is_last
             if is_last:
                 return
 
-    def _are_wanted(self) -> bool:
+    def are_all_done(self, step: Step) -> bool:
+        """Whether with this one everything has been built, what is kept in reserve too."""
+        return step == self._all[-1]
+
+    def _are_wanted(self, job_id: int) -> bool:
         try:
-            return self._ledger.handover.are_stand_ins_wanted(self._routes)
+            return self._ledger.handover.are_stand_ins_wanted(job_id, self._routes)
         except LedgerUnavailable:
             # Nobody knows, and the analysis is not to be done again for that.
             return True

@@ -15,7 +15,7 @@ from dicom_node.ledger.sending.delivery import (
     report_delivery,
     times,
 )
-from dicom_node.ledger.sending.stand_ins import open_to_build
+from dicom_node.ledger.sending.stand_ins import open_to_build, sent_instead, stand_in_of
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE
 from dicom_node.ledger.tables.lines import firsts
@@ -198,7 +198,7 @@ class Deliveries(Part):
             job = lock_job(connection, delivery_id)
             event = Event.REFUSED
             if instead and _stands_in(connection, now, job, delivery_id, instead):
-                event, reason = Event.SUBSTITUTED, f"{reason}: {instead} is sent instead"
+                event, reason = Event.SUBSTITUTED, sent_instead(reason, instead)
             row = report_delivery(connection, now, delivery_id, owner, event, dimse_status, reason,
                                   trace=trace)  # fmt: skip
             return DeliveryState(row.state)
@@ -293,16 +293,7 @@ def _stands_in(
     connection: Connection, now: datetime, job: Row[Any], delivery_id: int, role: str
 ) -> bool:
     """Whether the job's output of that role gets to the same destination; lets it go there."""
-    here = select(deliveries.c.destination).where(deliveries.c.id == delivery_id).scalar_subquery()
-    other = connection.execute(
-        select(deliveries.c.id, deliveries.c.state)
-        .join(outputs, deliveries.c.output_id == outputs.c.id)
-        .where(
-            deliveries.c.job_id == job.id,
-            deliveries.c.destination == here,
-            outputs.c.role == role,
-        )
-    ).first()
+    other = stand_in_of(connection, delivery_id, role)
     if other is None:
         # It may not have been built yet; it is let go when it is.
         on_its_way = job.state in (JobState.RECEIVED, JobState.ANALYZING)

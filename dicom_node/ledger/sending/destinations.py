@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from dicom_node.errors import UsageError
 from dicom_node.ledger.sending.breakers import forget_standing, standings
+from dicom_node.ledger.sending.stand_ins import waits_for_stand_in
 from dicom_node.ledger.sending.verifications import silences, waive
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE
@@ -19,6 +20,8 @@ from dicom_node.ledger.tables.states import ARRIVED, UNDELIVERED, DeliveryState,
 #: What has not left: forgotten or moved with a destination's name.
 UNSENT = (DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.RESERVE,
           DeliveryState.DAMAGED)  # fmt: skip
+#: These, and what was not accepted where nothing goes instead yet.
+_UNSETTLED = (*UNSENT, DeliveryState.SUBSTITUTED)
 #: Of these: to get there. What is kept in reserve is in no number that is said.
 _COUNTED = (*UNDELIVERED, DeliveryState.HELD)
 #: Deliveries of each state that are asked when they got there.
@@ -68,7 +71,7 @@ class Destinations(Part):
 
         def withdraw(connection: Connection, now: datetime, of_jobs: Condition) -> int:
             withdrawn = 0
-            for state in UNSENT:
+            for state in _UNSETTLED:
                 rows = move_deliveries(connection, now, state, Event.WITHDRAWN, of_jobs,
                                        _of(name, now), by=by, detail=f"{name} was forgotten",
                                        reason=f"the destination {name} was forgotten",
@@ -96,7 +99,7 @@ class Destinations(Part):
             there = select(deliveries.c.output_id).where(deliveries.c.destination == new)
             told: dict[str, Any] = {"by": by, "detail": f"from {old} to {new}"}
             moved = 0
-            for state in UNSENT:
+            for state in _UNSETTLED:
                 doubles = (of_jobs, _of(old, now), deliveries.c.output_id.in_(there))
                 move_deliveries(connection, now, state, Event.WITHDRAWN, *doubles, **told,
                                 reason=f"{new} gets it anyway", **FREE)  # fmt: skip
@@ -158,6 +161,6 @@ def _of(name: str, now: datetime) -> Condition:
     """Unsent for `name` and in no living sender's hand."""
     return (
         (deliveries.c.destination == name)
-        & deliveries.c.state.in_(UNSENT)
+        & or_(deliveries.c.state.in_(UNSENT), waits_for_stand_in())
         & or_(deliveries.c.owner.is_(None), deliveries.c.lease_until < now)
     )

@@ -5,15 +5,26 @@ ahead until a destination has taken each output that something could stand in fo
 has declined one; else only when it is wanted, for which the job is opened again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, and_, or_, select
 
-from dicom_node.ledger.tables.moves import move_jobs
+from dicom_node.ledger.tables.moves import Condition, move_deliveries, move_jobs
 from dicom_node.ledger.tables.records import Route
 from dicom_node.ledger.tables.schema import deliveries, jobs, outputs
 from dicom_node.ledger.tables.states import ARRIVED, DeliveryState, Event, JobState
+
+#: How the reason ends of what was not accepted; before it stands the role that goes instead.
+_INSTEAD = " is sent instead"
+#: A job in one of these is still to be ended, and may build more.
+_OPEN = (JobState.RECEIVED, JobState.ANALYZING)
+
+
+def sent_instead(reason: str, role: str) -> str:
+    """Why an output is not sent, where an output of that role is."""
+    return f"{reason}: {role}{_INSTEAD}"
 
 
 def may_be_wanted(connection: Connection, route: Route) -> bool:
@@ -30,30 +41,97 @@ def may_be_wanted(connection: Connection, route: Route) -> bool:
     )
 
 
-def build_what_is_missing(
-    connection: Connection, now: datetime, job_id: int, routes: Sequence[Route] | None = None
-) -> None:
-    """Open the job again where something was not accepted meanwhile and nothing stands in for it.
+def has_damaged(connection: Connection, job_id: int) -> bool:
+    """Whether the job has what stands in for something and is to be built again."""
+    lost = deliveries.c.state.in_((DeliveryState.DAMAGED, DeliveryState.DEAD))
+    query = select(deliveries.c.id).where(
+        deliveries.c.job_id == job_id, lost, deliveries.c.stands_in_for.is_not(None)
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
-    Without the `routes` also where that is something which is sent anyway: nothing is built then.
+
+def stand_in_of(connection: Connection, delivery_id: int, role: str) -> Row[Any] | None:
+    """The delivery (id, state) of the output of that role that goes instead of this one, of the
+    same issue and to the same destination; None where it has not been built.
     """
-    columns = deliveries.c.destination, deliveries.c.state, deliveries.c.stands_in_for
-    query = select(*columns, outputs.c.role).join(outputs, deliveries.c.output_id == outputs.c.id)
-    rows = connection.execute(query.where(deliveries.c.job_id == job_id)).all()
-    there = {(row.destination, row.role) for row in rows}
-    lacks = there - {(row.destination, row.stands_in_for) for row in rows}
-    if routes is not None:
-        lacks = {
-            (route.destination, role)
-            for route in routes
-            for instead, role in route.reserves.items()
-            if (route.destination, instead) not in there
-        }
-    declined = {
-        (row.destination, row.role) for row in rows if row.state == DeliveryState.SUBSTITUTED
-    }
-    for _, role in sorted(declined & lacks)[:1]:
-        open_to_build(connection, now, job_id, role)
+    its = outputs.alias()
+    others, theirs = deliveries.alias(), outputs.alias()
+    query = (
+        select(others.c.id, others.c.state)
+        .join(theirs, others.c.output_id == theirs.c.id)
+        .where(
+            deliveries.c.id == delivery_id,
+            its.c.id == deliveries.c.output_id,
+            _goes_with(its, others, theirs),
+            theirs.c.role == role,
+        )
+    )
+    return connection.execute(query.order_by(others.c.id.desc()).limit(1)).first()
+
+
+def lacks_stand_in() -> Condition:
+    """Of a delivery: its output was not accepted, and what goes instead has not been built."""
+    its = outputs.alias()
+    others, theirs = deliveries.alias(), outputs.alias()
+    named = deliveries.c.reason.like("%: " + theirs.c.role + _INSTEAD)
+    there = (
+        select(others.c.id)
+        .join(theirs, others.c.output_id == theirs.c.id)
+        .where(its.c.id == deliveries.c.output_id, _goes_with(its, others, theirs), named)
+        .correlate(deliveries)
+        .exists()
+    )
+    return (deliveries.c.state == DeliveryState.SUBSTITUTED) & ~there
+
+
+def waits_for_stand_in() -> Condition:
+    """The same where it may still be built; looked up from the few jobs that are open."""
+    is_open = select(jobs.c.id).where(jobs.c.state.in_(_OPEN))
+    return and_(lacks_stand_in(), deliveries.c.job_id.in_(is_open))
+
+
+def build_what_is_missing(
+    connection: Connection,
+    now: datetime,
+    job_id: int,
+    routes: Sequence[Route] | None = None,
+    *,
+    with_stand_ins: bool = False,
+) -> None:
+    """See to what a job that has been built lacks: what was not accepted meanwhile, and has
+    nothing that goes instead.
+
+    Where that can be built the job is opened again. Where it cannot, the output was refused:
+    because all was built (`with_stand_ins`) and this radiograph has none, or because none of the
+    `routes` keeps it ready any more.
+    """
+    columns = deliveries.c.id, deliveries.c.destination, deliveries.c.reason, outputs.c.role
+    query = select(*columns).join(outputs, deliveries.c.output_id == outputs.c.id)
+    lacking = connection.execute(
+        query.where(deliveries.c.job_id == job_id, lacks_stand_in()).order_by(deliveries.c.id)
+    ).all()
+    kept = {(route.destination, role) for route in routes or () for role in route.reserves.values()}
+    can_be_built = [
+        row for row in lacking
+        if routes is None or ((row.destination, row.role) in kept and not with_stand_ins)
+    ]  # fmt: skip
+    for row in lacking:
+        if row not in can_be_built:
+            said = f"{row.reason.removesuffix(_INSTEAD)} would go instead, and there is none"
+            move_deliveries(connection, now, DeliveryState.SUBSTITUTED, Event.REFUSED,
+                            deliveries.c.id == row.id, detail=said, reason=said)  # fmt: skip
+    if can_be_built:
+        open_to_build(connection, now, job_id, can_be_built[0].role)
+
+
+def lose_stand_ins(
+    connection: Connection, now: datetime, job_ids: Collection[int], reason: str
+) -> None:
+    """What of these jobs waits for something that goes instead waits for nothing, for `reason`."""
+    said = f"not accepted, and what goes instead could not be built: {reason}"
+    move_deliveries(connection, now, DeliveryState.SUBSTITUTED, Event.LOST,
+                    deliveries.c.job_id.in_(job_ids), lacks_stand_in(),
+                    detail=said, reason=said)  # fmt: skip
 
 
 def open_to_build(connection: Connection, now: datetime, job_id: int, role: str) -> bool:
@@ -61,3 +139,18 @@ def open_to_build(connection: Connection, now: datetime, job_id: int, role: str)
     moved = move_jobs(connection, now, JobState.BUILT, Event.STANDING_IN, jobs.c.id == job_id,
                       detail=role, due_at=now, published_at=None, attempts=0, deaths=0)  # fmt: skip
     return bool(moved)
+
+
+def _goes_with(its: FromClause, others: FromClause, theirs: FromClause) -> ColumnElement[bool]:
+    """Whether the delivery `others` of the output `theirs` is of the same making, and to the same
+    destination, as `deliveries` of the output `its`.
+
+    A report and the notice that it followed are of one issue: what is kept ready for an output is
+    built after it.
+    """
+    return and_(
+        others.c.job_id == deliveries.c.job_id,
+        others.c.destination == deliveries.c.destination,
+        theirs.c.issue == its.c.issue,
+        or_(others.c.stands_in_for.is_(None), theirs.c.id > its.c.id),
+    )

@@ -43,7 +43,7 @@ class DeliveryState(StrEnum):
     SUBSTITUTED = "SUBSTITUTED"
     #: Its file is not what was built: waits for the worker to build it again.
     DAMAGED = "DAMAGED"
-    #: Its file is not what was built, and could not be built again.
+    #: Its file, or what was to be sent instead of it, could not be built again.
     DEAD = "DEAD"
     #: Could not be delivered for so long that nobody tries any more, until a person asks.
     GIVEN_UP = "GIVEN_UP"
@@ -219,6 +219,10 @@ DELIVERY_TRANSITIONS = {
     (DeliveryState.DAMAGED, Event.MOVED): DeliveryState.DAMAGED,
     (DeliveryState.REFUSED, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
     (DeliveryState.SUBSTITUTED, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
+    # What was to go instead is not to be had.
+    (DeliveryState.SUBSTITUTED, Event.REFUSED): DeliveryState.REFUSED,
+    (DeliveryState.SUBSTITUTED, Event.LOST): DeliveryState.DEAD,
+    (DeliveryState.SUBSTITUTED, Event.MOVED): DeliveryState.SUBSTITUTED,
     (DeliveryState.DEAD, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
     **{
         (state, Event.STANDS): DeliveryState.DELIVERED

@@ -6,7 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from dicom_node.ledger.sending.stand_ins import build_what_is_missing, may_be_wanted
+from dicom_node.ledger.sending.stand_ins import (
+    build_what_is_missing,
+    has_damaged,
+    lose_stand_ins,
+    may_be_wanted,
+)
 from dicom_node.ledger.tables.database import Part, insert_once
 from dicom_node.ledger.tables.ending import end, lose_damaged, report
 from dicom_node.ledger.tables.moves import Condition, move_deliveries
@@ -23,10 +28,12 @@ Routes = Sequence[Route]
 class HandOver(Part):
     """The part of the ledger that a worker reports to. Each method gives the outputs' ids."""
 
-    def are_stand_ins_wanted(self, routes: Routes) -> bool:
-        """Whether what stands in for what is not accepted is to be built before it is asked for."""
+    def are_stand_ins_wanted(self, job_id: int, routes: Routes) -> bool:
+        """Whether what stands in for what is not accepted is to be built now."""
         with self._database.read() as connection:
-            return any(may_be_wanted(connection, route) for route in routes)
+            return has_damaged(connection, job_id) or any(
+                may_be_wanted(connection, route) for route in routes
+            )
 
     def handed_over(self, job_id: int, owner: str, built: Built, routes: Routes) -> list[int]:
         """These may leave at once; the worker goes on with the job."""
@@ -43,9 +50,11 @@ class HandOver(Part):
         routes: Routes,
         findings: FindingsRecord | None = None,
         detail: str = "",
+        *,
+        with_stand_ins: bool = False,
     ) -> list[int]:
         """These are the last, with what was found: the analysis has ended well; `detail`: how long
-        each step of it took.
+        each step of it took. `with_stand_ins`: so has all that is kept in reserve been built.
         """
         now = self._database.now()
         with self._database.write() as connection:
@@ -55,7 +64,7 @@ class HandOver(Part):
                 keep_findings(connection, now, job, findings)
             # Those as well that were found damaged after they had been built again just now.
             _mend(connection, now, DeliveryState.DAMAGED, deliveries.c.job_id == job_id)
-            build_what_is_missing(connection, now, job_id, routes)
+            build_what_is_missing(connection, now, job_id, routes, with_stand_ins=with_stand_ins)
             return output_ids
 
     def skipped(
@@ -67,6 +76,7 @@ class HandOver(Part):
             job = end(connection, now, job_id, owner, Event.SKIPPED, reason)
             output_ids = _record(connection, now, job, built, routes)
             lose_damaged(connection, now, [job_id], reason)
+            lose_stand_ins(connection, now, [job_id], reason)
             return output_ids
 
     def failed(
@@ -84,6 +94,7 @@ class HandOver(Part):
             job = end(connection, now, job_id, owner, Event.FAILED, reason, detail)
             output_ids = _record(connection, now, job, built, routes)
             lose_damaged(connection, now, [job_id], reason)
+            lose_stand_ins(connection, now, [job_id], reason)
             return output_ids
 
 

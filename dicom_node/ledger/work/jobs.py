@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, Select, func, or_, select, update
 from sqlalchemy.exc import NoResultFound
 
 from dicom_node.errors import UNKNOWN_TRIES, LedgerUnavailable
+from dicom_node.ledger.sending.stand_ins import lose_stand_ins
 from dicom_node.ledger.tables.database import Part, insert_once
 from dicom_node.ledger.tables.ending import FREE, end, lose_damaged
 from dicom_node.ledger.tables.former import JOB
@@ -227,8 +228,9 @@ class Jobs(Part):
                                 jobs.c.sop_instance_uid.not_in(already), jobs.c.id.in_(newest),
                                 pipeline=pipeline, published_at=None)  # fmt: skip
             reason = f"{LEFT}, which has this image as well"
-            move_jobs(connection, now, JobState.RECEIVED, Event.LEFT, of_another,
-                      detail=reason, reason=reason)  # fmt: skip
+            left = move_jobs(connection, now, JobState.RECEIVED, Event.LEFT, of_another,
+                             detail=reason, reason=reason)  # fmt: skip
+            _lose(connection, now, [row.id for row in left], reason)
         return sorted(row.id for row in adopted)
 
     def get(self, job_id: int) -> Job | None:
@@ -339,8 +341,14 @@ def _give_up(connection: Connection, now: datetime, condition: Condition) -> Seq
     given_up = move_jobs(connection, now, JobState.ANALYZING, Event.GIVEN_UP,
                          condition, deaths > UNKNOWN_TRIES,
                          detail=reason, reason=reason, deaths=deaths, **FREE)  # fmt: skip
-    lose_damaged(connection, now, [row.id for row in given_up], reason)
+    _lose(connection, now, [row.id for row in given_up], reason)
     return given_up
+
+
+def _lose(connection: Connection, now: datetime, job_ids: Sequence[int], reason: str) -> None:
+    """What these were opened again for is not to be had."""
+    lose_damaged(connection, now, job_ids, reason)
+    lose_stand_ins(connection, now, job_ids, reason)
 
 
 def _waiting(now: datetime) -> tuple[Condition, Condition]:
