@@ -299,8 +299,8 @@ def _stands_in(
         on_its_way = job.state in (JobState.RECEIVED, JobState.ANALYZING)
         return on_its_way or open_to_build(connection, now, job.id, role)
     move_deliveries(connection, now, DeliveryState.RESERVE, Event.STEPPED_IN,
-                    deliveries.c.id == other.id, due_at=now, waits_since=now)  # fmt: skip
-    return DeliveryState(other.state) not in MISSING
+                    deliveries.c.id == other[0], due_at=now, waits_since=now)  # fmt: skip
+    return other[1] not in MISSING
 
 
 def _retract(connection: Connection, now: datetime, output_id: int) -> None:

@@ -7,10 +7,10 @@ has declined one; else only when it is wanted, for which the job is opened again
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, or_, select
 
+from dicom_node.ledger.tables.ending import lose_damaged
 from dicom_node.ledger.tables.moves import Condition, move_deliveries, move_jobs
 from dicom_node.ledger.tables.records import Route
 from dicom_node.ledger.tables.schema import deliveries, jobs, outputs
@@ -50,7 +50,9 @@ def has_damaged(connection: Connection, job_id: int) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
-def stand_in_of(connection: Connection, delivery_id: int, role: str) -> Row[Any] | None:
+def stand_in_of(
+    connection: Connection, delivery_id: int, role: str
+) -> tuple[int, DeliveryState] | None:
     """The delivery (id, state) of the output of that role that goes instead of this one, of the
     same issue and to the same destination; None where it has not been built.
     """
@@ -66,7 +68,9 @@ def stand_in_of(connection: Connection, delivery_id: int, role: str) -> Row[Any]
             theirs.c.role == role,
         )
     )
-    return connection.execute(query.order_by(others.c.id.desc()).limit(1)).first()
+    newest = query.order_by(others.c.id.desc()).limit(1)
+    found = connection.execute(newest).first()
+    return None if found is None else (found.id, DeliveryState(found.state))
 
 
 def lacks_stand_in() -> Condition:
@@ -124,10 +128,13 @@ def build_what_is_missing(
         open_to_build(connection, now, job_id, can_be_built[0].role)
 
 
-def lose_stand_ins(
+def lose_what_waits(
     connection: Connection, now: datetime, job_ids: Collection[int], reason: str
 ) -> None:
-    """What of these jobs waits for something that goes instead waits for nothing, for `reason`."""
+    """What of these jobs waits to be built again, or for what goes instead, waits for nothing any
+    more, for `reason`.
+    """
+    lose_damaged(connection, now, job_ids, reason)
     said = f"not accepted, and what goes instead could not be built: {reason}"
     move_deliveries(connection, now, DeliveryState.SUBSTITUTED, Event.LOST,
                     deliveries.c.job_id.in_(job_ids), lacks_stand_in(),

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Row, select, update
 from dicom_node.ledger.sending.stand_ins import (
     build_what_is_missing,
     has_damaged,
-    lose_stand_ins,
+    lose_what_waits,
     may_be_wanted,
 )
 from dicom_node.ledger.tables.database import Part, insert_once
-from dicom_node.ledger.tables.ending import end, lose_damaged, report
+from dicom_node.ledger.tables.ending import end, report
 from dicom_node.ledger.tables.moves import Condition, move_deliveries
 from dicom_node.ledger.tables.records import BuiltOutput, Route
 from dicom_node.ledger.tables.schema import deliveries, outputs
@@ -75,8 +75,7 @@ class HandOver(Part):
         with self._database.write() as connection:
             job = end(connection, now, job_id, owner, Event.SKIPPED, reason)
             output_ids = _record(connection, now, job, built, routes)
-            lose_damaged(connection, now, [job_id], reason)
-            lose_stand_ins(connection, now, [job_id], reason)
+            lose_what_waits(connection, now, [job_id], reason)
             return output_ids
 
     def failed(
@@ -93,8 +92,7 @@ class HandOver(Part):
         with self._database.write() as connection:
             job = end(connection, now, job_id, owner, Event.FAILED, reason, detail)
             output_ids = _record(connection, now, job, built, routes)
-            lose_damaged(connection, now, [job_id], reason)
-            lose_stand_ins(connection, now, [job_id], reason)
+            lose_what_waits(connection, now, [job_id], reason)
             return output_ids
 
 

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Row, Select, func, or_, select, update
 from sqlalchemy.exc import NoResultFound
 
 from dicom_node.errors import UNKNOWN_TRIES, LedgerUnavailable
-from dicom_node.ledger.sending.stand_ins import lose_stand_ins
+from dicom_node.ledger.sending.stand_ins import lose_what_waits
 from dicom_node.ledger.tables.database import Part, insert_once
-from dicom_node.ledger.tables.ending import FREE, end, lose_damaged
+from dicom_node.ledger.tables.ending import FREE, end
 from dicom_node.ledger.tables.former import JOB
 from dicom_node.ledger.tables.lines import firsts
 from dicom_node.ledger.tables.moves import Condition, move_jobs, record
@@ -230,7 +230,7 @@ class Jobs(Part):
             reason = f"{LEFT}, which has this image as well"
             left = move_jobs(connection, now, JobState.RECEIVED, Event.LEFT, of_another,
                              detail=reason, reason=reason)  # fmt: skip
-            _lose(connection, now, [row.id for row in left], reason)
+            lose_what_waits(connection, now, [row.id for row in left], reason)
         return sorted(row.id for row in adopted)
 
     def get(self, job_id: int) -> Job | None:
@@ -341,14 +341,8 @@ def _give_up(connection: Connection, now: datetime, condition: Condition) -> Seq
     given_up = move_jobs(connection, now, JobState.ANALYZING, Event.GIVEN_UP,
                          condition, deaths > UNKNOWN_TRIES,
                          detail=reason, reason=reason, deaths=deaths, **FREE)  # fmt: skip
-    _lose(connection, now, [row.id for row in given_up], reason)
+    lose_what_waits(connection, now, [row.id for row in given_up], reason)
     return given_up
-
-
-def _lose(connection: Connection, now: datetime, job_ids: Sequence[int], reason: str) -> None:
-    """What these were opened again for is not to be had."""
-    lose_damaged(connection, now, job_ids, reason)
-    lose_stand_ins(connection, now, job_ids, reason)
 
 
 def _waiting(now: datetime) -> tuple[Condition, Condition]:
