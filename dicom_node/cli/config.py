@@ -105,12 +105,31 @@ def _meaning(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterat
         origin = origins.get((what, "url"))
         yield f"{what}: {where}{f' ({origin})' if origin else ''}"
     yield f"spool: {config.spool_folder}"
+    yield from _workers(config)
     yield _page(config)
     monitor = config.monitor
     if config.users and monitor.pages and not (monitor.tls or monitor.is_for_this_host):
         yield (
             "warning: passwords and pictures cross the network in clear: set [monitor] tls = true,"
             " or let a proxy that speaks HTTPS be all that reaches this address"
+        )
+
+
+def _workers(config: "Config") -> Iterator[str]:
+    """Of more than one, which is a host's own choice."""
+    from dicom_node.cli.node.room import WORKER_BYTES, free_memory, workers_of
+
+    asked = config.worker.processes
+    if asked == 1:
+        return
+    count, free = workers_of(config), free_memory()
+    yield f"workers: {count}" + (
+        ", by the cores and memory of this host now" if asked == "auto" else ""
+    )
+    if asked != "auto" and count * WORKER_BYTES > free:
+        yield (
+            f"warning: {count} workers may take {count * WORKER_BYTES / 2**30:.1f} GiB, and"
+            f" {free / 2**30:.1f} GiB are free here"
         )
 
 

@@ -134,12 +134,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _analyse_anyway(arguments: argparse.Namespace, selection: "Selection", config: "Config") -> int:
     """What was refused, all the same."""
     from dicom_node.cli.node.parts import pipeline_of
-    from dicom_node.ops.asked.override import analyse_anyway, why_not
+    from dicom_node.ops.asked.override import analyse_anyway, reason_of, why_not
     from dicom_node.ops.status import open_existing
     from dicom_node.ops.wording import line
 
-    if not arguments.anyway.strip():
-        raise UsageError("--anyway: say why; it is kept with the job")
+    why = reason_of(arguments.anyway)
     if not selection.is_by_name or arguments.states or selection.destinations:
         raise UsageError("--anyway goes with --job or --sop-instance-uid alone: look at the image")
     with closing(open_existing(config)) as ledger:
@@ -161,7 +160,6 @@ def _analyse_anyway(arguments: argparse.Namespace, selection: "Selection", confi
         if not arguments.yes and not _is_wanted("analyse it anyway?"):
             print("nothing was changed")
             return 1
-        why = arguments.anyway.strip()
         print(analyse_anyway(ledger, job.id, pipeline_of(config), who(), why))
     person_did(config, who(), f"had job {job.id} analysed although refused ({job.reason}): {why}")
     return 0

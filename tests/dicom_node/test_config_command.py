@@ -172,3 +172,19 @@ def test_without_a_file_the_built_in_is_looked_at(tmp_path: Path) -> None:
     assert f'state = "{tmp_path}"  # from --state' in run.stdout.splitlines()
     assert "only `listen` starts" in config("check", "--state", str(tmp_path)).stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_more_workers_than_there_is_memory_for_are_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "node.toml"
+    said = {}
+    for asked in ("1", "64", '"auto"'):
+        path.write_text(f'[node]\nstate = "s"\n[worker]\nprocesses = {asked}\n')
+        run = config("check", "--config", str(path))
+        assert (run.returncode, run.stderr) == (0, "")
+        said[asked] = [
+            line for line in run.stdout.splitlines() if line.startswith(("workers: ", "warning: "))
+        ]
+    assert said["1"] == []
+    assert said["64"][0] == "workers: 64"
+    assert said["64"][1].startswith("warning: 64 workers may take 64.0 GiB, and ")
+    assert said['"auto"'][0].endswith(", by the cores and memory of this host now")

@@ -141,3 +141,14 @@ def test_what_is_wrong_with_a_priority_is_said(asked: dict[str, Any], said: str)
     with pytest.raises(ConfigError) as caught:
         parse({"node": {"state": "/s"}, "priority": asked})
     assert caught.value.faults == [said]
+
+
+@pytest.mark.parametrize("asked", [0, -1, 65, 1.5, True, "2", "AUTO", ""])
+def test_a_number_of_workers_that_cannot_be_is_refused_in_one_sentence(
+    tmp_path: Path, asked: object
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse({"node": {"state": tmp_path}, "worker": {"processes": asked}})
+    said = '[worker] processes must be a whole number from 1 to 64, or "auto"'
+    assert str(refused.value).count("processes") == 1
+    assert said in str(refused.value)

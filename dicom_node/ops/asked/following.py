@@ -206,4 +206,6 @@ def _event_line(event: Entry, before: Entry | None, targets: Mapping[int, str]) 
 
 
 def _passed(seconds: float) -> str:
+    # What two processes did at once is written in the order of its commits.
+    seconds = max(0.0, seconds)
     return f"+{seconds:.2f} s" if seconds < 60 else f"+{age(seconds)}"

@@ -14,14 +14,22 @@ _LONGEST = 200
 
 def analyse_anyway(ledger: Ledger, job_id: int, pipeline: str, by: str, why: str) -> str:
     """Have it done; one sentence that says so. Raises UsageError where it cannot be."""
-    why = why.strip()[:_LONGEST]
-    if not why:
-        raise UsageError("say why: it is kept with the job")
+    why = reason_of(why)
     if not ledger.requeue.can_override(job_id):
         raise UsageError(why_not(ledger, job_id))
     if not ledger.requeue.override(job_id, pipeline, by, why):
         raise UsageError(f"job {job_id}: its image has another job of today's networks")
     return f"job {job_id} is analysed although it was refused"
+
+
+def reason_of(given: str) -> str:
+    """A reason that a person gave, in one line; raises UsageError where it has no letter that is
+    seen.
+    """
+    why = " ".join(given.split())[:_LONGEST]
+    if not any(letter.isprintable() and not letter.isspace() for letter in why):
+        raise UsageError("say why: it is kept with the job")
+    return why
 
 
 def why_not(ledger: Ledger, job_id: int) -> str:

@@ -16,6 +16,7 @@ from dicom_node.ops.asked.bulk import (
     do,
     meant,
 )
+from dicom_node.ops.asked.override import reason_of
 from dicom_node.page.access.visit import Visit
 from dicom_node.page.views.search import PAGE, SINCE, Search
 from dicom_node.page.views.words import state_of
@@ -171,7 +172,9 @@ def _confirm(visit: Visit, found: Meant, counted: int | None = None) -> Response
 def act(visit: Visit) -> Response:
     """What was confirmed, to as many jobs as were counted, or fewer."""
     action, search, ids = _asked(visit)
-    node, why = visit.node, visit.form.get("why", "").strip()[:200]
+    node, why = visit.node, visit.form.get("why", "")
+    # What is asked for in a search need not have one.
+    why = reason_of(why) if action in NEED_A_REASON else why.strip()[:200]
     asked = Filter(ids=ids) if ids else search.meant(node.ledger.now())
     found = meant(node.ledger, asked, action)
     counted = visit.form.get("count", "")
@@ -180,8 +183,6 @@ def act(visit: Visit) -> Response:
     if action in ONE_BY_ONE and not found.job_ids:
         # Somebody was quicker.
         return _confirm(visit, found)
-    if action in NEED_A_REASON and not why:
-        raise UsageError("say why: it is kept with the job")
     about = f"job {ids[0]}" if ids else f"{len(found.job_ids)} jobs: {search.words}"
     visit.note(action, about, why)
     to = asked.destinations

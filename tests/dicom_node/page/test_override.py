@@ -42,8 +42,9 @@ def test_before_it_is_done_it_says_what_comes_of_it_and_asks_why(refused: Site) 
     assert REFUSAL in asked
     assert "undetermined" in asked
     assert 'name="why" maxlength="200" required' in asked
-    answer = browser.post("/jobs/act", action="analyse-anyway", job="1", why="  ")
-    assert answer.status_code == 400
+    for nothing in ("  ", "\u200b\u202e\n", "\0"):
+        answer = browser.post("/jobs/act", action="analyse-anyway", job="1", why=nothing)
+        assert answer.status_code == 400
     assert state(refused.ledger, 1) is JobState.SKIPPED
 
 
@@ -66,6 +67,17 @@ def test_it_is_done_once_and_on_record_with_who_and_why(refused: Site) -> None:
         again = browser.submit(path, action="analyse-anyway", job="1", why="once more")
         assert "there is nothing to do" in again
     assert Audit(refused.folder, Trail.off()).latest(1)[0].detail != "once more"
+
+
+def test_a_hostile_reason_is_one_short_harmless_line(refused: Site) -> None:
+    why = "<script>alert(1)</script>\r\n\u2028it is\0 \u202efrontal \U0001f600" + 10_000 * "x"
+    done = refused.as_("otto").submit("/jobs/act", action="analyse-anyway", job="1", why=why)
+    assert "<script>alert" not in done
+    kept = refused.ledger.requeue.override_of(1)
+    assert kept is not None
+    assert kept.why.startswith("<script>alert(1)</script> it is? \u202efrontal \U0001f600xxx")
+    assert len(kept.why) == 200
+    assert len(Audit(refused.folder, Trail.off()).latest(1)[0].detail) <= 200
 
 
 @pytest.mark.parametrize("form", [{}, {"state": "SKIPPED"}])
