@@ -23,7 +23,7 @@ from dicom_node.ledger.work.instances import InstanceKind, StoredInstance, note_
 from dicom_node.ledger.work.marks import FOUND, knows_it
 from dicom_node.ledger.work.pruning import pass_over_purged
 from dicom_node.ledger.work.rejecting import skip_if_rejected
-from dicom_node.ledger.work.reopening import INSTANCE, accept_again
+from dicom_node.ledger.work.reopening import INSTANCE, accept_again, issue_for_another
 from dicom_node.ledger.work.requeue import overridden_of
 from dicom_node.skipping import LEFT
 
@@ -227,6 +227,10 @@ class Jobs(Part):
             adopted = move_jobs(connection, now, JobState.RECEIVED, Event.ADOPTED, of_another,
                                 jobs.c.sop_instance_uid.not_in(already), jobs.c.id.in_(newest),
                                 pipeline=pipeline, published_at=None)  # fmt: skip
+            for row in adopted:
+                # Of what was opened again, the results of before are there, and are taken back.
+                issue = issue_for_another(connection, row)
+                connection.execute(update(jobs).where(jobs.c.id == row.id).values(issue=issue))
             reason = f"{LEFT}, which has this image as well"
             left = move_jobs(connection, now, JobState.RECEIVED, Event.LEFT, of_another,
                              detail=reason, reason=reason)  # fmt: skip

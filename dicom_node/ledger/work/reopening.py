@@ -99,6 +99,17 @@ def issue_to_repeat(connection: Connection, job: Row[Any]) -> int:
     return issue
 
 
+def issue_for_another(connection: Connection, job: Row[Any]) -> int:
+    """The issue of a job that another pipeline takes over: what this one has built, it does not
+    build again, and what others build gets other UIDs.
+    """
+    if not _has_outputs(connection, job):
+        return int(job.issue)
+    issue = _next_issue(connection, job)
+    _keep_source(connection, job, standing=False)
+    return issue
+
+
 def _is_evidence(connection: Connection, job: Row[Any], instance: StoredInstance) -> bool:
     """Whether the job is to begin anew with what has come."""
     if was_rejected(connection, instance.sop_instance_uid, instance.sha256):

@@ -367,3 +367,19 @@ def test_what_waits_for_its_stand_in_is_forgotten_or_moved_with_its_destination(
     assert at["SEG"] == "NEW"
     ledger.destinations.forget("NEW", "somebody@here")
     assert states(ledger, job.id)["SEG"] == "WITHDRAWN"
+
+
+def test_another_pipeline_that_takes_over_what_waits_for_a_stand_in_makes_a_new_issue(
+    ledger: Ledger,
+) -> None:
+    """After an upgrade: the results of before have other UIDs, and are to be taken back."""
+    job = refused_after_it_was_built(ledger)
+    ledger.jobs.free_of(["w1"])
+    assert ledger.jobs.adopt("another") == [job.id]
+    again = ledger.jobs.claim(job.id, "another", "w1", LEASE_S)
+    assert again is not None
+    assert again.issue == 1
+    earlier = ledger.issues.earlier(job.id, [])
+    assert {one.role for one in earlier.arrived} == {"SR", "SC"}
+    assert not ledger.issues.superseded(again, "w1", [], "another pipeline")
+    assert states(ledger, job.id)["SEG"] == "WITHDRAWN"
