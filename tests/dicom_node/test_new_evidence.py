@@ -317,3 +317,29 @@ def test_a_retry_of_a_new_issue_builds_the_same_bytes(bench: Bench) -> None:
     files = [path.name for path in (bench.folder / "spool" / "outputs").rglob("*.dcm")]
     # Six outputs, a new issue of the three that are sent (all had been taken), and one note.
     assert len(files) == 10
+
+
+def test_after_an_upgrade_what_waits_for_a_stand_in_replaces_what_was_sent_before(
+    bench: Bench,
+) -> None:
+    bench.work(bench.accept(file_bytes(radiograph())), STANDARD)
+    bench.deliver()
+    image = changed(radiograph(), SOPInstanceUID=generate_uid())
+    job_id = bench.accept(file_bytes(image))
+    bench.work(job_id, STANDARD)
+    batch = bench.ledger.deliveries.claim(PACS, "sender", LEASE_S, 32)
+    (mask,) = (one.id for one in batch if one.role == "SEG")
+    bench.ledger.deliveries.refused(mask, "sender", None, "no SEG", "PR")
+    for one in batch:
+        if one.id != mask:
+            bench.ledger.deliveries.delivered(one.id, "sender", 0x0000)
+    sent = {one.role: one.sop_instance_uid for one in batch}
+    # As by the version before, and taken over by this one.
+    for pipeline in ("before", bench.pipeline):
+        assert bench.ledger.jobs.adopt(pipeline) == [job_id]
+    assert bench.work(job_id, STANDARD).state is JobState.BUILT
+    second = bench.deliver()
+    assert set(second) == {"SEG", "SR", "SC", REJECTION_NOTE}
+    assert predecessors(second["SR"]) == {sent["SR"]}
+    evidence = referenced(second[REJECTION_NOTE], "CurrentRequestedProcedureEvidenceSequence")
+    assert evidence == {sent["SC"]}
