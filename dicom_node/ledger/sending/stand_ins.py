@@ -136,7 +136,7 @@ def lose_what_waits(
     """
     lose_damaged(connection, now, job_ids, reason)
     said = f"not accepted, and what goes instead could not be built: {reason}"
-    move_deliveries(connection, now, DeliveryState.SUBSTITUTED, Event.LOST,
+    move_deliveries(connection, now, DeliveryState.SUBSTITUTED, Event.STRANDED,
                     deliveries.c.job_id.in_(job_ids), lacks_stand_in(),
                     detail=said, reason=said)  # fmt: skip
 

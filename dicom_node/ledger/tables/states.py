@@ -110,6 +110,7 @@ class Event(StrEnum):
     DECLINED = "declined, to be sent again a few times"
     REFUSED = "refused"
     SUBSTITUTED = "not accepted, another is sent instead"
+    STRANDED = "not accepted, and what goes instead could not be built"
     STEPPED_IN = "sent instead of what is not accepted"
     RESERVED = "kept in reserve again"
     STANDS = "not to be sent again, as it got there before, or may have"
@@ -221,7 +222,7 @@ DELIVERY_TRANSITIONS = {
     (DeliveryState.SUBSTITUTED, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
     # What was to go instead is not to be had.
     (DeliveryState.SUBSTITUTED, Event.REFUSED): DeliveryState.REFUSED,
-    (DeliveryState.SUBSTITUTED, Event.LOST): DeliveryState.DEAD,
+    (DeliveryState.SUBSTITUTED, Event.STRANDED): DeliveryState.DEAD,
     (DeliveryState.SUBSTITUTED, Event.MOVED): DeliveryState.SUBSTITUTED,
     (DeliveryState.DEAD, Event.WITHDRAWN): DeliveryState.WITHDRAWN,
     **{

@@ -83,6 +83,7 @@ _COUNTS: dict[str, tuple[Tally, str]] = {
     Event.SUBSTITUTED: (Tally.DELIVERIES, "substituted"),
     Event.EXPIRED: (Tally.DELIVERIES, "given_up"),
     Event.LOST: (Tally.DELIVERIES, "lost"),
+    Event.STRANDED: (Tally.DELIVERIES, "lost"),
     Event.HELD: (Tally.DELIVERIES, "held"),
     Event.WITHDRAWN: (Tally.DELIVERIES, "withdrawn"),
     Event.RETRACTED: (Tally.DELIVERIES, "retracted"),

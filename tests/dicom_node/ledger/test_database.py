@@ -81,7 +81,7 @@ def test_what_has_ended_begins_again_only_for_a_reason() -> None:
     reasons = {e for before, e in DELIVERY_TRANSITIONS if before is DeliveryState.DELIVERED}
     assert reasons == {Event.REQUEUED, Event.TO_BE_RETRACTED, Event.RETRACTED}
     reasons = {e for before, e in DELIVERY_TRANSITIONS if before is DeliveryState.SUBSTITUTED}
-    assert reasons == {Event.REFUSED, Event.LOST, Event.MOVED, Event.WITHDRAWN}
+    assert reasons == {Event.REFUSED, Event.STRANDED, Event.MOVED, Event.WITHDRAWN}
     reasons = {e for before, e in DELIVERY_TRANSITIONS if before is DeliveryState.WITHDRAWN}
     assert reasons == {Event.REQUEUED, Event.RESERVED}
     assert not [before for before, _ in DELIVERY_TRANSITIONS if before is DeliveryState.RETRACTED]
