@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from dicom_node.errors import UsageError
 from dicom_node.ledger.sending.breakers import forget_standing, standings
-from dicom_node.ledger.sending.stand_ins import waits_for_stand_in
+from dicom_node.ledger.sending.stand_ins import lacks_stand_in, waits_for_stand_in
 from dicom_node.ledger.sending.verifications import silences, waive
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE
@@ -20,8 +20,9 @@ from dicom_node.ledger.tables.states import ARRIVED, UNDELIVERED, DeliveryState,
 #: What has not left: forgotten or moved with a destination's name.
 UNSENT = (DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.RESERVE,
           DeliveryState.DAMAGED)  # fmt: skip
-#: These, and what was not accepted where nothing goes instead yet.
-_UNSETTLED = (*UNSENT, DeliveryState.SUBSTITUTED)
+#: These, and what was not accepted and has nothing there that goes instead: after what it goes with,
+#: and twice, since what goes instead may not have been accepted either.
+_UNSETTLED = (*UNSENT, DeliveryState.SUBSTITUTED, DeliveryState.SUBSTITUTED)
 #: Of these: to get there. What is kept in reserve is in no number that is said.
 _COUNTED = (*UNDELIVERED, DeliveryState.HELD)
 #: Deliveries of each state that are asked when they got there.
@@ -73,7 +74,8 @@ class Destinations(Part):
             withdrawn = 0
             for state in _UNSETTLED:
                 rows = move_deliveries(connection, now, state, Event.WITHDRAWN, of_jobs,
-                                       _of(name, now), by=by, detail=f"{name} was forgotten",
+                                       _unsettled(state, name, now), by=by,
+                                       detail=f"{name} was forgotten",
                                        reason=f"the destination {name} was forgotten",
                                        **FREE)  # fmt: skip
                 withdrawn += len(rows) if state in _COUNTED else 0
@@ -100,10 +102,11 @@ class Destinations(Part):
             told: dict[str, Any] = {"by": by, "detail": f"from {old} to {new}"}
             moved = 0
             for state in _UNSETTLED:
-                doubles = (of_jobs, _of(old, now), deliveries.c.output_id.in_(there))
+                these = (of_jobs, _unsettled(state, old, now))
+                doubles = (*these, deliveries.c.output_id.in_(there))
                 move_deliveries(connection, now, state, Event.WITHDRAWN, *doubles, **told,
                                 reason=f"{new} gets it anyway", **FREE)  # fmt: skip
-                rows = move_deliveries(connection, now, state, Event.MOVED, of_jobs, _of(old, now),
+                rows = move_deliveries(connection, now, state, Event.MOVED, *these,
                                        **told, destination=new, due_at=now, waits_since=now,
                                        in_doubt=False, **FREE)  # fmt: skip
                 moved += len(rows) if state in _COUNTED else 0
@@ -155,6 +158,13 @@ def _last_delivered_at(connection: Connection, name: str) -> datetime | None:
         )
         found += connection.scalars(last).all()
     return max(found, default=None)
+
+
+def _unsettled(state: DeliveryState, name: str, now: datetime) -> Condition:
+    """Of what is in that state: it is settled with the destination."""
+    if state is DeliveryState.SUBSTITUTED:
+        return (deliveries.c.destination == name) & lacks_stand_in()
+    return _of(name, now)
 
 
 def _of(name: str, now: datetime) -> Condition:

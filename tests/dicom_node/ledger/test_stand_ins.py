@@ -383,3 +383,16 @@ def test_another_pipeline_that_takes_over_what_waits_for_a_stand_in_makes_a_new_
     assert {one.role for one in earlier.arrived} == {"SR", "SC"}
     assert not ledger.issues.superseded(again, "w1", [], "another pipeline")
     assert states(ledger, job.id)["SEG"] == "WITHDRAWN"
+
+
+def test_what_was_not_accepted_is_moved_with_what_goes_instead(ledger: Ledger) -> None:
+    job = refused_after_it_was_built(ledger)
+    ledger.handover.built(job.id, "w1", [output(role) for role in ROLES], [CHAIN])
+    assert ledger.destinations.move("PACS", "NEW", "somebody@here") == 1
+    at = {d.role: (d.destination, d.state.value) for d in ledger.deliveries.of_job(job.id)}
+    assert (at["SEG"], at["PR"]) == (("NEW", "SUBSTITUTED"), ("NEW", "WAITING"))
+    ledger.repairs.damaged(taken(ledger, "NEW")["PR"], "s1", "other bytes")
+    assert ledger.jobs.claim(job.id, job.pipeline, "w1", LEASE_S) is not None
+    new = replace(CHAIN, destination="NEW")
+    ledger.handover.built(job.id, "w1", [output(role) for role in ROLES], [new])
+    assert states(ledger, job.id)["SEG"] == "SUBSTITUTED"
