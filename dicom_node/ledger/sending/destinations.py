@@ -20,8 +20,8 @@ from dicom_node.ledger.tables.states import ARRIVED, UNDELIVERED, DeliveryState,
 #: What has not left: forgotten or moved with a destination's name.
 UNSENT = (DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.RESERVE,
           DeliveryState.DAMAGED)  # fmt: skip
-#: These, and what was not accepted and has nothing there that goes instead: after what it goes with,
-#: and twice, since what goes instead may not have been accepted either.
+#: These, and what was not accepted and has nothing there that goes instead: after what it goes
+#: with, and twice, since what goes instead may not have been accepted either.
 _UNSETTLED = (*UNSENT, DeliveryState.SUBSTITUTED, DeliveryState.SUBSTITUTED)
 #: Of these: to get there. What is kept in reserve is in no number that is said.
 _COUNTED = (*UNDELIVERED, DeliveryState.HELD)
