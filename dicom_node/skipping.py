@@ -17,6 +17,12 @@ class Refusal(Enum):
     NO_LUNGS = "the header does not say what is shown, and no lungs were found"
 
 
+#: Of these a person may have an image analysed all the same: its header says that it is another
+#: than the networks were made for, and headers err. Of the others nothing could be analysed.
+PASSABLE = frozenset(
+    {Refusal.NOT_CHEST, Refusal.LATERAL, Refusal.DERIVED, Refusal.NOT_HUMAN, Refusal.NO_LUNGS}
+)
+
 #: How the sentences begin that the ledger has of everything else that ends SKIPPED.
 REJECTION_NOTE = "a rejection note"
 REJECTED = "rejected"
@@ -32,6 +38,11 @@ _CODES = {refusal.value: refusal.name.lower() for refusal in Refusal} | {
 }
 #: Every code there is.
 CODES = (*_CODES.values(), OTHER)
+
+
+def is_passable(reason: str) -> bool:
+    """Whether a sentence that says why an instance was skipped is one of `PASSABLE`."""
+    return any(reason.startswith(refusal.value) for refusal in PASSABLE)
 
 
 def code_of(reason: str) -> str:

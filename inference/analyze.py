@@ -16,7 +16,7 @@ from inference.decode import Radiograph, read_radiograph
 from inference.direction import segment_upright
 from inference.engines import Engine
 from inference.findings import Caution, Findings
-from inference.gray.quality import gray_cautions
+from inference.gray.quality import GrayStatistics, gray_cautions, gray_statistics
 from inference.pipeline import STANDARD, Pipeline, Settings, Task
 from inference.postprocess import clean, note_missing, restore_masks
 from inference.quantify import quantify
@@ -29,12 +29,16 @@ class Analysis:
 
     findings: Findings
     radiograph: Radiograph  #: as the networks saw it: turned and inverted where that was needed
+    gray: GrayStatistics  #: likewise
 
 
 def analyze(
-    source: Path | bytes | Dataset, engine: Engine, settings: Settings = STANDARD
+    source: Path | bytes | Dataset,
+    engine: Engine,
+    settings: Settings = STANDARD,
+    refusal: str = "",
 ) -> Analysis:
-    """Analyse one DICOM instance; raises UndecodableImage."""
+    """Analyse one DICOM instance; raises UndecodableImage. `refusal`: `Findings.refusal`."""
     pipeline = Pipeline(engine.models, settings)
     clock = _Clock({})
     with clock.stage("decode"):
@@ -54,8 +58,10 @@ def analyze(
         masks = restore_masks(cleaned, radiograph.orientation, (rows, columns))
         masks = note_missing(masks, radiograph.flat_rows)
     with clock.stage("quantify"):
-        findings = quantify(masks, radiograph, pipeline, clock.durations_ms)
-    return Analysis(findings, radiograph)
+        findings = quantify(masks, radiograph, pipeline, clock.durations_ms, refusal)
+        is_inverse = Caution.POLARITY_CORRECTED in radiograph.cautions
+        gray = gray_statistics(1 - square if is_inverse else square)
+    return Analysis(findings, radiograph, gray)
 
 
 @dataclass(frozen=True, slots=True)

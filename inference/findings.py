@@ -124,12 +124,20 @@ class Caution(Enum):
         "A part of the image is missing: whole rows of it hold one and the same value.",
     )
     UNDER_18 = ("under_18", "The patient is under 18: the networks were not made for children.")
+    #: In the gap: `Findings.refusal`.
+    NOT_ELIGIBLE = ("not_eligible", "Analysed at a person's request although: {reason}.")
+
+    def says(self, refusal: str) -> str:
+        """The text, filled in with `Findings.refusal`."""
+        return self.text.format(reason=refusal) if self is Caution.NOT_ELIGIBLE else self.text
 
 
 #: With any of these a negative would be more than can be known: it is undetermined instead.
 FORBID_NEGATIVE = frozenset({Caution.GRAY_VALUES_DOUBTFUL})
 #: With any of these nothing can be said, whatever the networks see.
-FORBID_DECISION = frozenset({Caution.PART_MISSING, Caution.STRANGE, Caution.FAINT})
+FORBID_DECISION = frozenset(
+    {Caution.NOT_ELIGIBLE, Caution.PART_MISSING, Caution.STRANGE, Caution.FAINT}
+)
 
 #: Upper ends of extent grades 1, 2 and 3, in percent of the lung; grade 0 is nothing infected.
 EXTENT_LIMITS = (25.0, 50.0, 75.0)
@@ -199,6 +207,9 @@ class Findings:
     cautions: tuple[Caution, ...]
     pipeline: Pipeline  #: what found it
     durations_ms: Mapping[str, float]  #: stage name to milliseconds, in the order they ran
+    #: Why the image was not to be analysed, where a person asked that it be all the same; "": it
+    #: was. What is found in such a one is shown, and nothing is decided.
+    refusal: str = ""
 
     @property
     def models(self) -> tuple[ModelIdentity, ...]:

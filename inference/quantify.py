@@ -27,13 +27,19 @@ def quantify(
     radiograph: Radiograph,
     pipeline: Pipeline,
     durations_ms: Mapping[str, float],
+    refusal: str = "",
 ) -> Findings:
-    """All that is said of one radiograph, counted on its own grid."""
+    """All that is said of one radiograph, counted on its own grid; `refusal`: `Findings.refusal`.
+
+    Of one that was not to be analysed no certainty is given: it was measured on those that are.
+    """
     left, right = (
         _measure(masks, side, radiograph.spacing_mm) for side in (Laterality.LEFT, Laterality.RIGHT)
     )
     cautions = radiograph.cautions + masks.cautions
-    decision, reason = _decide(masks.fault, left, right, cautions)
+    if refusal:
+        cautions = (Caution.NOT_ELIGIBLE, *cautions)
+    decision, reason = _decide(masks.fault, left, right, cautions, refusal)
     if Caution.FAINT in cautions:
         left, right = (
             replace(lung, infected_percent=None, infected_area_mm2=None) for lung in (left, right)
@@ -46,12 +52,13 @@ def quantify(
         left=left,
         right=right,
         infected_percent=_percent_of_both(left, right),
-        certainty=masks.certainty,
+        certainty=None if refusal else masks.certainty,
         spacing_mm=radiograph.spacing_mm,
         spacing_source=radiograph.spacing_source,
         cautions=cautions,
         pipeline=pipeline,
         durations_ms=durations_ms,
+        refusal=refusal,
     )
 
 
@@ -90,6 +97,7 @@ def _decide(
     left: LungMeasurement,
     right: LungMeasurement,
     cautions: Sequence[Caution],
+    refusal: str = "",
 ) -> tuple[Decision, str]:
     """The decision, and for a reader why: where, never how many pixels."""
     found = [lung for lung in (left, right) if lung.lung_pixels]
@@ -97,7 +105,7 @@ def _decide(
         return Decision.UNDETERMINED, fault or "No lungs were found."
     for caution in cautions:
         if caution in FORBID_DECISION:
-            return Decision.UNDETERMINED, caution.text
+            return Decision.UNDETERMINED, caution.says(refusal)
     infected = [lung for lung in found if lung.infected_pixels]
     if infected:
         return Decision.POSITIVE, f"Infection in {_named(infected)}{_missing(found)}."

@@ -64,6 +64,8 @@ class Issue:
     predecessors: tuple[Reference, ...] = ()
     #: What its report and page tell of the patient's earlier radiographs; None: of none.
     progression: Progression | None = None
+    #: `Findings.refusal`: of an image that was analysed at a person's request.
+    refusal: str = ""
 
 
 FIRST_ISSUE = Issue()
@@ -106,6 +108,11 @@ class Identity:
         """Not of a notice, nor of a rejection note."""
         return None if self.notice or self.withdraws else self.issue.progression
 
+    @property
+    def refusal(self) -> str:
+        """Likewise."""
+        return "" if self.notice or self.withdraws else self.issue.refusal
+
     def _spoken(self, role: str) -> str:
         is_said = "@" in role or role in _WORDLESS
         return role if is_said else role_in(role, self.language)
@@ -117,6 +124,9 @@ class Identity:
             parts.append(f"issue {self.issue.number}")
         if self.withdraws:
             parts += ["withdraws", *self.withdraws]
+        # Other objects than a regular analysis of the same image would give, which may still come.
+        if self.refusal:
+            parts.append(f"although {self.refusal}")
         if self.progression is not None and name.partition("@")[0] in _TELLING:
             parts.append(f"progression {self.progression.digest}")
         return derived_uid(kind, self.source_sop_instance_uid, self.digest, *parts, name)
@@ -154,6 +164,7 @@ def identity_of(
     findings: Findings, equipment: Equipment, created: datetime, issue: Issue = FIRST_ISSUE
 ) -> Identity:
     uid = findings.source_sop_instance_uid
+    issue = replace(issue, refusal=findings.refusal)
     return Identity(uid, findings.pipeline, equipment, created, issue=issue)
 
 

@@ -48,6 +48,11 @@ def concluded(verdict: Decision, why: str, words: Words) -> str:
     return f"{words(f'headline.{verdict}')}. {why}"
 
 
+def cautions(findings: Findings, words: Words) -> list[str]:
+    """What it is to be read with, a sentence each."""
+    return [words.reason(caution.says(findings.refusal)) for caution in findings.cautions]
+
+
 def percent(value: float | None, words: Words) -> str:
     """An infected percentage: below ten to whole per cent, above to fives; "-" if not known.
 

@@ -73,6 +73,9 @@ def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
         yield f"  reason: {line(job.reason)}"
     if story.failure:
         yield f"  to do: {remedy(story.failure)}"
+    if asked := story.override:
+        yield f"  analysed although refused ({line(asked.refusal)}), as {name(asked.by)} asked"
+        yield f"    {moment(asked.at)}: {line(asked.why)}"
     yield f"  accession {name(story.at_a_glance.accession_number) or '-'}"
     yield f"  study     {name(job.study_instance_uid)}"
     yield f"  instance  {name(job.sop_instance_uid)}"
@@ -104,6 +107,7 @@ def _document(story: "Story") -> dict[str, Any]:
         "calling_aet": job.calling_aet,
         "accession_number": story.at_a_glance.accession_number,
         "findings": asdict(story.findings) if story.findings else None,
+        "override": asdict(story.override) if story.override else None,
         "earlier_radiographs": asdict(story.progression) if story.progression else None,
         "sop_instance_uid": job.sop_instance_uid,
         "study_instance_uid": job.study_instance_uid,

@@ -36,6 +36,9 @@ it. At a terminal it shows which and asks before it begins more than one. What w
 again only for --state DELIVERED, where an archive has lost it: the same objects under the same
 UIDs, unless they were purged. Of what is named and does not begin again it says why. Who asked and
 when is an event of each job.
+
+With --anyway, one image that was SKIPPED for what its header says (not the chest, not a frontal
+view, ...) is analysed all the same: its results say so, and decide nothing.
 """
 EXIT_CODES = """\
 The last line says how many.
@@ -87,6 +90,11 @@ def add(commands: Commands) -> None:
     which.add_argument(
         "--limit", type=at_least_one, metavar="N", help="at most N, the oldest: to try one first"
     )
+    parser.add_argument(
+        "--anyway", metavar="WHY",
+        help="analyse the one image that --job or --sop-instance-uid names although it was refused;"
+        " why is kept with it: no names",
+    )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="say which, and change nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.set_defaults(command=run)
@@ -99,6 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
     from dicom_node.ops.status import open_existing
 
     selection, config = _selection(arguments), node_config(arguments)
+    if arguments.anyway is not None:
+        return _analyse_anyway(arguments, selection, config)
     _assert_may_leave(config, selection)
     with closing(open_existing(config)) as ledger:
         can = ledger.requeue.candidates(selection)
@@ -107,7 +117,11 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(said), end="\n" if said else "")
         if arguments.dry_run:
             print(would_begin(ledger, found, selection).planned)
-        elif len(found) > 1 and not arguments.yes and not _is_wanted(len(found)):
+        elif (
+            len(found) > 1
+            and not arguments.yes
+            and not _is_wanted(f"requeue these {len(found)} jobs?")
+        ):
             print("nothing was changed")
             return 1
         else:
@@ -115,6 +129,42 @@ def run(arguments: argparse.Namespace) -> int:
             jobs = ", ".join(str(one.job_id) for one in found)
             person_did(config, who(), f"requeued the jobs {jobs or 'of none'}")
     return 0 if found else 1
+
+
+def _analyse_anyway(arguments: argparse.Namespace, selection: "Selection", config: "Config") -> int:
+    """What was refused, all the same."""
+    from dicom_node.cli.node.parts import pipeline_of
+    from dicom_node.ops.asked.override import analyse_anyway, why_not
+    from dicom_node.ops.status import open_existing
+    from dicom_node.ops.wording import line
+
+    if not arguments.anyway.strip():
+        raise UsageError("--anyway: say why; it is kept with the job")
+    if not selection.is_by_name or arguments.states or selection.destinations:
+        raise UsageError("--anyway goes with --job or --sop-instance-uid alone: look at the image")
+    with closing(open_existing(config)) as ledger:
+        named = ledger.requeue.named(selection)
+        can = [job_id for job_id in named if ledger.requeue.can_override(job_id)]
+        if len(can) > 1:
+            raise UsageError(f"--anyway is for one image at a time: these are {len(can)}")
+        if not can:
+            for job_id in named:
+                print(line(why_not(ledger, job_id)))
+            print("no such job here: cxr-node jobs lists them" if not named else "nothing to do")
+            return 1
+        (job,) = filter(None, map(ledger.jobs.get, can))
+        print(f"{job.id} {line(job.sop_instance_uid)} refused: {line(job.reason or '')}")
+        print("its results will say so, and decide nothing: the verdict is undetermined")
+        if arguments.dry_run:
+            print(f"would analyse job {job.id} anyway")
+            return 0
+        if not arguments.yes and not _is_wanted("analyse it anyway?"):
+            print("nothing was changed")
+            return 1
+        why = arguments.anyway.strip()
+        print(analyse_anyway(ledger, job.id, pipeline_of(config), who(), why))
+    person_did(config, who(), f"had job {job.id} analysed although refused ({job.reason}): {why}")
+    return 0
 
 
 def _assert_may_leave(config: "Config", selection: "Selection") -> None:
@@ -189,12 +239,12 @@ def _why_it_stays(job: "JobLine", selection: "Selection") -> str:
     return f"{said} ({line(job.reason or '')}): only --job or --sop-instance-uid begins it again"
 
 
-def _is_wanted(count: int) -> bool:
+def _is_wanted(question: str) -> bool:
     """Asked where somebody can answer; a script has said what it wants by its conditions."""
     if not sys.stdin.isatty():
         return True
     try:
-        return input(f"requeue these {count} jobs? [y/N] ").strip().lower() in ("y", "yes")
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 

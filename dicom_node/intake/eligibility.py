@@ -6,7 +6,7 @@ asks `Verdict.says_chest`).
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from pydicom import Dataset
@@ -68,11 +68,13 @@ def unsupported_class(sop_class_uid: str) -> str:
     return Verdict(Refusal.UNSUPPORTED_CLASS, detail, says_chest=False).reason if detail else ""
 
 
-def judge(header: Dataset) -> Verdict:
-    """The verdict on one instance. Malformed values count as absent; nothing raises."""
+def judge(header: Dataset, passing_over: Collection[Refusal] = ()) -> Verdict:
+    """The verdict on one instance, whatever of it is passed over. Malformed values count as absent;
+    nothing raises.
+    """
     says_chest = any(names_chest(text) for text in _body_part_texts(header))
     for refusal, found in _RULES:
-        if detail := found(header):
+        if refusal not in passing_over and (detail := found(header)):
             return Verdict(refusal, detail, says_chest)
     return Verdict(None, "", says_chest)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from dicom_node.ledger import FindingsRecord, JobState
+from inference.analyze import Analysis
 from inference.findings import Findings
 
 #: Of a job that ends before anything is analysed: looking whether it may be.
@@ -41,7 +42,8 @@ class Stages:
         }
 
 
-def record_of(findings: Findings) -> FindingsRecord:
+def record_of(analysis: Analysis) -> FindingsRecord:
+    findings, gray = analysis.findings, analysis.gray
     return FindingsRecord(
         decision=findings.decision.value,
         reason=findings.reason,
@@ -49,6 +51,9 @@ def record_of(findings: Findings) -> FindingsRecord:
         percent_right=findings.right.infected_percent,
         percent_both=findings.infected_percent,
         cautions=tuple(caution.code for caution in findings.cautions),
+        gray_brightness=gray.brightness,
+        gray_contrast=gray.contrast,
+        gray_sharpness=gray.sharpness,
     )
 
 

@@ -38,13 +38,16 @@ def misplaced(before: Dataset, after: Dataset) -> tuple[str, ...]:
     return _differing(IDENTITY, before, after)
 
 
-def compare(before: Dataset, after: Dataset) -> Difference:
-    """What differs between two data sets; raises UndecodableImage where one cannot be decoded."""
+def compare(before: Dataset, after: Dataset, *, refused_too: bool = False) -> Difference:
+    """What differs between two data sets; raises UndecodableImage where one cannot be decoded.
+
+    `refused_too`: they were analysed although the header refuses them, so their pixels matter.
+    """
     analysed = list(_differing(_REFERRED, before, after))
     verdicts = judge(before), judge(after)
     if verdicts[0] != verdicts[1]:
         analysed.append("eligibility")
-    elif verdicts[0].refusal is None:
+    elif verdicts[0].refusal is None or refused_too:
         analysed += _image_differences(before, after)
     return Difference(misplaced(before, after), tuple(analysed))
 

@@ -175,7 +175,7 @@ class Worker:
         with stages.timed(EXAMINED):
             processed = process(
                 content, self._engine, self._equipment, job.received_at, self._settings,
-                partial(self._past.supersede, job, content), self._kinds,
+                partial(self._past.supersede, job, content), self._kinds, job.overridden,
             )  # fmt: skip
         if processed.results is None or processed.analysis is None:
             self._skip(job, content, processed.verdict.reason, stages)
@@ -192,12 +192,13 @@ class Worker:
                 self._past.withdraw(job, content)
                 commit = partial(
                     self._ledger.handover.built,
-                    findings=record_of(findings),
+                    findings=record_of(processed.analysis),
                     detail=steps_words(stages.durations_ms),
                 )
             # The sender is at work on it while the next is built.
             self._commit(job, built, commit)
-        self._once_there(partial(self._priors.analysed, job))
+        if not job.overridden:
+            self._once_there(partial(self._priors.analysed, job))
         logger.info("analysed", extra=account_of(findings) | stages.closing(JobState.BUILT))
 
     def _skip(self, job: Job, content: bytes, reason: str, stages: Stages) -> None:

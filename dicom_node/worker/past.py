@@ -50,8 +50,8 @@ class Past:
 
     def own(self, job: Job, notice: Decision | None = None) -> frozenset[str]:
         """The SOP Instance UIDs of the job's results, or of a notice that there are none."""
-        told = None if notice else self.priors.kept(job)
-        issue = Issue(job.issue, progression=told)
+        told = None if notice or job.overridden else self.priors.kept(job)
+        issue = Issue(job.issue, progression=told, refusal=job.overridden)
         identity = replace(self._identity(job), notice=notice, issue=issue)
         return frozenset(identity.sop_instance_uid(kind.role) for kind in self.kinds)
 
@@ -66,7 +66,10 @@ class Past:
             return None
         before = self._read(sources[-1])
         try:
-            difference = before and compare(before, read_dataset(content))
+            was_analysed = bool(sources[-1].overridden)
+            difference = before and compare(
+                before, read_dataset(content), refused_too=was_analysed or bool(job.overridden)
+            )
         except UndecodableImage:
             # If it is the new one that cannot be, the analysis will say so.
             return None
@@ -80,7 +83,8 @@ class Past:
         Raises Transient while something earlier is just being sent.
         """
         told = None
-        if notice is None:
+        # What was refused is compared with nothing.
+        if notice is None and not job.overridden:
             self.priors.fix(job, content)
             told = self.priors.kept(job)
         own = self.own(job, notice)
@@ -103,7 +107,7 @@ class Past:
 
         Where a `notice` says that the image is not to be analysed, reports too.
         """
-        told = None if notice else self.priors.kept(job)
+        told = None if notice or job.overridden else self.priors.kept(job)
         revision = told.revision if told is not None else 0
         # Before the first issue nothing can be but a notice, whose place the report takes; or what
         # told of other earlier radiographs.
@@ -206,7 +210,8 @@ class Past:
         if before is None:
             return "the same bytes, analysed again" if not sources else "other bytes"
         try:
-            return f"other {compare(before, read_dataset(content))}"
+            asked = bool(sources[-1].overridden)
+            return f"other {compare(before, read_dataset(content), refused_too=asked)}"
         except UndecodableImage:
             return "what it was made of could not be decoded"
 

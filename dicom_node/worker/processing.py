@@ -8,7 +8,7 @@ from pydicom import Dataset
 
 from dicom_node.errors import InvalidResult, NotDicom, Undecodable
 from dicom_node.intake.eligibility import Verdict, judge
-from dicom_node.skipping import Refusal
+from dicom_node.skipping import PASSABLE, Refusal
 from inference.analyze import Analysis, analyze
 from inference.decode import UndecodableImage
 from inference.decoding.part10 import read_part10
@@ -49,12 +49,14 @@ def process(
     settings: Settings = STANDARD,
     issue: Callable[[], Issue] = lambda: FIRST_ISSUE,
     kinds: Sequence[Kind] = KINDS,
+    refusal: str = "",
 ) -> Processed:
     """Analyse one Part 10 file; raises Permanent where that cannot be done.
 
     `created` becomes the results' content date and time, so that a retry builds the same bytes.
     `issue` is asked which issue of the results this is once there is something to write down,
-    and `kinds` is all that may be.
+    and `kinds` is all that may be. `refusal`: why it was not to be analysed before a person asked
+    that it be all the same; what is no radiograph that could be stays refused.
     """
     dataset = read_dataset(content)
     uid = value_of(dataset, "SOPInstanceUID")
@@ -62,16 +64,16 @@ def process(
         raise NotDicom("the file ends within its header: send it again")
     if not isinstance(uid, str):
         raise NotDicom("the data set has no SOP Instance UID: the sender must give it one")
-    verdict = judge(dataset)
+    verdict = judge(dataset, PASSABLE if refusal else ())
     if verdict.refusal is not None:
         return Processed(uid, verdict, None, None)
     try:
-        analysis = analyze(dataset, engine, settings)
+        analysis = analyze(dataset, engine, settings, refusal)
     except UndecodableImage as exc:
         raise Undecodable(str(exc)) from exc
     findings, radiograph = analysis.findings, analysis.radiograph
     lung_pixels = findings.left.lung_pixels + findings.right.lung_pixels
-    if not lung_pixels and not verdict.says_chest:
+    if not lung_pixels and not verdict.says_chest and not refusal:
         refused = Verdict(Refusal.NO_LUNGS, findings.reason, says_chest=False)
         return Processed(uid, refused, analysis, None)
     try:

@@ -35,6 +35,7 @@ from sr_writer.palette import COLORS
 from sr_writer.wording import (
     area,
     both_name,
+    cautions,
     grade,
     headline,
     lung_name,
@@ -145,8 +146,7 @@ def _draw_models(pen: Pen, bottom: float, findings: Findings, identity: Identity
 def _draw_cautions(pen: Pen, bottom: float, findings: Findings) -> float:
     if not findings.cautions:
         return bottom - 8
-    texts = (pen.words.caution(caution) for caution in findings.cautions)
-    lines = pen.lines_of(texts, 8.5, INNER - 24)
+    lines = pen.lines_of(cautions(findings, pen.words), 8.5, INNER - 24)
     height = len(lines) * leading(8.5) + 24
     y = bottom - height - 10
     pen.fill(MARGIN, y, INNER, height, _AMBER_TINT)

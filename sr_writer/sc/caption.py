@@ -14,6 +14,7 @@ from sr_writer.palette import COLORS
 from sr_writer.wording import (
     area,
     both_name,
+    cautions,
     grade,
     headline,
     lung_name,
@@ -106,8 +107,8 @@ def _lines(findings: Findings, sides: Sides | None, width: int, words: Words) ->
     if sides is not None:
         yield from _figures(findings, sides, size, words)
         yield gap
-    for caution in findings.cautions:
-        for text in _wrapped(words.caution(caution), size, width * (1 - 2 * margin), words):
+    for caution in cautions(findings, words):
+        for text in _wrapped(caution, size, width * (1 - 2 * margin), words):
             yield _Line(((margin, text, _AMBER),), size)
     models = ", ".join(
         f"{words(f'page.task_{m.task}')} {m.name} {m.version}" for m in findings.models

@@ -44,7 +44,7 @@ from sr_writer.sr.document import (
     sr_document,
 )
 from sr_writer.sr.previous import changes, other_evidence, previous_findings, time_point
-from sr_writer.wording import conclusion
+from sr_writer.wording import cautions, conclusion
 
 _MODIFIER = RelationshipTypeValues.HAS_CONCEPT_MOD.value
 
@@ -70,7 +70,7 @@ def _content(case: Case) -> Dataset:
         group = _lung_group(case, side, outline)
         measurements.ContentSequence.append(_ordered(group))
     words = case.words
-    comments = [words.caution(caution) for caution in findings.cautions]
+    comments = cautions(findings, words)
     if findings.certainty is not None:
         comments.append(words("notice.certainty"))
     why = explanation(findings.decision, words.reason(findings.reason), comments, words)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from pydicom import Dataset
 
-from inference.findings import Decision, Findings, Task
+from inference.findings import Caution, Decision, Findings, Task
 from sr_writer import codes
 from sr_writer.case import Case
 from sr_writer.identity import (
@@ -54,6 +54,7 @@ def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     said = concluded(verdict, detail(recounted(findings), words), words)
     yield from _opening_faults(dataset, said, words)
     yield from _explanation_faults(dataset, verdict, words.reason(findings.reason), words)
+    yield from _refusal_faults(dataset, findings, words)
     yield from predecessor_faults(dataset, identity)
     yield from equipment_faults(dataset)
 
@@ -123,6 +124,22 @@ def _explanation_faults(
             yield f"it does not say, by {name.meaning}, that the decision is {verdict}"
     if texts(items, codes.SUMMARY) != [words.write(reason)]:
         yield "it does not say why"
+
+
+def _refusal_faults(dataset: Dataset, findings: Findings, words: Words) -> Iterator[str]:
+    """Whether it decides nothing of an image that was not to be analysed, and says that it was so."""
+    if not findings.refusal:
+        return
+    if findings.decision is not Decision.UNDETERMINED:
+        yield f"it decides {findings.decision} of an image that was not to be analysed"
+    said = [
+        text
+        for item in dataset.ContentSequence
+        if is_named(item, codes.QUALITATIVE_EVALUATIONS)
+        for text in texts(item.ContentSequence, codes.COMMENT)
+    ]
+    if words.write(words.reason(Caution.NOT_ELIGIBLE.says(findings.refusal))) not in said:
+        yield "it does not say that the image was not to be analysed"
 
 
 def _groups(dataset: Dataset) -> Iterator[tuple[str, list[Dataset]]]:

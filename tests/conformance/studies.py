@@ -17,6 +17,8 @@ from inference.analyze import Analysis, analyze
 from inference.decode import read_radiograph
 from inference.engines import Engine
 from inference.findings import Decision, Findings
+from inference.gray.quality import gray_statistics
+from inference.resize import fit
 from sr_writer.kinds import USUAL
 from sr_writer.results import Output, write_results
 from sr_writer.sr.notice import write_notice
@@ -65,7 +67,8 @@ def real_study(name: str, data: Path, roles: Collection[str], folder: Path) -> S
     radiograph = read_radiograph(source)
     rows, columns = radiograph.pixels.shape
     found = findings(Decision.POSITIVE, shape=(rows, columns), spacing_mm=radiograph.spacing_mm)
-    analysis = Analysis(with_uid(found, radiograph.sop_instance_uid), radiograph)
+    gray = gray_statistics(fit(radiograph.pixels, radiograph.orientation, 256))
+    analysis = Analysis(with_uid(found, radiograph.sop_instance_uid), radiograph, gray)
     return _study(name, source, analysis, roles, folder)
 
 

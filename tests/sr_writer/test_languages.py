@@ -78,7 +78,8 @@ def reasons() -> Iterator[str]:
     for left in (none, clean, bad):
         for right in (none, clean, bad):
             for raised in cautions:
-                yield _decide(None, of_lung("left", *left), of_lung("right", *right), raised)[1]
+                lungs = of_lung("left", *left), of_lung("right", *right)
+                yield _decide(None, *lungs, raised, "not the chest (Body Part Examined HIP)")[1]
     yield "What looks like lung is too small: 1.2% of the image."
     yield "What looks like lung is too large: 83.0% of the image."
     yield "The lung network is not sure enough that these are lungs (61%)."

@@ -31,7 +31,10 @@ def findings_document(uid: str, processed: Processed) -> dict[str, Any]:
 
 def _how(findings: Findings) -> dict[str, Any]:
     return {
-        "cautions": [{"code": caution.code, "text": caution.text} for caution in findings.cautions],
+        "cautions": [
+            {"code": caution.code, "text": caution.says(findings.refusal)}
+            for caution in findings.cautions
+        ],
         "models": [
             {"task": m.task.value, "name": m.name, "version": m.version, "sha256": m.sha256}
             for m in findings.models

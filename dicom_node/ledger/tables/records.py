@@ -54,6 +54,18 @@ class Job:
     size_bytes: int
     issue: int  #: of the results: 0, then one more for other bytes that matter
     priority: Priority
+    #: Why its bytes were not to be analysed, where a person asked that they be all the same.
+    overridden: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """That a person wants a job's bytes analysed although they were refused."""
+
+    refusal: str  #: one sentence for people: why they were
+    by: str  #: user@host, or as the page has it
+    why: str  #: as they said
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,7 @@ class Source:
     study_instance_uid: str
     path: str  #: relative to the spool
     sha256: str
+    overridden: str  #: as `Job.overridden`
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from dicom_node.ledger.tables.columns import AnyText, UtcDateTime
 from dicom_node.ledger.tables.states import Event
 
 #: The newest migration that this code knows.
-HEAD = "0012"
+HEAD = "0013"
 
 #: SQLite numbers rows by itself only where the key is its INTEGER.
 _ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -125,8 +125,25 @@ findings = Table(
     Column("percent_both", Float),
     # A JSON list of codes.
     Column("cautions", AnyText, nullable=False),
+    # As `inference.gray.quality` measures them; NULL: found by a version that did not.
+    Column("gray_brightness", Float),
+    Column("gray_contrast", Float),
+    Column("gray_sharpness", Float),
     UniqueConstraint("job_id", "issue", name="uq_findings_job_issue"),
     sqlite_autoincrement=True,
+)
+
+# Bytes that were refused, and that a person wants analysed all the same: these, and no others that
+# come under the same UID. A host of the version before purges jobs without knowing of these.
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("job_id", _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", AnyText, primary_key=True),
+    Column("refusal", AnyText, nullable=False),
+    Column("by", AnyText, nullable=False),
+    Column("why", AnyText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 # What was known of the patient's earlier radiographs when each issue was analysed: fixed, so that

@@ -87,6 +87,7 @@ class Event(StrEnum):
     OUTDATED = "opened again, as what is known of the patient's radiographs has changed"
     REOPENED = "reopened"  #: by bytes that came after those it was about
     REPEATED = "to be analysed again, as a person asked"
+    OVERRIDDEN = "to be analysed although it was refused, as a person asked"
     UNCHANGED = "nothing that matters changed"
     SUPERSEDED = "earlier results superseded"
     REJECTED = "rejected"
@@ -160,6 +161,7 @@ JOB_TRANSITIONS = {
     **{(state, Event.REOPENED): JobState.RECEIVED for state in JobState},
     (JobState.SKIPPED, Event.REPEATED): JobState.RECEIVED,
     (JobState.FAILED, Event.REPEATED): JobState.RECEIVED,
+    (JobState.SKIPPED, Event.OVERRIDDEN): JobState.RECEIVED,
     (JobState.ANALYZING, Event.UNCHANGED): JobState.BUILT,
     (JobState.ANALYZING, Event.SUPERSEDED): JobState.ANALYZING,
     (JobState.ANALYZING, Event.REJECTING): JobState.ANALYZING,

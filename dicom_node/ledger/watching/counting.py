@@ -73,6 +73,7 @@ _COUNTS: dict[str, tuple[Tally, str]] = {
     Event.RELEASED: (Tally.JOB_RETRIES, "released"),
     Event.FREED: (Tally.JOB_RETRIES, "worker_vanished"),
     Event.REPEATED: (Tally.JOB_RETRIES, "asked"),
+    Event.OVERRIDDEN: (Tally.JOB_RETRIES, "asked"),
     Event.REPUBLISHED: (Tally.REPUBLISHED, ""),
     Event.DELIVERED: (Tally.DELIVERIES, "stored"),
     Event.SENT: (Tally.DELIVERIES, "stored"),
@@ -96,7 +97,7 @@ _COUNTS: dict[str, tuple[Tally, str]] = {
 _OF_OUTPUTS = (Tally.DELIVERIES, Tally.DELIVERY_RETRIES, Tally.REDELIVERIES)
 _SKIPPING = (Event.SKIPPED, Event.PASSED_OVER, Event.LEFT, Event.REJECTED)
 _OPENING = (Event.RECEIVED, Event.REOPENED, Event.RELEASED, Event.FREED, Event.REPEATED,
-            Event.REBUILD, Event.OUTDATED)  # fmt: skip
+            Event.OVERRIDDEN, Event.REBUILD, Event.OUTDATED)  # fmt: skip
 _ENDING = (Event.BUILT, Event.SKIPPED, Event.FAILED, Event.UNCHANGED)
 _ARRIVING = (Event.DELIVERED, Event.SENT)
 _STAGES: dict[str, Stage] = {

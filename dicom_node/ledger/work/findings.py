@@ -21,6 +21,10 @@ class FindingsRecord:
     percent_right: float | None
     percent_both: float | None
     cautions: tuple[str, ...] = ()  #: codes of `inference.findings.Caution`
+    #: Of the image as the networks saw it (`inference.gray.quality`); None: not measured.
+    gray_brightness: float | None = None
+    gray_contrast: float | None = None
+    gray_sharpness: float | None = None
 
 
 class Findings(Part):
@@ -52,6 +56,9 @@ def keep_findings(
             percent_right=found.percent_right,
             percent_both=found.percent_both,
             cautions=json.dumps(found.cautions),
+            gray_brightness=found.gray_brightness,
+            gray_contrast=found.gray_contrast,
+            gray_sharpness=found.gray_sharpness,
         )
     )
 
@@ -64,4 +71,7 @@ def _record(row: Row[Any]) -> FindingsRecord:
         percent_right=row.percent_right,
         percent_both=row.percent_both,
         cautions=tuple(json.loads(row.cautions)),
+        gray_brightness=row.gray_brightness,
+        gray_contrast=row.gray_contrast,
+        gray_sharpness=row.gray_sharpness,
     )

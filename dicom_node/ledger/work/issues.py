@@ -20,6 +20,7 @@ from dicom_node.ledger.tables.records import (
 from dicom_node.ledger.tables.schema import deliveries, events, jobs, outputs, sources
 from dicom_node.ledger.tables.states import ARRIVED, DeliveryState, Event, JobState
 from dicom_node.ledger.work.reopening import INSTANCE
+from dicom_node.ledger.work.requeue import overridden_of
 
 _HAS_ARRIVED = (*ARRIVED, DeliveryState.RETRACTED)
 #: Of deliveries that have not arrived, and of which nobody is just trying one.
@@ -31,7 +32,13 @@ _SENT_AGAIN = tuple(state for state in _STOPPABLE
                     if state not in (DeliveryState.RESERVE, DeliveryState.SUBSTITUTED))  # fmt: skip
 #: The issue of outputs that others of the same issue have replaced.
 OF_NONE = -1
-_SOURCE = [sources.c[field.name] for field in fields(Source)]
+_SOURCE = [
+    *(
+        sources.c[name]
+        for name in [field.name for field in fields(Source) if field.name in sources.c]
+    ),
+    overridden_of(sources),
+]
 
 
 class Issues(Part):

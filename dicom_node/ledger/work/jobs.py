@@ -23,14 +23,16 @@ from dicom_node.ledger.work.marks import FOUND, knows_it
 from dicom_node.ledger.work.pruning import pass_over_purged
 from dicom_node.ledger.work.rejecting import skip_if_rejected
 from dicom_node.ledger.work.reopening import INSTANCE, accept_again
+from dicom_node.ledger.work.requeue import overridden_of
 from dicom_node.skipping import LEFT
 
 #: Clocks of two processes differ, since the server's answer to one of them had to wait for a busy
 #: processor. A bell rings once: what rang it is due, whatever a worker's clock says.
 CLOCKS_DIFFER = timedelta(seconds=1)
 #: With these no death has been counted yet.
-_COUNTED_ANEW = (Event.REOPENED, Event.REPEATED, Event.REBUILD, Event.OUTDATED)
+_COUNTED_ANEW = (Event.REOPENED, Event.REPEATED, Event.OVERRIDDEN, Event.REBUILD, Event.OUTDATED)
 _FIELDS = [field.name for field in fields(Job)]
+_JOB = [*JOB, overridden_of(jobs)]
 
 
 class Jobs(Part):
@@ -230,12 +232,12 @@ class Jobs(Part):
 
     def get(self, job_id: int) -> Job | None:
         with self._database.read() as connection:
-            row = connection.execute(select(*JOB).where(jobs.c.id == job_id)).first()
+            row = connection.execute(select(*_JOB).where(jobs.c.id == job_id)).first()
         return None if row is None else _job(row)
 
     def of_instance(self, sop_instance_uid: str) -> list[Job]:
         """The jobs of an instance, one for each pipeline, the oldest first."""
-        query = select(*JOB).where(jobs.c.sop_instance_uid == sop_instance_uid)
+        query = select(*_JOB).where(jobs.c.sop_instance_uid == sop_instance_uid)
         with self._database.read() as connection:
             return [_job(row) for row in connection.execute(query.order_by(jobs.c.id))]
 
@@ -293,11 +295,13 @@ def _take(
         "lease_until": now + timedelta(seconds=lease_s),
     }
     taken = move_jobs(connection, now, JobState.RECEIVED, Event.CLAIMED, this, by=owner, **lease)
-    return _job(taken[0]) if taken else None
+    if not taken:
+        return None
+    return _job(connection.execute(select(*_JOB).where(jobs.c.id == taken[0].id)).one())
 
 
 def _held(connection: Connection, this: Condition) -> Job | None:
-    query = select(*JOB).where(this, jobs.c.state == JobState.ANALYZING)
+    query = select(*_JOB).where(this, jobs.c.state == JobState.ANALYZING)
     row = connection.execute(query.limit(1)).first()
     return None if row is None else _job(row)
 

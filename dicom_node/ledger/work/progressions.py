@@ -17,6 +17,7 @@ from dicom_node.ledger.tables.schema import (
     instances,
     jobs,
     outputs,
+    overrides,
     progressions,
     rejections,
 )
@@ -114,7 +115,9 @@ class Progressions(Part):
         return _relative(row) if row else None
 
     def relatives(self, job: Job) -> list[Relative]:
-        """The patient's radiographs in other studies, by the job's pipeline where it has a job."""
+        """The patient's radiographs in other studies, by the job's pipeline where it has a job. Not
+        what was refused: analysed at a person's request it is no prior either.
+        """
         patient = (
             select(instances.c.patient_hash)
             .where(
@@ -130,6 +133,9 @@ class Progressions(Part):
                 instances.c.patient_hash != "",
                 instances.c.kind == InstanceKind.RADIOGRAPH,
                 jobs.c.study_instance_uid != job.study_instance_uid,
+                ~exists().where(
+                    overrides.c.job_id == jobs.c.id, overrides.c.sha256 == jobs.c.sha256
+                ),
             )
             .order_by(jobs.c.id.desc())
             .limit(MOST_LOOKED_AT)

@@ -24,6 +24,7 @@ from dicom_node.ledger.tables.schema import (
     instances,
     jobs,
     outputs,
+    overrides,
     progressions,
     rejections,
     sources,
@@ -287,7 +288,7 @@ def _delete(connection: Connection, gone: Sequence[Row[Any]]) -> None:
     connection.execute(
         delete(commitments).where(commitments.c.id.in_(asked), commitments.c.id.not_in(still))
     )
-    for table in (events, deliveries, outputs, findings, progressions, sources):
+    for table in (events, deliveries, outputs, findings, overrides, progressions, sources):
         connection.execute(delete(table).where(table.c.job_id.in_(ids)))
     connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
     connection.execute(delete(instances).where(instances.c.sop_instance_uid.in_(uids)))

@@ -31,7 +31,8 @@ EXPIRED = "113039"
 
 #: The last of these in a job's record tells whether its present bytes have their results.
 _BUILT = (Event.BUILT, Event.UNCHANGED)
-_TELLING = (*_BUILT, Event.FAILED, Event.GIVEN_UP, Event.REOPENED, Event.REPEATED)
+_TELLING = (*_BUILT, Event.FAILED, Event.GIVEN_UP, Event.REOPENED, Event.REPEATED,
+            Event.OVERRIDDEN)  # fmt: skip
 #: Nothing has been tried yet.
 ANEW: dict[str, Any] = {"attempts": 0, "deaths": 0, **FREE}
 #: Columns of a source that the job has as well.

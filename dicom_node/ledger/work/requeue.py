@@ -1,16 +1,35 @@
-"""What a person lets begin again: jobs that FAILED or were SKIPPED, and deliveries."""
+"""What a person lets begin again: jobs that FAILED or were SKIPPED, and deliveries; and what was
+refused, and is to be analysed all the same.
+
+That is asked of bytes, not of a job: others that come under the same UID are looked at anew.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select, union
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    union,
+)
 
 from dicom_node.ledger.reading.lookups import of_accession_numbers
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.former import JOB, in_state
 from dicom_node.ledger.tables.moves import Condition, move_jobs
-from dicom_node.ledger.tables.schema import deliveries, jobs
+from dicom_node.ledger.tables.records import Override
+from dicom_node.ledger.tables.schema import deliveries, jobs, overrides
 from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
 from dicom_node.ledger.work.reopening import ANEW, issue_to_repeat, was_rejected
 from dicom_node.ledger.work.resending import (
@@ -20,6 +39,10 @@ from dicom_node.ledger.work.resending import (
     deliveries_meant,
     jobs_meant,
 )
+from dicom_node.skipping import is_passable
+
+#: Characters of a refusal that results repeat.
+_LONGEST_REFUSAL = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +97,80 @@ class Requeue(Part):
                                       issue=issue_to_repeat(connection, job), pipeline=pipeline,
                                       **ANEW)  # fmt: skip
             return [row.id for row in repeated]
+
+    def can_override(self, job_id: int) -> bool:
+        """Whether what the job is about was refused, and a person may have it analysed anyway."""
+        with self._database.read() as connection:
+            return _refused(connection, job_id) is not None
+
+    def override(self, job_id: int, pipeline: str, by: str, why: str) -> bool:
+        """Let the job's bytes be analysed although they were refused, by `pipeline`; False where
+        they cannot be, or `pipeline` has another job of the image.
+
+        `by` (user@host) asked for it, for the reason `why`.
+        """
+        now = self._database.now()
+        with self._database.write() as connection:
+            job = _refused(connection, job_id)
+            if job is None:
+                return False
+            others = select(jobs.c.id).where(
+                jobs.c.sop_instance_uid == job.sop_instance_uid,
+                jobs.c.pipeline == pipeline,
+                jobs.c.id != job_id,
+            )
+            if connection.execute(others).first():
+                return False
+            refusal = _plain(job.reason)
+            this = overrides.c.job_id == job_id, overrides.c.sha256 == job.sha256
+            connection.execute(delete(overrides).where(*this))
+            connection.execute(
+                insert(overrides).values(
+                    job_id=job_id, sha256=job.sha256, refusal=refusal, by=by, why=why, at=now
+                )
+            )
+            # Recovery hands its id to the broker.
+            return bool(move_jobs(connection, now, JobState.SKIPPED, Event.OVERRIDDEN,
+                                  jobs.c.id == job_id, by=by, detail=f"{why} (refused: {refusal})",
+                                  due_at=now, published_at=None, pipeline=pipeline,
+                                  **ANEW))  # fmt: skip
+
+    def override_of(self, job_id: int) -> Override | None:
+        """Of the bytes that the job is about; None: nobody asked for it."""
+        query = (
+            select(overrides.c.refusal, overrides.c.by, overrides.c.why, overrides.c.at)
+            .join(jobs, (jobs.c.id == overrides.c.job_id) & (jobs.c.sha256 == overrides.c.sha256))
+            .where(jobs.c.id == job_id)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else Override(*row)
+
+
+def overridden_of(of: Table) -> ColumnElement[str]:
+    """`Job.overridden` of each row of `jobs`, or of `sources`."""
+    job_id = of.c.id if of is jobs else of.c.job_id
+    this = select(overrides.c.refusal).where(
+        overrides.c.job_id == job_id, overrides.c.sha256 == of.c.sha256
+    )
+    return func.coalesce(this.correlate(of).scalar_subquery(), "").label("overridden")
+
+
+def _refused(connection: Connection, job_id: int) -> Row[Any] | None:
+    """The job, if it was SKIPPED for a reason that may be passed over, and no note rejects it."""
+    query = select(*JOB).where(jobs.c.id == job_id, in_state(JobState.SKIPPED))
+    job = connection.execute(query.with_for_update(key_share=True)).first()
+    if job is None or not is_passable(job.reason or ""):
+        return None
+    return None if was_rejected(connection, job.sop_instance_uid, job.sha256) else job
+
+
+def _plain(refusal: str) -> str:
+    """In a line and in letters that every result has: a header holds anything."""
+    latin = " ".join(refusal.split()).encode("latin-1", "replace").decode("latin-1")
+    shown = "".join(letter if letter.isprintable() else "?" for letter in latin)
+    whole = len(shown) <= _LONGEST_REFUSAL
+    return shown if whole else f"{shown[:_LONGEST_REFUSAL]}..."
 
 
 def _candidate(connection: Connection, job: Row[Any], selection: Selection) -> Candidate | None:

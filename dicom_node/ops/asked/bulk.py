@@ -1,4 +1,6 @@
-"""All jobs that a search means, begun again or stopped: in steps, so that nobody waits for it."""
+"""All jobs that a search means, begun again or stopped: in steps, so that nobody waits for it; and
+what is done to one alone.
+"""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from dicom_node.ledger import (
     Ledger,
     Selection,
 )
+from dicom_node.ops.asked.override import analyse_anyway
 from dicom_node.ops.asked.requeueing import Begun, begin_again
 from dicom_node.ops.wording import numbered
 
@@ -26,13 +29,19 @@ _STEP = 400
 
 
 class Action(StrEnum):
-    """What may be done to many jobs at once."""
+    """What may be done to jobs: to many at once, but for `ONE_BY_ONE`."""
 
     REQUEUE = "requeue"  #: FAILED and SKIPPED: analysed again
     REDELIVER = "redeliver"  #: what was refused, given up, lost or not verified: sent again
     RESEND = "resend"  #: what has got there, was withdrawn or is held: sent once more
     WITHDRAW = "withdraw"  #: what has not got anywhere: stopped
+    ANYWAY = "analyse-anyway"  #: what was refused by its header: analysed all the same
 
+
+#: Somebody has to look at each.
+ONE_BY_ONE = frozenset({Action.ANYWAY})
+#: Of these the reason is asked for.
+NEED_A_REASON = frozenset({Action.WITHDRAW, Action.ANYWAY})
 
 _STATES = {
     Action.REQUEUE: (JobState.FAILED, JobState.SKIPPED),
@@ -58,6 +67,8 @@ def meant(ledger: Ledger, asked: Filter, action: Action) -> Meant:
     for step in _steps(ids):
         if action is Action.WITHDRAW:
             can += ledger.withdrawing.stoppable(step)
+        elif action in ONE_BY_ONE:
+            can += [job_id for job_id in step if ledger.requeue.can_override(job_id)]
         else:
             can += [one.job_id for one in _candidates(ledger, step, action)]
     return Meant(ledger.lookups.count(asked), tuple(can), len(ids), max(ids, default=0))
@@ -74,6 +85,9 @@ def do(
             f" {numbered(done.deliveries, 'delivery', 'deliveries')}"
         )
         return said + (f"; {done.leaving} are just being sent" if done.leaving else "")
+    if action is Action.ANYWAY:
+        (job_id,) = job_ids
+        return analyse_anyway(ledger, job_id, pipeline, by, why)
     begun = Begun()
     for step in _steps(sorted(job_ids)):
         found = _candidates(ledger, step, action)

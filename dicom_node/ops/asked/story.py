@@ -14,6 +14,7 @@ from dicom_node.ledger import (
     Job,
     JobLine,
     Ledger,
+    Override,
 )
 from dicom_node.ops.outlook import Outlook
 from sr_writer.progression import Progression
@@ -31,6 +32,7 @@ class Story:
     findings: FindingsRecord | None  #: None: not analysed
     outlook: Outlook
     progression: Progression | None  #: of earlier radiographs, what its reports tell
+    override: Override | None  #: a person asked that it be analysed although it was refused
 
     @classmethod
     def of(cls, config: Config, ledger: Ledger, job_id: int) -> Self:
@@ -52,4 +54,5 @@ class Story:
             ledger.findings.of_job(job_id),
             Outlook.of(config, ledger, deliveries),
             ledger.progressions.of_job(job_id),
+            ledger.requeue.override_of(job_id),
         )

@@ -25,7 +25,7 @@ from dicom_node.ops.remedies import remedy
 from dicom_node.ops.standing import UNSEEN
 from dicom_node.page.access.visit import Visit
 from dicom_node.page.site.course import course
-from dicom_node.page.views.jobs import WORDS
+from dicom_node.page.views.jobs import WORDS, may
 from dicom_node.page.views.report import Report, read_report
 from dicom_node.page.views.words import state_of
 
@@ -166,10 +166,8 @@ def _timeline(story: Story) -> list[tuple[Entry, str, float | None]]:
 
 def _actions(visit: Visit, job_id: int) -> list[tuple[Action, str]]:
     """What can be done to it, by whom it is that looks."""
-    allowed = [action for action in Action if visit.may(
-        "administer" if action is Action.WITHDRAW else "operate")]  # fmt: skip
     return [
         (action, WORDS[action][0])
-        for action in allowed
-        if meant(visit.node.ledger, Filter(ids=[job_id]), action).job_ids
+        for action in Action
+        if may(visit, action) and meant(visit.node.ledger, Filter(ids=[job_id]), action).job_ids
     ]

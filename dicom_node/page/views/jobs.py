@@ -7,7 +7,15 @@ from starlette.responses import RedirectResponse, Response
 from dicom_node.config import Role
 from dicom_node.errors import SpoolUnavailable, UsageError
 from dicom_node.ledger import Filter, JobState
-from dicom_node.ops.asked.bulk import MOST, Action, Meant, do, meant
+from dicom_node.ops.asked.bulk import (
+    MOST,
+    NEED_A_REASON,
+    ONE_BY_ONE,
+    Action,
+    Meant,
+    do,
+    meant,
+)
 from dicom_node.page.access.visit import Visit
 from dicom_node.page.views.search import PAGE, SINCE, Search
 from dicom_node.page.views.words import state_of
@@ -35,12 +43,14 @@ _NEEDED = {
     Action.REDELIVER: Role.OPERATE,
     Action.RESEND: Role.OPERATE,
     Action.WITHDRAW: Role.ADMINISTER,
+    Action.ANYWAY: Role.OPERATE,
 }
 WORDS = {
     Action.REQUEUE: ("Analyse again", "have {jobs} analysed again"),
     Action.REDELIVER: ("Deliver again", "have what is missing of {jobs} sent again"),
     Action.RESEND: ("Send once more", "have all results of {jobs} sent once more"),
     Action.WITHDRAW: ("Withdraw", "withdraw {jobs}: what has not got anywhere is stopped"),
+    Action.ANYWAY: ("Analyse anyway", "have {jobs} analysed although it was refused"),
 }
 
 
@@ -60,8 +70,9 @@ def jobs(visit: Visit) -> Response:
         older=search.with_(before=str(found[PAGE].id)).query if len(found) > PAGE else "",
         since=SINCE,
         decisions=DECISIONS,
-        actions=[(action, WORDS[action][0]) for action in Action if _may(visit, action)],
-    )
+        actions=[(action, WORDS[action][0]) for action in Action
+                 if may(visit, action) and action not in ONE_BY_ONE],
+    )  # fmt: skip
 
 
 def _tabs(counts: Mapping[str, int], shown: str) -> list[tuple[str, str, int, bool]]:
@@ -141,6 +152,8 @@ def _confirm(visit: Visit, found: Meant, counted: int | None = None) -> Response
         count=count,
         counted=counted,
         found=found,
+        needs_reason=action in NEED_A_REASON,
+        refusal=_refusal(visit, action, ids),
         most=MOST,
         search=search.with_(before=str(found.newest)) if not ids else search,
         ids=ids,
@@ -157,6 +170,8 @@ def act(visit: Visit) -> Response:
     counted = visit.form.get("count", "")
     if counted.isdecimal() and len(found.job_ids) > int(counted[:9]):
         return _confirm(visit, found, int(counted[:9]))
+    if action in NEED_A_REASON and not why:
+        raise UsageError("say why: it is kept with the job")
     about = f"job {ids[0]}" if ids else f"{len(found.job_ids)} jobs: {search.words}"
     visit.note(action, about, why)
     said = do(node.ledger, found.job_ids, action, node.pipeline(), visit.by, why)
@@ -173,9 +188,11 @@ def _asked(visit: Visit) -> tuple[Action, Search, list[int]]:
         action = Action(visit.form.get("action", ""))
     except ValueError:
         raise UsageError("there is no such action") from None
-    if not _may(visit, action):
+    if not may(visit, action):
         raise UsageError("your role does not allow this")
     number = visit.form.get("job", "")
+    if not number and action in ONE_BY_ONE:
+        raise UsageError("this is asked of one job at a time")
     if not number:
         return action, Search.of(visit.form), []
     if not (number.isdecimal() and len(number) < 19):
@@ -183,5 +200,12 @@ def _asked(visit: Visit) -> tuple[Action, Search, list[int]]:
     return action, Search(), [int(number)]
 
 
-def _may(visit: Visit, action: Action) -> bool:
+def _refusal(visit: Visit, action: Action, ids: list[int]) -> str:
+    """Why one that is to be analysed all the same was refused."""
+    job = visit.node.ledger.jobs.get(ids[0]) if action is Action.ANYWAY else None
+    return (job.reason if job else None) or ""
+
+
+def may(visit: Visit, action: Action) -> bool:
+    """Whether the role of who looks allows it."""
     return visit.visitor.role >= _NEEDED[action]

@@ -72,7 +72,7 @@ def test_what_has_ended_begins_again_only_for_a_reason() -> None:
     reasons = {event for before, event in JOB_TRANSITIONS if before in final}
     evidence, person = (
         {Event.REOPENED, Event.REJECTED, Event.OUTDATED},
-        {Event.REPEATED, Event.REQUEUED},
+        {Event.REPEATED, Event.OVERRIDDEN, Event.REQUEUED},
     )
     assert reasons == {Event.REBUILD, *evidence, *person}
     missing = {DeliveryState.REFUSED, DeliveryState.DEAD}
