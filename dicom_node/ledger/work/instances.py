@@ -19,6 +19,8 @@ class InstanceKind(StrEnum):
     RADIOGRAPH = "RADIOGRAPH"
     #: A Key Object Selection: it may reject instances.
     CORRECTION = "CORRECTION"
+    #: A Segmentation, where those of readers are taken: one may have corrected ours.
+    SEGMENTATION = "SEGMENTATION"
     #: Kept, and nothing done with it.
     OTHER = "OTHER"
 

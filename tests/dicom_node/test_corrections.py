@@ -1,0 +1,381 @@
+"""What the worker makes of a Segmentation that a reader has drawn: counted, kept, reported."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import Dataset
+from pydicom.uid import generate_uid
+
+from dicom_node.config import CorrectionsSection
+from dicom_node.config.profiles import STANDARD, Profile, read_profile
+from dicom_node.ledger import Correction, Job, JobState, Progress
+from dicom_node.skipping import DRAWN, code_of
+from tests.conformance.validators import dciodvfy, dsrdump
+from tests.dicom_node.bench import Bench
+from tests.dicom_node.ledger.records import progress
+from tests.dicom_node.radiographs import changed, file_bytes, radiograph
+from tests.dicom_node.rejecting import predecessors, referenced, rejection_note
+from tests.readers import AUTOMATIC, Mask, Stroke, as_ohif, as_slicer, drawn
+from tests.strokes import SIDES, infection_on, lungs_on
+
+pytestmark = pytest.mark.slow
+
+KEPT = CorrectionsSection(accept=True)
+REPORTED = CorrectionsSection(accept=True, report=True)
+ONLY_SR = Profile(("SEG", "SR"), next_best=False)
+
+
+def analysed(bench: Bench, image: Dataset, *profiles: Profile) -> tuple[int, dict[str, Dataset]]:
+    """The radiograph's job, and what its destination has of it."""
+    job_id = bench.accept(file_bytes(image))
+    assert bench.work(job_id, *profiles or (ONLY_SR,)).state is JobState.BUILT
+    return job_id, bench.deliver()
+
+
+def stored(
+    bench: Bench,
+    seg: Dataset,
+    section: CorrectionsSection = KEPT,
+    profile: Profile = ONLY_SR,
+) -> Job:
+    """What becomes of a Segmentation that is received."""
+    return bench.work(bench.accept(file_bytes(seg)), profile, corrections=section)
+
+
+def of(bench: Bench, image: Dataset) -> list[Correction]:
+    return bench.ledger.corrections.of_image(image.SOPInstanceUID)
+
+
+def masks_of(seg: Dataset) -> tuple[dict[str, Mask], dict[str, Mask]]:
+    """The node's own: lungs and infection, left and right."""
+    left, right, infected_left, infected_right = np.asarray(seg.pixel_array, np.bool_)
+    return {"left": left, "right": right}, {"left": infected_left, "right": infected_right}
+
+
+def test_what_a_reader_drew_is_kept_with_author_time_and_figures(bench: Bench) -> None:
+    image = radiograph()
+    image_job, results = analysed(bench, image)
+    lungs, infection = lungs_on(image), infection_on(image)
+    job = stored(bench, as_slicer(image, lungs, infection, predecessor=results["SEG"]))
+    assert job.state is JobState.SKIPPED
+    assert job.reason == f"{DRAWN} of job {image_job}, kept"
+    assert code_of(job.reason) == "readers_segmentation"
+    assert bench.deliver() == {}
+    (kept,) = of(bench, image)
+    assert (kept.job_id, kept.image_job_id) == (job.id, image_job)
+    assert (kept.author, kept.drawn_at) == ("Rontgen^Anna", "2026-11-28T09:15:00")
+    assert (kept.algorithm, kept.predecessor) == ("SEMIAUTOMATIC", results["SEG"].SOPInstanceUID)
+    counted = kept.counted
+    assert (counted.percent_left, counted.percent_right) == (25.0, 10.0)
+    assert counted.percent_both == pytest.approx(100 * (2500 + 800) / 18000)
+    found = bench.ledger.findings.of_job(image_job)
+    assert found is not None
+    assert (counted.node_left, counted.node_both) == (found.percent_left, found.percent_both)
+
+
+def test_the_node_agrees_with_a_reader_who_changed_nothing(bench: Bench) -> None:
+    image = radiograph()
+    _, results = analysed(bench, image)
+    stored(bench, as_slicer(image, *masks_of(results["SEG"])))
+    (kept,) = of(bench, image)
+    counted = kept.counted
+    assert (counted.dice_lung_left, counted.dice_lung_right, counted.dice_infection) == (1, 1, 1)
+    assert counted.percent_both == counted.node_both
+
+
+def test_dice_says_how_far_they_agree(bench: Bench) -> None:
+    image = radiograph()
+    _, results = analysed(bench, image)
+    lungs, infection = masks_of(results["SEG"])
+    half = {side: mask.copy() for side, mask in infection.items()}
+    rows = np.flatnonzero(half["left"].any(axis=1))
+    half["left"][rows[len(rows) // 2 :]] = False
+    stored(bench, as_slicer(image, lungs, half))
+    (kept,) = of(bench, image)
+    both = [infection["left"] | infection["right"], half["left"] | half["right"]]
+    expected = 2 * (both[0] & both[1]).sum() / sum(mask.sum() for mask in both)
+    assert kept.counted.dice_infection == pytest.approx(expected)
+    assert 0.4 < expected < 0.95
+
+
+def test_of_several_the_latest_drawn_counts_whenever_it_came(bench: Bench) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    lungs, infection = lungs_on(image), infection_on(image)
+    later = as_slicer(image, lungs, infection, at="20261130", author="Later^Reader")
+    earlier = as_slicer(image, lungs, infection, at="20261129", author="Earlier^Reader")
+    stored(bench, later)
+    stored(bench, earlier)
+    assert [one.author for one in of(bench, image)] == ["Later^Reader", "Earlier^Reader"]
+    (counts,) = bench.ledger.corrections.latest()
+    assert counts.author == "Later^Reader"
+
+
+def test_the_same_again_is_the_same_and_other_bytes_take_its_place(bench: Bench) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    seg = as_slicer(image, lungs_on(image), infection_on(image))
+    first = stored(bench, seg)
+    assert bench.accept(file_bytes(seg)) == first.id
+    assert bench.work(first.id, corrections=KEPT).state is JobState.SKIPPED
+    assert len(of(bench, image)) == 1
+    again = stored(bench, changed(seg, ContentCreatorName="Corrected^Name"))
+    assert again.id == first.id
+    (kept,) = of(bench, image)
+    assert kept.author == "Corrected^Name"
+
+
+def test_what_another_pipeline_has_kept_is_not_kept_twice(bench: Bench) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    seg = as_slicer(image, lungs_on(image), infection_on(image))
+    first = stored(bench, seg, REPORTED)
+    bench.deliver()
+    header = seg.SOPInstanceUID
+    other = bench.accept(file_bytes(seg), pipeline="the pipeline before")
+    assert other != first.id
+    bench.ledger.jobs.adopt(bench.pipeline)
+    assert bench.ledger.corrections.of_segmentation(header) is not None
+    again = bench.work(other, ONLY_SR, corrections=REPORTED)
+    assert again.state is not JobState.BUILT
+    assert bench.deliver() == {}
+
+
+# What is no correction, or none yet.
+
+
+def test_what_no_reader_drew_is_passed_over(bench: Bench) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    strokes = [Stroke(f"{side} lung", mask, by=AUTOMATIC) for side, mask in lungs_on(image).items()]
+    job = stored(bench, drawn(image, strokes))
+    assert job.state is JobState.SKIPPED
+    assert code_of(job.reason or "") == "other_segmentation"
+    assert of(bench, image) == []
+
+
+def test_one_of_an_image_that_is_not_here_can_be_had_later(bench: Bench) -> None:
+    image = radiograph()
+    seg = as_slicer(image, lungs_on(image), infection_on(image))
+    job = stored(bench, seg)
+    assert job.state is JobState.SKIPPED
+    assert image.SOPInstanceUID in (job.reason or "")
+    assert f"cxr-node requeue --job {job.id}" in (job.reason or "")
+    analysed(bench, image)
+    assert bench.ledger.requeue.repeat([job.id], bench.pipeline, "somebody@host") == [job.id]
+    bench.work(job.id, corrections=KEPT)
+    assert len(of(bench, image)) == 1
+
+
+def test_one_that_comes_before_its_radiograph_is_analysed_waits(bench: Bench) -> None:
+    image = radiograph()
+    image_job = bench.accept(file_bytes(image))
+    held = bench.ledger.jobs.claim(image_job, bench.pipeline, "other", 60)
+    assert held is not None
+    job = stored(bench, as_slicer(image, lungs_on(image), infection_on(image)))
+    assert job.state is JobState.RECEIVED
+    assert "is not analysed yet" in (job.reason or "")
+
+
+def test_of_a_rejected_radiograph_nothing_is_kept(bench: Bench) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    bench.work(bench.accept(file_bytes(rejection_note("113001", image))), STANDARD)
+    job = stored(bench, as_slicer(image, lungs_on(image), infection_on(image)))
+    assert (job.state, of(bench, image)) == (JobState.SKIPPED, [])
+    assert "was rejected" in (job.reason or "")
+
+
+def test_without_the_setting_a_segmentation_is_nothing_to_the_node(bench: Bench) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    seg = as_slicer(image, lungs_on(image), infection_on(image))
+    job = stored(bench, seg, CorrectionsSection())
+    assert (job.state, of(bench, image)) == (JobState.SKIPPED, [])
+    assert "SOP Class" in (job.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("altered", "said"),
+    [
+        ({"PatientOrientation": ["R", "F"]}, "Patient Orientation"),
+        ({"Rows": 381}, "rows and columns"),
+    ],
+    ids=["turned", "cropped"],
+)
+def test_what_cannot_be_counted_fails_with_what_to_do(
+    bench: Bench, altered: Mapping[str, Any], said: str
+) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    seg = changed(as_slicer(image, lungs_on(image), infection_on(image)), **altered)
+    job = stored(bench, seg, REPORTED)
+    assert job.state is JobState.FAILED
+    assert f"segmentation {seg.SOPInstanceUID}: " in (job.reason or "")
+    assert said in (job.reason or "")
+    # A report that the analysis failed would be of the reader's study, and false.
+    assert bench.deliver() == {}
+    failure = bench.ledger.reports.failure(job.id)
+    assert failure is not None
+    assert failure.error == "UnusableCorrection"
+
+
+def test_lungs_called_by_the_images_sides_are_noticed(bench: Bench) -> None:
+    image = radiograph()
+    _, results = analysed(bench, image)
+    lungs, _ = masks_of(results["SEG"])
+    other = {"left": "right", "right": "left"}
+    strokes = [Stroke(f"{other[side]} lung", mask) for side, mask in lungs.items()]
+    job = stored(bench, drawn(image, strokes))
+    assert job.state is JobState.FAILED
+    assert "left and right are the patient's" in (job.reason or "")
+
+
+def test_two_radiographs_in_one_segmentation_are_refused(bench: Bench) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    other = changed(image, SOPInstanceUID=generate_uid())
+    other.file_meta.MediaStorageSOPInstanceUID = other.SOPInstanceUID
+    analysed(bench, other)
+    seg = as_slicer(image, lungs_on(image), infection_on(image))
+    (series,) = seg.ReferencedSeriesSequence
+    second = Dataset()
+    second.ReferencedSOPClassUID = other.SOPClassUID
+    second.ReferencedSOPInstanceUID = other.SOPInstanceUID
+    series.ReferencedInstanceSequence.append(second)
+    job = stored(bench, seg)
+    assert job.state is JobState.FAILED
+    assert "2 radiographs" in (job.reason or "")
+
+
+# Its report.
+
+
+def report_of(bench: Bench, seg: Dataset, profile: Profile = ONLY_SR) -> dict[str, Dataset]:
+    job = stored(bench, seg, REPORTED, profile)
+    assert job.state is JobState.BUILT, job.reason
+    reports = bench.deliver()
+    assert progress(bench.ledger, job.id) is Progress.DELIVERED
+    return reports
+
+
+def below(item: Dataset) -> Iterator[Dataset]:
+    for child in item.get("ContentSequence", ()):
+        yield child
+        yield from below(child)
+
+
+def numbers(report: Dataset, name: str) -> list[float]:
+    return [
+        float(item.MeasuredValueSequence[0].NumericValue)
+        for item in below(report)
+        if item.ValueType == "NUM" and item.ConceptNameCodeSequence[0].CodeValue == name
+    ]
+
+
+def texts(report: Dataset) -> str:
+    return " ".join(str(item.get("TextValue", "")) for item in below(report))
+
+
+def names(report: Dataset) -> list[str]:
+    return [str(item.PersonName) for item in below(report) if item.ValueType == "PNAME"]
+
+
+def test_a_report_says_the_readers_figures_and_who_observed(bench: Bench, tmp_path: Path) -> None:
+    image = radiograph()
+    _, results = analysed(bench, image)
+    seg = as_slicer(image, lungs_on(image), infection_on(image), predecessor=results["SEG"])
+    reports = report_of(bench, seg)
+    assert list(reports) == ["SR"]
+    report = reports["SR"]
+    assert (report.StudyInstanceUID, report.PatientID) == (image.StudyInstanceUID, image.PatientID)
+    assert report.SOPInstanceUID != results["SR"].SOPInstanceUID
+    assert report.SeriesInstanceUID != results["SR"].SeriesInstanceUID
+    assert sorted(numbers(report, "INFPERC")) == [10.0, 18.33, 25.0]
+    assert numbers(report, "111012") == []
+    observers = {
+        child.ConceptNameCodeSequence[0].CodeValue: child for child in report.ContentSequence
+    }
+    assert observers["121005"].ConceptCodeSequence[0].CodeValue == "121006"
+    assert "121012" not in observers
+    assert predecessors(report) == {results["SR"].SOPInstanceUID}
+    evidence = referenced(report, "CurrentRequestedProcedureEvidenceSequence")
+    assert evidence == {image.SOPInstanceUID, seg.SOPInstanceUID}
+    file = tmp_path / "report.dcm"
+    report.save_as(file, enforce_file_format=True)
+    assert dciodvfy(file) == []
+    assert dsrdump(file) == []
+    assert "reader" in report.SeriesDescription
+
+
+def test_what_ohif_stores_without_a_name_is_reported_too(bench: Bench, tmp_path: Path) -> None:
+    """All infection was erased, so the SEG has none: that is the reader's negative."""
+    image = radiograph()
+    _, results = analysed(bench, image)
+    lungs, _ = masks_of(results["SEG"])
+    image.save_as(tmp_path / "image.dcm", enforce_file_format=True)
+    labels = {f"{side.capitalize()} lung": lungs[side] for side in SIDES}
+    seg = as_ohif(tmp_path / "image.dcm", labels, tmp_path, results["SEG"])
+    report = report_of(bench, seg)["SR"]
+    assert set(numbers(report, "INFPERC")) == {0.0}
+    assert "No COVID-19 infection seen" in texts(report)
+    assert names(report) == ["Reader^Unnamed"]
+
+
+def test_lungs_alone_are_kept_and_not_reported(bench: Bench) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    strokes = [Stroke(f"{side} lung", mask) for side, mask in lungs_on(image).items()]
+    job = stored(bench, drawn(image, strokes), REPORTED)
+    assert (job.state, bench.deliver()) == (JobState.SKIPPED, {})
+    assert (job.reason or "").endswith("it does not say what is infected")
+    (kept,) = of(bench, image)
+    assert not kept.is_judged
+    assert kept.counted.dice_lung_left is not None
+
+
+def test_a_further_report_names_the_readers_before_it_as_well(bench: Bench) -> None:
+    image = radiograph()
+    _, results = analysed(bench, image)
+    lungs, infection = lungs_on(image), infection_on(image)
+    first = report_of(bench, as_slicer(image, lungs, infection))["SR"]
+    second = report_of(bench, as_slicer(image, lungs, infection, at="20261130"))["SR"]
+    assert first.SOPInstanceUID != second.SOPInstanceUID
+    assert predecessors(second) == {results["SR"].SOPInstanceUID, first.SOPInstanceUID}
+
+
+def test_a_destination_has_it_in_its_language_and_class(bench: Bench, tmp_path: Path) -> None:
+    image = radiograph()
+    german = read_profile({"outputs": ["SEG", "SR"], "sr": "comprehensive", "language": "de"})
+    analysed(bench, image, german)
+    seg = as_slicer(
+        image, lungs_on(image), infection_on(image),
+        SpecificCharacterSet="ISO_IR 192", ContentCreatorName="Müller^Jörg",
+    )  # fmt: skip
+    (report,) = report_of(bench, seg, german).values()
+    assert report.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.33"
+    assert "Ein Befunder hat die Masken gezeichnet" in texts(report)
+    assert names(report) == ["Müller^Jörg"]
+    report.save_as(tmp_path / "report.dcm", enforce_file_format=True)
+    assert dciodvfy(tmp_path / "report.dcm") == []
+
+
+def test_a_report_that_is_built_again_is_the_same(bench: Bench) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    seg = as_slicer(image, lungs_on(image), infection_on(image))
+    job = stored(bench, seg, REPORTED)
+    (delivery,) = bench.ledger.deliveries.of_job(job.id)
+    path = bench.spool.resolve(delivery.path)
+    content = path.read_bytes()
+    # Meanwhile another reader has reported.
+    stored(bench, as_slicer(image, lungs_on(image), infection_on(image), at="20261201"), REPORTED)
+    (claimed,) = [one for one in bench.ledger.deliveries.claim("pacs", "sender", 60, 8)
+                  if one.id == delivery.id]  # fmt: skip
+    path.unlink()
+    bench.ledger.repairs.damaged(claimed.id, "sender", "it is gone")
+    assert bench.work(job.id, ONLY_SR, corrections=REPORTED).state is JobState.BUILT
+    assert path.read_bytes() == content
