@@ -1,6 +1,8 @@
 """What the worker makes of a Segmentation that a reader has drawn: counted, kept, reported."""
 
+import stat
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,13 @@ from pydicom.uid import generate_uid
 
 from dicom_node.config import CorrectionsSection
 from dicom_node.config.profiles import STANDARD, Profile, read_profile
-from dicom_node.ledger import Correction, Job, JobState, Progress
+from dicom_node.ledger import Correction, Job, JobState, Kept, Progress
+from dicom_node.ops.asked.pairs import export
+from dicom_node.ops.asked.readers import reader_lines
 from dicom_node.skipping import DRAWN, code_of
+from inference.datasets.cases import read_cases
+from inference.datasets.examples import load_examples
+from inference.findings import Task
 from tests.conformance.validators import dciodvfy, dsrdump
 from tests.dicom_node.bench import Bench
 from tests.dicom_node.ledger.records import progress
@@ -23,6 +30,7 @@ from tests.strokes import SIDES, infection_on, lungs_on
 
 pytestmark = pytest.mark.slow
 
+DAY_S = 24 * 3600.0
 KEPT = CorrectionsSection(accept=True)
 REPORTED = CorrectionsSection(accept=True, report=True)
 ONLY_SR = Profile(("SEG", "SR"), next_best=False)
@@ -379,3 +387,66 @@ def test_a_report_that_is_built_again_is_the_same(bench: Bench) -> None:
     bench.ledger.repairs.damaged(claimed.id, "sender", "it is gone")
     assert bench.work(job.id, ONLY_SR, corrections=REPORTED).state is JobState.BUILT
     assert path.read_bytes() == content
+
+
+# What is made of it.
+
+
+def test_it_goes_with_its_radiograph_when_its_time_is_over(bench: Bench) -> None:
+    """Not as what was skipped does: it is the only copy there is of what a person did."""
+    image = radiograph()
+    image_job, _ = analysed(bench, image)
+    bench.clock.advance(40 * DAY_S)
+    job = stored(bench, as_slicer(image, lungs_on(image), infection_on(image)))
+    soon = Kept(bench.ledger.now() - timedelta(days=30), bench.ledger.now() + timedelta(days=1))
+    assert set(bench.ledger.pruning.look(soon).job_ids) == set()
+    bench.clock.advance(31 * DAY_S)
+    later = Kept(bench.ledger.now() - timedelta(days=30), None)
+    assert set(bench.ledger.pruning.look(later).job_ids) == {image_job, job.id}
+    assert bench.ledger.pruning.forget(later, [image_job, job.id], bench.spool.remove) == 2
+    assert bench.ledger.corrections.latest() == []
+
+
+def test_what_is_exported_is_what_networks_learn_from(bench: Bench, tmp_path: Path) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    lungs, infection = lungs_on(image), infection_on(image)
+    stored(bench, as_slicer(image, lungs, infection, at="20261130"))
+    stored(bench, as_slicer(image, infection, infection, at="20261129"))
+    folder = tmp_path / "pairs"
+    for _ in range(2):
+        (pair,) = export(bench.ledger, bench.spool, folder)
+        assert pair.fault == ""
+    (case,) = read_cases(folder)
+    assert case.name == image.SOPInstanceUID
+    assert np.array_equal(case.mask(Task.LUNG), lungs["left"] | lungs["right"])
+    assert np.array_equal(case.mask(Task.INFECTION), infection["left"] | infection["right"])
+    assert len(load_examples([case], Task.INFECTION, 64)) == 1
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*.dcm")}
+    assert modes == {0o600}
+
+
+def test_a_lost_file_is_left_out_and_said(bench: Bench, tmp_path: Path) -> None:
+    image = radiograph()
+    analysed(bench, image)
+    job = stored(bench, as_slicer(image, lungs_on(image), infection_on(image)))
+    bench.spool.remove([job.path])
+    (pair,) = export(bench.ledger, bench.spool, tmp_path / "pairs")
+    assert "missing from the spool" in pair.fault
+
+
+def test_people_see_the_reader_beside_the_node(bench: Bench) -> None:
+    image = radiograph()
+    image_job, results = analysed(bench, image)
+    lungs, infection = masks_of(results["SEG"])
+    job = stored(bench, as_slicer(image, lungs, {**infection, "left": infection["left"] & False}))
+    story = bench.ledger.corrections.of_job(image_job)
+    of_image = bench.ledger.jobs.get(image_job)
+    assert of_image is not None
+    said = list(reader_lines(story, of_image))
+    assert said[0] == f"  Anna Rontgen, 2026-11-28T09:15:00, SEMIAUTOMATIC (job {job.id})"
+    assert said[1].startswith("    reader  left 0.0 %")
+    assert said[2].startswith("    node    left ")
+    assert "left lung 1.00, right lung 1.00, infection 0." in said[3]
+    own = list(reader_lines(bench.ledger.corrections.of_job(job.id), job))
+    assert f"drawn on job {image_job}" in own[0]
