@@ -76,6 +76,7 @@ class Corrections:
     equipment: Equipment
     kinds: Sequence[Kind]  #: all that there may be
     destinations: Sequence[AnyDestination]
+    owner: str  #: who holds the jobs, to the ledger
 
     def take(self, job: Job, content: bytes) -> Taken:
         """Count and keep it; raises UnusableCorrection, and Transient where its radiograph is not
@@ -159,7 +160,7 @@ class Corrections:
             predecessor=drawing.predecessors[0] if drawing.predecessors else "",
             kept_at=job.received_at,
             counted=_counted(drawn, findings, ours, self.ledger.findings.of_job(image.id)),
-            before=known.before if known else self._reports_before(image, job),
+            before=self._reports_before(image, job, known),
         )
         self.ledger.corrections.keep(correction)
         reports: tuple[Output, ...] = ()
@@ -193,12 +194,30 @@ class Corrections:
                 return None
         return None
 
-    def _reports_before(self, image: Job, job: Job) -> tuple[Reference, ...]:
+    def _reports_before(
+        self, image: Job, job: Job, known: Correction | None
+    ) -> tuple[Reference, ...]:
         """What destinations have, or get, of the node's reports and the last reader's."""
+        if known is not None:
+            return (*known.before, *self._replaced(job, known))
         earlier = self.ledger.corrections.of_image(image.sop_instance_uid)
         readers = [one.job_id for one in earlier if one.job_id != job.id]
         last = next(filter(None, map(self._sent_reports, readers)), ())
         return (*self._sent_reports(image.id), *last)
+
+    def _replaced(self, job: Job, known: Correction) -> tuple[Reference, ...]:
+        """The reports of other bytes under the same UID: what has not left of them never will."""
+        if known.sha256 == job.sha256:
+            return ()
+        why = f"issue {job.issue} takes its place (other bytes)"
+        if leaving := self.ledger.issues.superseded(job, self.owner, (), why):
+            raise Transient(f"{leaving} earlier reports are just being sent")
+        return tuple(
+            Reference(one.study_instance_uid, one.series_instance_uid, one.sop_class_uid,
+                      one.sop_instance_uid)
+            for one in self.ledger.issues.earlier(job.id, ()).arrived
+            if one.sop_class_uid in REPORTS
+        )  # fmt: skip
 
     def _sent_reports(self, job_id: int) -> tuple[Reference, ...]:
         leaving = {

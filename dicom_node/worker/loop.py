@@ -98,7 +98,6 @@ class Worker:
             Route(to.name, to.profile.outputs, to.profile.reserves, to.silent)
             for to in destinations
         ]
-        self._corrections = Corrections(ledger, spool, corrections, equipment, kinds, destinations)
         self._notices = Notices(reports, saying_so, pipeline, equipment)
         self._spool = spool
         self._ledger = ledger
@@ -107,6 +106,9 @@ class Worker:
         self._looked_at = looked_at
         self._owner = heartbeat.owner
         self._hand = heartbeat.jobs()
+        self._corrections = Corrections(
+            ledger, spool, corrections, equipment, kinds, destinations, self._owner
+        )
         self._was_lost = False  #: the answer to the last claim, at first
         noted = [to.name for to in destinations if to.profile.rejection_notes]
         self._stop = threading.Event()

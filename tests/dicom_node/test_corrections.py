@@ -355,6 +355,17 @@ def test_a_further_report_names_the_readers_before_it_as_well(bench: Bench) -> N
     assert predecessors(second) == {results["SR"].SOPInstanceUID, first.SOPInstanceUID}
 
 
+def test_other_bytes_of_it_make_a_report_that_takes_the_place_of_the_former(bench: Bench) -> None:
+    image = radiograph()
+    _, results = analysed(bench, image)
+    seg = as_slicer(image, lungs_on(image), infection_on(image))
+    first = report_of(bench, seg)["SR"]
+    second = report_of(bench, changed(seg, ContentCreatorName="Corrected^Name"))["SR"]
+    assert second.SOPInstanceUID != first.SOPInstanceUID
+    assert predecessors(second) == {results["SR"].SOPInstanceUID, first.SOPInstanceUID}
+    assert names(second) == ["Corrected^Name"]
+
+
 def test_a_destination_has_it_in_its_language_and_class(bench: Bench, tmp_path: Path) -> None:
     image = radiograph()
     german = read_profile({"outputs": ["SEG", "SR"], "sr": "comprehensive", "language": "de"})
@@ -419,8 +430,10 @@ def test_what_is_exported_is_what_networks_learn_from(bench: Bench, tmp_path: Pa
         assert pair.fault == ""
     (case,) = read_cases(folder)
     assert case.name == image.SOPInstanceUID
-    assert np.array_equal(case.mask(Task.LUNG), lungs["left"] | lungs["right"])
-    assert np.array_equal(case.mask(Task.INFECTION), infection["left"] | infection["right"])
+    learnt = [case.mask(task) for task in (Task.LUNG, Task.INFECTION)]
+    for mask, drawn_there in zip(learnt, (lungs, infection), strict=True):
+        assert mask is not None
+        assert np.array_equal(mask, drawn_there["left"] | drawn_there["right"])
     assert len(load_examples([case], Task.INFECTION, 64)) == 1
     modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*.dcm")}
     assert modes == {0o600}

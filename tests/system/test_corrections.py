@@ -1,5 +1,5 @@
-"""A reader corrects the node's Segmentation in a viewer and stores it: it comes back, is counted and
-kept, and one report of it is in the study, whatever is killed meanwhile.
+"""A reader corrects the node's Segmentation in a viewer and stores it: it comes back and is counted
+and kept, and one report of it is in the study, whatever is killed meanwhile.
 """
 
 import json
