@@ -125,6 +125,8 @@ class WorkerSection(Section):
 
     #: A worker that has held a job for so long without getting any further hangs, and ends itself.
     lease_s: Seconds = 120.0
+    #: Of one `cxr-node up`; "auto": as many as its cores and its memory allow.
+    processes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
 
 
 class Reports(Section):

@@ -1,4 +1,4 @@
-"""How many cores there are to share out."""
+"""How many cores there are to share out, and who gets how many."""
 
 import os
 
@@ -8,3 +8,8 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def threads_each(networks: int, processes: int) -> int:
+    """For each of the networks that a process runs at once, beside others that do the same."""
+    return max(1, cores() // (networks * processes))

@@ -13,7 +13,7 @@ import openvino
 from numpy.typing import NDArray
 
 from inference.engines import ProbabilityMaps
-from inference.engines.cores import cores
+from inference.engines.cores import threads_each
 from inference.engines.graphs import graph_of
 from inference.engines.normalise import normalise
 from inference.findings import ModelIdentity, Task
@@ -27,16 +27,19 @@ _SETTINGS = {
 }
 
 
-def load_engine(lung: str = "", infection: str = "", precision: str = "f32") -> "OpenvinoEngine":
+def load_engine(
+    lung: str = "", infection: str = "", precision: str = "f32", *, processes: int = 1
+) -> "OpenvinoEngine":
     """Both networks, verified, loaded and warmed up.
 
     Names and paths are those of `weights.find`; `precision` is one that OpenVINO knows: anything
-    but "f32" is another analysis. Raises WeightsError.
+    but "f32" is another analysis; `processes`, this one among them, share the cores. Raises
+    WeightsError.
     """
     cards = find_pair(lung, infection)
     core = openvino.Core()
     settings = _SETTINGS | {
-        "INFERENCE_NUM_THREADS": max(1, cores() // len(cards)),
+        "INFERENCE_NUM_THREADS": threads_each(len(cards), processes),
         "INFERENCE_PRECISION_HINT": precision,
     }
     networks = [

@@ -18,15 +18,19 @@ from inference.networks import build
 from inference.weights import ModelCard, WeightsError, find_pair, load_state
 
 
-def load_engine(lung: str = "", infection: str = "", device: str = "auto") -> "PytorchEngine":
+def load_engine(
+    lung: str = "", infection: str = "", device: str = "auto", *, processes: int = 1
+) -> "PytorchEngine":
     """Both networks, verified, loaded and warmed up; `device` is "auto", "cpu" or "cuda".
 
-    Names and paths are those of `weights.find`. Raises WeightsError or DeviceUnavailable.
+    Names and paths are those of `weights.find`. `processes`, this one among them, share the
+    cores. Raises WeightsError or DeviceUnavailable.
     """
     cards = find_pair(lung, infection)
     networks = {task: load_network(card) for task, card in cards.items()}
     identities = tuple(card.identity for card in cards.values())
-    return PytorchEngine(networks, identities, cards[Task.LUNG].size, choose_device(device))
+    size = cards[Task.LUNG].size
+    return PytorchEngine(networks, identities, size, choose_device(device), processes)
 
 
 def load_network(card: ModelCard) -> nn.Module:
@@ -50,12 +54,13 @@ class PytorchEngine:
         models: tuple[ModelIdentity, ...],
         size: int,
         device: torch.device,
+        processes: int = 1,
     ) -> None:
         """`networks` are in evaluation mode and are changed: folded and moved to `device`."""
         self.size = size
         self.models = models
         self._tasks = tuple(networks)
-        self._run = runner([networks[task] for task in self._tasks], size, device)
+        self._run = runner([networks[task] for task in self._tasks], size, device, processes)
 
     def segment(self, images: NDArray[np.float32]) -> ProbabilityMaps:
         """Maps of (n, size, size) images, 0..1, bright = dense.

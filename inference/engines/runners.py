@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from inference.engines.cores import cores
+from inference.engines.cores import threads_each
 from inference.networks import CHANNELS, FOREGROUND
 
 #: Runs before the recording: libraries load, algorithms are chosen, memory is taken.
@@ -44,25 +44,30 @@ class Runner(Protocol):
         """Each network's reading of normalised (n, size, size) images."""
 
 
-def runner(networks: Sequence[nn.Module], size: int, device: torch.device) -> Runner:
+def runner(
+    networks: Sequence[nn.Module], size: int, device: torch.device, processes: int = 1
+) -> Runner:
     """`networks` are in evaluation mode and are changed: folded and moved to `device`.
 
-    Images are `size` x `size`. The first, slow run has been done on return.
+    Images are `size` x `size`; `processes` share the cores. The first, slow run has been done on
+    return.
     """
     ready = [
         fold(network).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for network in networks
     ]
-    return OnCuda(ready, size, device) if device.type == "cuda" else OnCpu(ready, size)
+    if device.type == "cuda":
+        return OnCuda(ready, size, device)
+    return OnCpu(ready, size, threads_each(len(ready), processes))
 
 
 class OnCpu:
     """A thread for each network, the cores shared out among them."""
 
-    def __init__(self, networks: Sequence[nn.Module], size: int) -> None:
+    def __init__(self, networks: Sequence[nn.Module], size: int, threads: int) -> None:
         self._networks = networks
         self._pool = ThreadPoolExecutor(len(networks), thread_name_prefix="network")
-        torch.set_num_threads(max(1, cores() // len(networks)))
+        torch.set_num_threads(threads)
         self(np.zeros((1, size, size), np.float32))
 
     def __call__(self, images: NDArray[np.float32]) -> list[Reading]:

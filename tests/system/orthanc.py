@@ -26,7 +26,7 @@ from tests.system.waiting import wait_until
 STORESCU = "/usr/bin/storescu"
 DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 #: A user namespace, so that it needs no root; in it a network with nothing but loopback.
-_ISOLATE = [
+ISOLATE = [
     "unshare",
     "--map-root-user",
     "--net",
@@ -48,9 +48,9 @@ def run_in_own_network(module: str, *arguments: str, timeout_s: float = 600) -> 
     for program in ("Orthanc", "unshare", "ip", STORESCU, "/usr/bin/echoscu"):
         if shutil.which(program) is None:
             missing(f"{program} is not installed")
-    if subprocess.run([*_ISOLATE, "true"], capture_output=True).returncode != 0:
+    if subprocess.run([*ISOLATE, "true"], capture_output=True).returncode != 0:
         missing("this system allows no network namespace of one's own")
-    command = [*_ISOLATE, sys.executable, "-m", module, *arguments]
+    command = [*ISOLATE, sys.executable, "-m", module, *arguments]
     run = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout.splitlines()[-1])

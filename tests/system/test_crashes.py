@@ -3,10 +3,9 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 from pydicom import Dataset, dcmread
@@ -18,61 +17,15 @@ from dicom_node.config.profiles import STANDARD
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
-from dicom_node.demo.phantom import Kind
-from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
-from dicom_node.ledger import BuiltOutput, Delivery, JobState, Ledger, Route, StoredInstance
+from dicom_node.ledger import BuiltOutput, Delivery, Ledger, Route, StoredInstance
 from dicom_node.ops.liveness import Owner
 from dicom_node.spool import Spool
 from dicom_node.worker import process, spool_output
 from sr_writer.equipment import Equipment
 from tests.dicom_node.radiographs import file_bytes
-from tests.phantoms import draw
-from tests.system.waiting import ended_job, wait_until
-
-SEG, SR, SC, PR = (
-    "1.2.840.10008.5.1.4.1.1.66.4",
-    "1.2.840.10008.5.1.4.1.1.88.34",
-    "1.2.840.10008.5.1.4.1.1.7",
-    "1.2.840.10008.5.1.4.1.1.11.1",
-)
-
-
-def radiographs(count: int, seed: int) -> list[Dataset]:
-    kinds = (Kind.HEALTHY, Kind.LEFT_OPACITY)
-    return [
-        as_dicom(draw(kinds[i % 2], rows=382, columns=318, seed=seed + i)) for i in range(count)
-    ]
-
-
-def destination(pacs: Pacs) -> str:
-    return f"{pacs.aet}@{pacs.host}:{pacs.port}"
-
-
-def assert_everything_once(
-    sources: Sequence[Dataset],
-    state: Path,
-    pacs: Pacs,
-    instead: Mapping[int, Mapping[str, str]] = MappingProxyType({}),
-) -> None:
-    """One SEG, one SR, one overlay of each source; an instance may have arrived more than once.
-
-    `instead`: by the source's number, the class that stands in for another.
-    """
-    for source in sources:
-        assert ended_job(state, source.SOPInstanceUID).state is JobState.BUILT
-    for number, source in enumerate(sources):
-        replaced = instead.get(number, {})
-        expected = sorted(replaced.get(sop_class, sop_class) for sop_class in (SEG, SR, SC))
-        assert classes(pacs, source) == expected
-
-
-def classes(pacs: Pacs, source: Dataset) -> list[str]:
-    """Of the instances that the source's study now holds, sorted."""
-    study = source.StudyInstanceUID
-    held = {a.sop_instance_uid: a for a in pacs.stored if a.path.parent.name == study}
-    return sorted(arrival.sop_class_uid for arrival in held.values())
-
+from tests.system.once import PR, SEG, SR, assert_everything_once, classes, destination, radiographs
+from tests.system.waiting import wait_until
 
 #: A part, and all, killed at random moments: tests/system/faults has both on every ground.
 long = pytest.mark.long

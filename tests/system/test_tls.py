@@ -1,7 +1,6 @@
 """DICOM over TLS with DCMTK at the other end: who is let in, who is not, and what the log says."""
 
 import logging
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
 
 from dicom_node.config import Destination
 from dicom_node.delivery.association import associate
-from dicom_node.demo.node import free_port
 from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import DestinationUnavailable
@@ -23,6 +21,7 @@ from dicom_node.network.tls import Renewed
 from tests.certificates import Authority, Issued
 from tests.dicom_node.listening import Running
 from tests.phantoms import draw
+from tests.system.dcmtk import storescp
 from tests.system.waiting import wait_until
 
 CONTEXTS = [(SegmentationStorage, ExplicitVRLittleEndian)]
@@ -173,47 +172,6 @@ def test_a_revoked_certificate_is_refused_as_soon_as_the_list_says_so(
 
 
 # --- out ---
-
-
-@contextmanager
-def storescp(folder: Path, *options: str | Path) -> Iterator[int]:
-    process, port = started(folder, *options)
-    with process:
-        try:
-            yield port
-        finally:
-            process.terminate()
-
-
-def started(folder: Path, *options: str | Path) -> "tuple[subprocess.Popen[bytes], int]":
-    """DCMTK's storescp once it listens, and its port: another where somebody was there before."""
-    for _ in range(5):
-        port = free_port()
-        command = ["/usr/bin/storescp", *map(str, options), "--output-directory", str(folder)]
-        # Not through a pipe: nobody would read what it has to say of each connection.
-        log = folder / "storescp.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen([*command, str(port)], stdout=out, stderr=out)
-        try:
-            wait_until(
-                lambda one=process, at=port: one.poll() is not None or is_open(at),  # type: ignore[misc]
-                60,
-                "storescp to listen",
-            )
-        except BaseException:
-            process.kill()
-            raise
-        if process.poll() is None:
-            return process, port
-    raise AssertionError(log.read_text("utf-8", "replace"))
-
-
-def is_open(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 def to(port: int, own: Issued, *, trusted: Path | None = None, name: str = "") -> Destination:

@@ -23,9 +23,9 @@ def pipeline_id(lung: str, infection: str, settings: Settings = STANDARD) -> str
     return results_digest(Pipeline(models, settings))
 
 
-def load_networks(lung: str, infection: str, device: str) -> "Engine":
+def load_networks(lung: str, infection: str, device: str, *, processes: int = 1) -> "Engine":
     """Both networks, verified and warmed up; raises UsageError where that cannot be had, and
-    MemoryUnavailable where there is no room for them now.
+    MemoryUnavailable where there is no room for them now. `processes` share the cores.
     """
     from inference.engines.device import DeviceUnavailable, free_cached
     from inference.engines.loading import load_engine
@@ -33,7 +33,7 @@ def load_networks(lung: str, infection: str, device: str) -> "Engine":
     from inference.weights import WeightsError
 
     try:
-        return load_engine(lung, infection, device)
+        return load_engine(lung, infection, device, processes=processes)
     except (WeightsError, DeviceUnavailable) as exc:
         raise UsageError(str(exc)) from exc
     except Exception as exc:

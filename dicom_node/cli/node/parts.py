@@ -64,10 +64,12 @@ def run(
     stop: threading.Event,
     ready: Ready,
     kinds: "Mapping[str, DestinationKind] | None" = None,
+    workers: int = 1,
 ) -> None:
     """Run `part` until `stop`; calls `ready` once it can do its work.
 
     `kinds`: of destinations, for the sender; None: those that the node brings.
+    `workers`: processes that share this host's cores, where this is one of them.
     """
     try:
         with Trail(config.audit, config.node.state, config.node.aet, part.value) as trail:
@@ -75,7 +77,7 @@ def run(
                 case Part.LISTEN:
                     _listen(config, stop, ready, trail)
                 case Part.WORK:
-                    _work(config, stop, ready, trail)
+                    _work(config, stop, ready, trail, workers)
                 case Part.SEND:
                     _send(config, stop, ready, trail, kinds)
                 case Part.PAGE:
@@ -212,7 +214,7 @@ def _listen(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -
     ledger.close()
 
 
-def _work(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> None:
+def _work(config: Config, stop: threading.Event, ready: Ready, trail: Trail, workers: int) -> None:
     from dicom_node.intake.ranking import Ranking
     from dicom_node.ops.finding import Finding
     from dicom_node.worker import Worker
@@ -220,7 +222,7 @@ def _work(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> 
     from sr_writer.warmup import warm_up
 
     models = config.models
-    load = partial(load_networks, models.lung, models.infection, models.device)
+    load = partial(load_networks, models.lung, models.infection, models.device, processes=workers)
     engine = once_there_is_memory(load, stop)
     spool, ledger, queues = _open(config, stop)
     warm_up()

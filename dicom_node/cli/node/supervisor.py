@@ -1,4 +1,5 @@
-"""`cxr-node up`: the whole node on one host, one child process a part, each restarted if it dies.
+"""`cxr-node up`: the whole node on one host, a child process a part, each restarted if it dies;
+of the worker as many as asked for.
 
 Processes, not threads: a decoder that crashes on a hostile image takes down the worker alone, and
 the listener goes on answering.
@@ -27,6 +28,7 @@ from dicom_node.cli.node.parts import (
     wait_for_ledger,
 )
 from dicom_node.cli.node.preflight import check, check_folders
+from dicom_node.cli.node.room import workers_of
 from dicom_node.config import Config
 from dicom_node.errors import LedgerUnavailable, NodeError, UsageError
 from dicom_node.ops.privacy import keep_private
@@ -52,7 +54,7 @@ class Node:
         self._json_logs = json_logs
         self._context = multiprocessing.get_context("spawn")
         self._stop = threading.Event()
-        self._children: dict[Part, _Child] = {}
+        self._children: list[_Child] = []
 
     def run(self) -> int:
         """Until SIGTERM or Ctrl-C; the exit code."""
@@ -62,15 +64,18 @@ class Node:
             self._prepare_ledger()
         except LedgerUnavailable:
             return 1
+        workers = workers_of(self._config)
         for part in parts_of(self._config):
-            self._children[part] = _Child(part, self._context, self._config, self._json_logs)
+            for _ in range(workers if part is Part.WORK else 1):
+                child = _Child(part, self._context, self._config, self._json_logs, workers)
+                self._children.append(child)
         announced = False
         while not self._stop.wait(LOOK_S):
-            for child in self._children.values():
+            for child in self._children:
                 child.keep_alive()
                 if child.gave_up:
                     self._stop.set()
-            if not announced and all(child.is_ready for child in self._children.values()):
+            if not announced and all(child.is_ready for child in self._children):
                 announced = True
                 self._announce()
         return self._shut_down()
@@ -98,11 +103,11 @@ class Node:
     def _shut_down(self) -> int:
         """All at once: what one of them still needs of another, the ledger keeps."""
         deadline = time.monotonic() + STOP_WITHIN_S + self._config.node.drain_s
-        for child in self._children.values():
+        for child in self._children:
             child.terminate()
-        for child in self._children.values():
+        for child in self._children:
             child.join(max(0.0, deadline - time.monotonic()))
-        gave_up = [child.exit_code for child in self._children.values() if child.gave_up]
+        gave_up = [child.exit_code for child in self._children if child.gave_up]
         logger.info("stopped the node")
         return max(gave_up, default=0)
 
@@ -119,11 +124,13 @@ class _Child:
         context: multiprocessing.context.SpawnContext,
         config: Config,
         json_logs: bool,
+        workers: int,
     ) -> None:
         self.part = part
         self._context = context
         self._config = config
         self._json_logs = json_logs
+        self._workers = workers  #: that share the cores
         self._deaths = 0
         self._was_ready = False
         self._restart_at: float | None = None
@@ -179,7 +186,7 @@ class _Child:
         self._restart_at = None
         self._started_at = time.monotonic()
         self._ready: ProcessEvent = self._context.Event()
-        arguments = (self.part, self._config, self._json_logs, self._ready)
+        arguments = (self.part, self._config, self._json_logs, self._ready, self._workers)
         self._process: SpawnProcess = self._context.Process(
             target=_child_main, args=arguments, name=f"cxr-{self.part.value}"
         )
@@ -188,12 +195,14 @@ class _Child:
         logger.info("started a part", extra=extra)
 
 
-def _child_main(part: Part, config: Config, json_logs: bool, ready: ProcessEvent) -> None:
+def _child_main(
+    part: Part, config: Config, json_logs: bool, ready: ProcessEvent, workers: int
+) -> None:
     logs.configure(as_json=json_logs, is_child=True)
     keep_private(config.node.state, config.spool_folder, group_access=config.node.group_access)
     stop = stop_on_signals(orphan_too=True)
     try:
-        run(part, config, stop, ready.set)
+        run(part, config, stop, ready.set, workers=workers)
     except (NodeError, OSError) as exc:
         logger.error("a part cannot run", extra={"part": part.value, "reason": str(exc)})
         raise SystemExit(EXIT_USAGE if isinstance(exc, UsageError) else 1) from exc

@@ -126,6 +126,9 @@ def test_a_radiograph_and_its_seg_are_a_case_whatever_the_files_are_called(
 def test_what_a_person_has_drawn_is_believed_before_a_later_network(tmp_path: Path) -> None:
     write_pair(tmp_path, ["L", "F"])
     source = dcmread(tmp_path / "a.dcm")
+    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber",
+                    "StudyDate", "StudyTime", "StudyID", "ReferringPhysicianName"):  # fmt: skip
+        setattr(source, keyword, "")
     lungs = np.zeros((source.Rows, source.Columns), np.bool_)
     lungs[10:50, 5:25] = True
     seg = drawn(source, [Stroke("Lunge rechts", lungs), Stroke("Infekt", lungs)], at="20200101")
