@@ -241,6 +241,9 @@ class Worker:
     def _reject(self, job: Job, rejection: Rejection, stages: Stages) -> None:
         """Stop what has not left of the images that a rejection note names, take back the rest."""
         uids, reason = rejection.sop_instance_uids, rejection.reason
+        if rejection.title != EXPIRED:
+            # What readers drew on a radiograph falls with it.
+            uids = (*uids, *self._ledger.corrections.drawn_on(uids))
         rejected, leaving = self._ledger.rejections.rejected(
             job, self._owner, uids, rejection.title, reason
         )

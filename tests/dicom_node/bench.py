@@ -126,6 +126,15 @@ class Bench:
                 self.ledger.deliveries.delivered(delivery.id, "sender", 0x0000)
         return arrived
 
+    def deliver_all(self, destination: str = PACS) -> list[Dataset]:
+        """The same, however many there are of a role."""
+        arrived = []
+        while batch := self.ledger.deliveries.claim(destination, "sender", LEASE_S, 32):
+            for delivery in batch:
+                arrived.append(dcmread(self.spool.resolve(delivery.path)))
+                self.ledger.deliveries.delivered(delivery.id, "sender", 0x0000)
+        return arrived
+
 
 def _texts(item: Dataset) -> Iterator[str]:
     for child in item.get("ContentSequence", ()):

@@ -13,7 +13,7 @@ from pydicom.uid import generate_uid
 
 from dicom_node.config import CorrectionsSection
 from dicom_node.config.profiles import STANDARD, Profile, read_profile
-from dicom_node.ledger import Correction, Job, JobState, Kept, Progress
+from dicom_node.ledger import REJECTION_NOTE, Correction, Job, JobState, Kept, Progress
 from dicom_node.ops.asked.pairs import export
 from dicom_node.ops.asked.readers import reader_lines
 from dicom_node.skipping import DRAWN, code_of
@@ -195,6 +195,47 @@ def test_of_a_rejected_radiograph_nothing_is_kept(bench: Bench) -> None:
     job = stored(bench, as_slicer(image, lungs_on(image), infection_on(image)))
     assert (job.state, of(bench, image)) == (JobState.SKIPPED, [])
     assert "was rejected" in (job.reason or "")
+
+
+def test_a_rejected_segmentation_counts_no_longer_and_its_report_is_taken_back(
+    bench: Bench,
+) -> None:
+    image = radiograph()
+    image_job, _ = analysed(bench, image)
+    lungs, infection = lungs_on(image), infection_on(image)
+    stored(bench, as_slicer(image, lungs, infection, at="20261127"))
+    seg = as_slicer(image, lungs, infection)
+    report = report_of(bench, seg)["SR"]
+    note = bench.accept(file_bytes(rejection_note("113001", as_image(image, seg))))
+    bench.work(note, ONLY_SR, corrections=REPORTED)
+    taken = bench.deliver()[REJECTION_NOTE]
+    assert referenced(taken, "CurrentRequestedProcedureEvidenceSequence") == {report.SOPInstanceUID}
+    assert [one.drawn_at for one in of(bench, image)] == ["2026-11-27T09:15:00"]
+    assert bench.ledger.jobs.get(image_job) is not None
+    # The same bytes stay rejected.
+    again = bench.accept(file_bytes(seg))
+    assert bench.work(again, corrections=KEPT).state is JobState.SKIPPED
+    assert len(of(bench, image)) == 1
+
+
+def test_with_a_rejected_radiograph_falls_what_was_drawn_on_it(bench: Bench) -> None:
+    image = radiograph()
+    _, results = analysed(bench, image)
+    report = report_of(bench, as_slicer(image, lungs_on(image), infection_on(image)))["SR"]
+    note = bench.accept(file_bytes(rejection_note("113037", image)))
+    job = bench.work(note, ONLY_SR, corrections=REPORTED)
+    assert job.state is JobState.BUILT
+    notes = bench.deliver_all()
+    taken = {uid for one in notes
+             for uid in referenced(one, "CurrentRequestedProcedureEvidenceSequence")}  # fmt: skip
+    assert taken == {report.SOPInstanceUID, *(one.SOPInstanceUID for one in results.values())}
+    assert bench.ledger.corrections.latest() == []
+
+
+def as_image(image: Dataset, seg: Dataset) -> Dataset:
+    """What a note of the Segmentation is made from."""
+    return changed(image, SOPClassUID=seg.SOPClassUID, SOPInstanceUID=seg.SOPInstanceUID,
+                   SeriesInstanceUID=seg.SeriesInstanceUID)  # fmt: skip
 
 
 def test_without_the_setting_a_segmentation_is_nothing_to_the_node(bench: Bench) -> None:

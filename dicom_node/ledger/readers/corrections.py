@@ -11,6 +11,8 @@ from sqlalchemy import ColumnElement, Row, delete, insert, select
 from dicom_node.ledger.readers.table import corrections
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.schema import jobs, outputs
+from dicom_node.ledger.tables.states import JobState
+from dicom_node.skipping import REJECTED
 from sr_writer.progression import Reference
 
 
@@ -83,12 +85,23 @@ class Corrections(Part):
         return self._find((corrections.c.job_id == job_id) | (corrections.c.image_uid == image))
 
     def latest(self, image_uids: Collection[str] = ()) -> list[Correction]:
-        """The one that counts of each radiograph, or of these, in the order they were kept."""
+        """The one that counts of each radiograph, or of these, in the order they were kept.
+
+        None of a radiograph that was rejected.
+        """
         within = [corrections.c.image_uid.in_(image_uids)] if image_uids else []
         counting: dict[str, Correction] = {}
-        for one in self._find(*within):
+        for one in self._find(~_is_rejected(corrections.c.image_job_id), *within):
             counting.setdefault(one.image_uid, one)
         return sorted(counting.values(), key=lambda one: (one.kept_at, one.job_id))
+
+    def drawn_on(self, image_uids: Collection[str]) -> list[str]:
+        """SOP Instance UIDs of all Segmentations of these radiographs, rejected ones too."""
+        query = select(corrections.c.segmentation_uid).where(
+            corrections.c.image_uid.in_(image_uids)
+        )
+        with self._database.read() as connection:
+            return list(connection.scalars(query.order_by(corrections.c.job_id)))
 
     def is_ours(self, sop_instance_uid: str) -> bool:
         """Whether the node itself has built an instance of this UID."""
@@ -97,10 +110,16 @@ class Corrections(Part):
             return connection.execute(query.limit(1)).first() is not None
 
     def _find(self, *conditions: ColumnElement[bool]) -> list[Correction]:
-        query = select(corrections).where(*conditions)
+        query = select(corrections).where(~_is_rejected(corrections.c.job_id), *conditions)
         newest = query.order_by(corrections.c.drawn_at.desc(), corrections.c.job_id.desc())
         with self._database.read() as connection:
             return [_correction(row) for row in connection.execute(newest)]
+
+
+def _is_rejected(job_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """By a rejection note that named it."""
+    skipped = (jobs.c.state == JobState.SKIPPED) & jobs.c.reason.startswith(f"{REJECTED}:")
+    return select(jobs.c.id).where(jobs.c.id == job_id, skipped).exists()
 
 
 _COUNTED = [field.name for field in fields(Counted)]
