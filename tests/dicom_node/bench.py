@@ -128,7 +128,7 @@ class Bench:
 
     def deliver_all(self, destination: str = PACS) -> list[Dataset]:
         """The same, however many there are of a role."""
-        arrived = []
+        arrived: list[Dataset] = []
         while batch := self.ledger.deliveries.claim(destination, "sender", LEASE_S, 32):
             for delivery in batch:
                 arrived.append(dcmread(self.spool.resolve(delivery.path)))
