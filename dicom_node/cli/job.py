@@ -75,7 +75,7 @@ def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
     if story.failure:
         yield f"  to do: {remedy(story.failure)}"
     if asked := story.override:
-        yield f"  analysed although refused ({line(asked.refusal)}), as {name(asked.by)} asked"
+        yield f"  asked for although refused ({line(asked.refusal)}), as {name(asked.by)} asked"
         yield f"    {moment(asked.at)}: {line(asked.why)}"
     yield f"  accession {name(story.at_a_glance.accession_number) or '-'}"
     yield f"  study     {name(job.study_instance_uid)}"

@@ -14,10 +14,10 @@ from typing import Self
 from dicom_node.ledger.figures import Dead, Depth, Figures, Gauges, Living, Place
 from dicom_node.ledger.readers.corrections import Correction, Corrections, Counted
 from dicom_node.ledger.reading.counts import Backlog, Counts, Day
+from dicom_node.ledger.reading.lookups import OF_RESULTS, Filter, JobLine, Lookups, Output
 from dicom_node.ledger.reading.lookups import STATES as JOB_STATES
-from dicom_node.ledger.reading.lookups import Filter, JobLine, Lookups, Output
 from dicom_node.ledger.reading.pace import Arrival, Declined, Flow, Pace, Stage, Stages
-from dicom_node.ledger.reading.quality import Device, Found, Quality
+from dicom_node.ledger.reading.quality import GRAY, Device, Found, Measured, Quality
 from dicom_node.ledger.reading.reports import SKIPS_LOOKED_AT, Reports
 from dicom_node.ledger.reading.trial import Trial, TrialCase
 from dicom_node.ledger.sending.breakers import Breakers
@@ -106,9 +106,11 @@ from dicom_node.ledger.work.workers import GpuMemory, Process, WorkerRecord, Wor
 __all__ = [
     "ARRIVED",
     "DELIVERED",
+    "GRAY",
     "HEAD",
     "HELD",
     "JOB_STATES",
+    "OF_RESULTS",
     "PERSON_WAITS_S",
     "REFUSED",
     "REJECTION_NOTE",
@@ -159,6 +161,7 @@ __all__ = [
     "Ledger",
     "Line",
     "Living",
+    "Measured",
     "Notice",
     "Origin",
     "Output",

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from dicom_node.ledger.sending.breakers import standings
 from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.lines import IMAGE_SINCE, RESULT_SINCE
 from dicom_node.ledger.tables.records import Standing
 from dicom_node.ledger.tables.schema import deliveries, jobs, workers
 from dicom_node.ledger.tables.states import MISSING, DeliveryState, JobState
@@ -44,7 +45,7 @@ class Depth:
     place: Place
     destination: str  #: "" for images
     count: int
-    oldest_s: float  #: since its image came
+    oldest_s: float  #: since its image came, or a person asked for it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Gauges(Part):
 
 def _images(connection: Connection, now: datetime) -> Iterator[Depth]:
     for state, place in _JOBS.items():
-        query = select(func.count(), func.min(jobs.c.received_at)).where(jobs.c.state == state)
+        query = select(func.count(), func.min(IMAGE_SINCE)).where(jobs.c.state == state)
         count, oldest = connection.execute(query).one()
         yield Depth(place, "", count, _age_s(oldest, now))
 
@@ -107,7 +108,7 @@ def _images(connection: Connection, now: datetime) -> Iterator[Depth]:
 def _results(connection: Connection, now: datetime) -> Iterator[Depth]:
     for state, place in _DELIVERIES.items():
         query = (
-            select(deliveries.c.destination, func.count(), func.min(jobs.c.received_at))
+            select(deliveries.c.destination, func.count(), func.min(RESULT_SINCE))
             .join(jobs, deliveries.c.job_id == jobs.c.id)
             .where(deliveries.c.state == state)
             .group_by(deliveries.c.destination)

@@ -57,7 +57,7 @@ BACKLOG = _gauge(
 )  # fmt: skip
 OLDEST = _gauge(
     "backlog_oldest_seconds",
-    "Since the image came that has been there longest; 0: there is none.",
+    "Since the image came that has been there longest, or was asked for; 0: there is none.",
     "place", "destination",
 )  # fmt: skip
 DEAD_LETTERS = _gauge(

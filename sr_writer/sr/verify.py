@@ -140,7 +140,7 @@ def _observer_faults(dataset: Dataset, identity: Identity) -> Iterator[str]:
 
 
 def _refusal_faults(dataset: Dataset, findings: Findings, words: Words) -> Iterator[str]:
-    """Whether it decides nothing of an image that was not to be analysed, and says that it was so."""
+    """Whether it decides nothing of an image that was not to be analysed, and says so."""
     if not findings.refusal:
         return
     if findings.decision is not Decision.UNDETERMINED:

@@ -5,8 +5,6 @@ A whole node, an archive that is away, and a person who has nothing but a keyboa
 """
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,22 +18,13 @@ from dicom_node.demo.pacs import Pacs
 from dicom_node.demo.phantom import Kind
 from dicom_node.demo.phantom_dicom import as_dicom
 from dicom_node.errors import SUCCESS
-from tests.conformance.ohif_scenario import VIEWERS
-from tests.conftest import missing
+from tests.conformance.browser import VIEWERS, look_for_chromium
 from tests.phantoms import draw
 from tests.system.waiting import run_cli, wait_until
 
 ACCESSION, DESTINATION = "A-4711", "archive"
 #: Of a browser that shares its machine with others; a person's minute is the test's own.
 MINUTE_S = 60.0
-
-
-def look_for_chromium() -> None:
-    for program in ("node", os.environ.get("CHROMIUM", "/usr/bin/chromium")):
-        if shutil.which(program) is None:
-            missing(f"{program} is not installed")
-    if not (VIEWERS / "node_modules" / "puppeteer-core").is_dir():
-        missing("the viewers are not installed: make viewers")
 
 
 @pytest.fixture(scope="module")

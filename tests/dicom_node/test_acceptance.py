@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from dicom_node.ledger import (
     Origin,
     StoredInstance,
 )
+from inference.findings import Caution
 
 DX, CT = "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.2"
 HOSTILE = "<script>alert(1)</script>"
@@ -36,7 +38,9 @@ def state(tmp_path: Path) -> Path:
     for number, (maker, decision, percent) in enumerate(seen):
         job = accepted(ledger, number, maker)
         why = "signs too faint" if percent is None else f"of instance 2.25.{10**20}"
-        found = FindingsRecord(decision, why, percent, percent, percent, ("no-age",))
+        found = FindingsRecord(
+            decision, why, percent, percent, percent, ("under_18", "of_a_later_version")
+        )
         ledger.jobs.claim(job, "p", "w", 60)
         ledger.handover.built(job, "w", [], [], findings=found)
     job = accepted(ledger, 5, "ACME")
@@ -88,7 +92,7 @@ def test_what_came_is_counted_by_state_decision_and_device(state: Path) -> None:
     assert figures.skipped == [("not a frontal view (View Position LL)", 1)]
     assert figures.failed == [("instance …: cut short", 1)]
     assert figures.undetermined == [("signs too faint", 1)]
-    assert figures.cautions == [("no-age", 5)]
+    assert figures.cautions == [("under_18", 5), ("of_a_later_version", 5)]
     assert figures.took_s.median is not None
     assert list(figures.days) == [now.date()]
 
@@ -139,6 +143,10 @@ def test_the_page_has_no_patient_in_it_and_stays_text(
     assert not any(word in text for word in ("A-0", "A-3", "2.25.", "4711", "hash"))
     assert "&lt;script&gt;" in text
     assert "median 10.0 %" in text
+    # In the words of the reports; a code of another version's stays one.
+    assert escape(Caution.UNDER_18.text) in text
+    assert "under_18" not in text
+    assert "of_a_later_version" in text
 
 
 def test_a_time_in_which_nothing_came_is_said(

@@ -15,6 +15,7 @@ from dicom_node.cli.trial.figures import (
     Quantiles,
 )
 from dicom_node.ledger import JobState
+from inference.findings import Caution
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; --bar: #3a76b0; }
@@ -64,7 +65,7 @@ def page(figures: Figures, about: About) -> str:
         _reasons("Undetermined, by reason", figures.undetermined),
         _reasons("Skipped, by reason", figures.skipped),
         _reasons("Failed, by reason", figures.failed),
-        _reasons("Cautions", figures.cautions),
+        _reasons("Cautions", [(_in_words(code), count) for code, count in figures.cautions]),
         _decision_of_the_site(),
     ]
     return (
@@ -191,6 +192,12 @@ def _reasons(title: str, reasons: Sequence[tuple[str, int]]) -> str:
     if not reasons:
         return ""
     return f"<h2>{title}</h2>" + _table(["", "images"], [[why, count] for why, count in reasons])
+
+
+def _in_words(code: str) -> str:
+    """What a report says by that code; of another version's, the code."""
+    known = {caution.code: caution.says("it was refused") for caution in Caution}
+    return known.get(code, code)
 
 
 def _decision_of_the_site() -> str:

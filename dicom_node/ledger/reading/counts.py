@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, case, func, select
 
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.former import JOB, in_state
+from dicom_node.ledger.tables.lines import IMAGE_SINCE, RESULT_SINCE
 from dicom_node.ledger.tables.moves import Condition
 from dicom_node.ledger.tables.schema import deliveries, jobs
 from dicom_node.ledger.tables.states import (
@@ -29,7 +30,7 @@ class Waiting:
     """What is on its way, of one kind."""
 
     count: int
-    oldest_s: float  #: since its image came; 0: none waits
+    oldest_s: float  #: since its image came, or a person asked for it again; 0: none waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,10 @@ class Counts(Part):
     def backlog(self, since: datetime) -> Backlog:
         """What waits now, and what ended badly at or after `since` and is not repaired."""
         now = self._database.now()
-        unfinished = _of(jobs).where(jobs.c.state.in_(_UNFINISHED))
-        undelivered = _of(deliveries.join(jobs)).where(deliveries.c.state.in_(UNDELIVERED))
+        unfinished = _of(jobs, IMAGE_SINCE).where(jobs.c.state.in_(_UNFINISHED))
+        undelivered = _of(deliveries.join(jobs), RESULT_SINCE).where(
+            deliveries.c.state.in_(UNDELIVERED)
+        )
         failed = in_state(JobState.FAILED)
         lost = select(deliveries.c.job_id).where(
             deliveries.c.state.in_(MISSING), deliveries.c.updated_at >= since
@@ -121,8 +124,8 @@ def _day(begins: datetime, rows: Sequence[Any]) -> Day:
     )
 
 
-def _of(rows: FromClause) -> "Select[Any, Any]":
-    return select(func.count(), func.min(jobs.c.received_at)).select_from(rows)
+def _of(rows: FromClause, since: ColumnElement[datetime]) -> "Select[Any, Any]":
+    return select(func.count(), func.min(since)).select_from(rows)
 
 
 def _waiting(connection: Connection, query: "Select[Any, Any]", now: datetime) -> Waiting:

@@ -1,11 +1,20 @@
 """What a person looks up: which jobs there are, and which of them a number or a UID means."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, or_, select, union
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    case,
+    func,
+    or_,
+    select,
+    union,
+)
 
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.former import JOB, branches, in_state
@@ -26,8 +35,9 @@ _BY_DELIVERY = {
     UNVERIFIED: (DeliveryState.UNVERIFIED,),
     HELD: (DeliveryState.HELD,),
 }
+OF_RESULTS = tuple(_BY_DELIVERY)
 #: What `Filter.states` may hold.
-STATES = (*JobState, *_BY_DELIVERY)
+STATES = (*JobState, *OF_RESULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,9 @@ class Filter:
     decisions: Collection[str] = ()
     devices: Collection[str] = ()  #: station names
     up_to: int | None = None  #: no job that came after this one, by its id
+    #: Of `OF_RESULTS` among the states: that one result goes to one of these ...
+    destinations: Collection[str] = ()
+    reason: str = ""  #: ... and stands so for a reason that has this in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,7 @@ class JobLine:
     deliveries: Mapping[DeliveryState, int]  #: of its results; only states that occur
     progress: Progress | None  #: of its results; None: it is not BUILT
     priority: Priority
+    missing: str | None = None  #: why a result is not where it was to go; None: each is, or waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +108,9 @@ class Lookups(Part):
                 .order_by(jobs.c.id.desc())
             )
             rows = connection.execute(lines).all()
-            sent = _deliveries_of(connection, [row.id for row in rows])
-        return [_line(row, sent.get(row.id, {})) for row in rows]
+            ids = [row.id for row in rows]
+            sent, missing = _deliveries_of(connection, ids), _why_missing(connection, ids)
+        return [_line(row, sent.get(row.id, {}), missing.get(row.id)) for row in rows]
 
     def ids(self, asked: Filter, limit: int) -> list[int]:
         """At most `limit` of the jobs that are meant, the oldest first."""
@@ -115,6 +130,9 @@ class Lookups(Part):
     def tally(self, asked: Filter) -> dict[str, int]:
         """Of the jobs that are meant but for their state: how many are in each of `STATES`."""
         names = _names(asked)
+        if asked.destinations or asked.reason:
+            by_result = {state: self.count(replace(asked, states=(state,))) for state in OF_RESULTS}
+            return self.tally(replace(asked, destinations=(), reason="")) | by_result
         if not names:
             # Each by its index: no job is looked at.
             return {state: self.count(Filter(states=(state,))) for state in STATES}
@@ -193,17 +211,29 @@ def _ids(asked: Filter) -> Iterator[Select[tuple[int]]]:
     names = _names(asked)
     if names:
         named = select(jobs.c.id).where(*names)
-        standing = [_in_state(asked.states)] if asked.states else []
+        standing = [_in_state(asked)] if asked.states else []
         yield select(jobs.c.id).where(jobs.c.id.in_(named), *standing)
         return
     if not asked.states:
         yield select(jobs.c.id)
     for state in asked.states:
         if of_deliveries := _BY_DELIVERY.get(state):
-            holding = select(deliveries.c.job_id).where(deliveries.c.state.in_(of_deliveries))
+            stands = deliveries.c.state.in_(of_deliveries), *_of_results(asked)
+            holding = select(deliveries.c.job_id).where(*stands)
             yield select(jobs.c.id).where(jobs.c.id.in_(holding))
         else:
             yield from (select(jobs.c.id).where(one) for one in branches(JobState(state)))
+
+
+def _of_results(asked: Filter) -> list[Condition]:
+    """Of a delivery: where it goes, and why it stands as it does."""
+    conditions: list[Condition] = []
+    if asked.destinations:
+        conditions.append(deliveries.c.destination.in_(asked.destinations))
+    if asked.reason:
+        columns = deliveries.c.reason, deliveries.c.verification
+        conditions.append(or_(*(one.icontains(asked.reason, autoescape=True) for one in columns)))
+    return conditions
 
 
 def _names(asked: Filter) -> list[Condition]:
@@ -243,12 +273,14 @@ def _of_instances(condition: Condition) -> Condition:
     return jobs.c.sop_instance_uid.in_(named)
 
 
-def _in_state(states: Collection[str]) -> Condition:
+def _in_state(asked: Filter) -> Condition:
     """Of jobs that are found by something else."""
-    of_jobs = [in_state(JobState(state)) for state in states if state not in _BY_DELIVERY]
-    of_deliveries = [one for state in states for one in _BY_DELIVERY.get(state, ())]
+    of_jobs = [in_state(JobState(state)) for state in asked.states if state not in _BY_DELIVERY]
+    of_deliveries = [one for state in asked.states for one in _BY_DELIVERY.get(state, ())]
     holding = select(deliveries.c.id).where(
-        deliveries.c.job_id == jobs.c.id, deliveries.c.state.in_(of_deliveries)
+        deliveries.c.job_id == jobs.c.id,
+        deliveries.c.state.in_(of_deliveries),
+        *_of_results(asked),
     )
     return or_(*of_jobs, *([holding.exists()] if of_deliveries else []))
 
@@ -264,7 +296,15 @@ def _deliveries_of(
     return found
 
 
-def _line(row: Row[Any], sent: Mapping[DeliveryState, int]) -> JobLine:
+def _why_missing(connection: Connection, job_ids: Sequence[int]) -> dict[int, str]:
+    """Of jobs a result of which was refused, given up or lost: why one was."""
+    query = select(deliveries.c.job_id, func.min(deliveries.c.reason)).where(
+        deliveries.c.job_id.in_(job_ids), deliveries.c.state.in_(MISSING)
+    )
+    return dict(connection.execute(query.group_by(deliveries.c.job_id)).all())
+
+
+def _line(row: Row[Any], sent: Mapping[DeliveryState, int], missing: str | None) -> JobLine:
     state = JobState(row.state)
     return JobLine(
         id=row.id,
@@ -279,4 +319,5 @@ def _line(row: Row[Any], sent: Mapping[DeliveryState, int]) -> JobLine:
         deliveries=sent,
         progress=progress(sent) if state is JobState.BUILT else None,
         priority=Priority(row.priority),
+        missing=missing,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, case, func, select
 
 from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.lines import IMAGE_SINCE, RESULT_SINCE
 from dicom_node.ledger.tables.schema import deliveries, events, findings, instances, jobs
 from dicom_node.ledger.tables.states import DeliveryState, Event, JobState
 
@@ -26,7 +27,8 @@ class Stage:
     waiting: int
     in_work: int
     retrying: int  #: of those that wait: tried before
-    oldest_s: float  #: since the image came that has waited longest; 0: none waits
+    #: Since the image came that has waited longest, or a person asked for it; 0: none waits.
+    oldest_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,7 @@ def _analysis(connection: Connection, now: datetime) -> Stage:
         return connection.execute(query).scalar_one()
 
     waits, held = jobs.c.state == JobState.RECEIVED, jobs.c.state == JobState.ANALYZING
-    oldest = connection.execute(select(func.min(jobs.c.received_at)).where(waits | held)).scalar()
+    oldest = connection.execute(select(func.min(IMAGE_SINCE)).where(waits | held)).scalar()
     return Stage(count(waits), count(held), count(waits, jobs.c.attempts > 0), _since(oldest, now))
 
 
@@ -219,7 +221,7 @@ def _of_deliveries(connection: Connection, state: DeliveryState, now: datetime) 
     )
     rows = connection.execute(counted).all()
     oldest = (
-        select(func.min(jobs.c.received_at))
+        select(func.min(RESULT_SINCE))
         .select_from(deliveries.join(jobs, deliveries.c.job_id == jobs.c.id))
         .where(in_it)
     )

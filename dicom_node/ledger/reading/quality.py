@@ -1,15 +1,22 @@
-"""What was found in the images of each device: for whoever looks whether it still says the same."""
+"""What was found in the images of each device, and what these look like: for whoever looks whether
+it is still the same. What was analysed at a person's request, although it was refused, says nothing
+of a device.
+"""
 
 import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import sqrt
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, exists, func, select
 
 from dicom_node.ledger.tables.database import Part
-from dicom_node.ledger.tables.schema import findings, instances, jobs
+from dicom_node.ledger.tables.schema import findings, instances, jobs, overrides
+
+#: What is measured of the gray values of each image (`inference.gray.quality`).
+GRAY = ("brightness", "contrast", "sharpness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,38 @@ class Device:
     manufacturer: str
     model_name: str
     station_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of several images."""
+
+    count: int
+    total: float
+    total_squared: float
+
+    def __add__(self, other: "Measured") -> "Measured":
+        return Measured(
+            self.count + other.count,
+            self.total + other.total,
+            self.total_squared + other.total_squared,
+        )
+
+    @property
+    def mean(self) -> float | None:
+        return self.total / self.count if self.count else None
+
+    @property
+    def deviation(self) -> float:
+        """By how much single images differ from the mean: the standard deviation."""
+        if self.count < 2:
+            return 0.0
+        # What is nearly the same for all may round below nothing.
+        squares = max(0.0, self.total_squared - self.total**2 / self.count)
+        return sqrt(squares / (self.count - 1))
+
+
+_NONE = Measured(0, 0.0, 0.0)
 
 
 @dataclass(slots=True)
@@ -31,6 +70,8 @@ class Found:
     cautions: Counter[str] = field(default_factory=Counter)  #: images that have each
     cautioned: int = 0  #: images that have any
     infected_percent: float | None = None  #: of both lungs, the mean of the positive ones
+    #: By each of `GRAY`; images that an older version analysed have none.
+    gray: dict[str, Measured] = field(default_factory=lambda: dict.fromkeys(GRAY, _NONE))
 
 
 class Quality(Part):
@@ -42,8 +83,14 @@ class Quality(Part):
         is_late = case((jobs.c.received_at >= divide, 1), else_=0).label("late")
         grouped = (*columns, is_late, findings.c.decision, findings.c.cautions)
         percent = func.sum(findings.c.percent_both), func.count(findings.c.percent_both)
+        gray = [findings.c[f"gray_{name}"] for name in GRAY]
+        measured = [of for one in gray
+                    for of in (func.count(one), func.sum(one), func.sum(one * one))]  # fmt: skip
+        was_asked_for = exists().where(
+            overrides.c.job_id == jobs.c.id, overrides.c.sha256 == jobs.c.sha256
+        )
         query = (
-            select(*grouped, func.count(), *percent)
+            select(*grouped, func.count(), *percent, *measured)
             .select_from(jobs)
             .join(
                 instances,
@@ -51,17 +98,20 @@ class Quality(Part):
                 & (instances.c.sha256 == jobs.c.sha256),
             )
             .outerjoin(
-                findings, (findings.c.job_id == jobs.c.id) & (findings.c.issue == jobs.c.issue)
+                findings,
+                (findings.c.job_id == jobs.c.id)
+                & (findings.c.issue == jobs.c.issue)
+                & ~was_asked_for,
             )
             .where(jobs.c.received_at >= since)
             .group_by(*columns, "late", findings.c.decision, findings.c.cautions)
         )
         found: dict[Device, tuple[Found, Found]] = {}
-        sums: Counter[tuple[Device, int]] = Counter()
+        percent_sums: Counter[tuple[Device, int]] = Counter()
         counts: Counter[tuple[Device, int]] = Counter()
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        for maker, model, station, late, decision, cautions, count, percents, known in rows:
+        for maker, model, station, late, decision, cautions, count, percents, known, *sums in rows:
             device = Device(maker, model, station)
             of = found.setdefault(device, (Found(), Found()))[late]
             of.received += count
@@ -72,9 +122,12 @@ class Quality(Part):
             codes = json.loads(cautions)
             of.cautioned += count if codes else 0
             of.cautions.update(dict.fromkeys(codes, count))
+            for place, name in enumerate(GRAY):
+                number, total, squared = sums[3 * place : 3 * place + 3]
+                of.gray[name] += Measured(number, total or 0.0, squared or 0.0)
             if decision == "positive" and known:
-                sums[device, late] += percents
+                percent_sums[device, late] += percents
                 counts[device, late] += known
         for (device, late), number in counts.items():
-            found[device][late].infected_percent = sums[device, late] / number
+            found[device][late].infected_percent = percent_sums[device, late] / number
         return found

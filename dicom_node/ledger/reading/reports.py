@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.former import count_states, in_state
+from dicom_node.ledger.tables.lines import IMAGE_SINCE, RESULT_SINCE
 from dicom_node.ledger.tables.priority import Priority
 from dicom_node.ledger.tables.progress import count_progress
 from dicom_node.ledger.tables.records import (
@@ -95,13 +96,13 @@ class Reports(Part):
 
 def _oldest_waiting_age_s(connection: Connection, now: datetime) -> float | None:
     unfinished = jobs.c.state.in_([JobState.RECEIVED, JobState.ANALYZING])
-    oldest = connection.execute(select(func.min(jobs.c.received_at)).where(unfinished)).scalar()
+    oldest = connection.execute(select(func.min(IMAGE_SINCE)).where(unfinished)).scalar()
     return None if oldest is None else max(0.0, (now - oldest).total_seconds())
 
 
 def _waiting(connection: Connection, now: datetime) -> dict[Priority, Line]:
     query = (
-        select(jobs.c.priority, func.count(), func.min(jobs.c.received_at))
+        select(jobs.c.priority, func.count(), func.min(IMAGE_SINCE))
         .where(jobs.c.state == JobState.RECEIVED)
         .group_by(jobs.c.priority)
         .order_by(jobs.c.priority)
@@ -123,9 +124,9 @@ def _deliveries_waiting(connection: Connection) -> dict[str, int]:
 
 
 def _oldest_delivery_age_s(connection: Connection, now: datetime) -> dict[str, float]:
-    """Since the radiograph came: what a reader has been waiting."""
+    """Since the radiograph came, or a person asked for it: what a reader has been waiting."""
     query = (
-        select(deliveries.c.destination, func.min(jobs.c.received_at))
+        select(deliveries.c.destination, func.min(RESULT_SINCE))
         .join(jobs, deliveries.c.job_id == jobs.c.id)
         .where(deliveries.c.state == DeliveryState.WAITING)
         .group_by(deliveries.c.destination)

@@ -100,6 +100,8 @@ jobs = Table(
     Column("issue", Integer, nullable=False, server_default="0"),
     # A `Priority`; what the version before accepts is ROUTINE.
     Column("priority", Integer, nullable=False, server_default="1"),
+    # When a person last asked that it be analysed again; NULL: nobody has, since this is kept.
+    Column("asked_at", UtcDateTime),
     # A re-sent image is the same job; a new pipeline makes a new one.
     UniqueConstraint("sop_instance_uid", "pipeline", name="uq_jobs_instance_pipeline"),
     # Whose turn it is, at one look for each class, however many wait.
@@ -212,6 +214,8 @@ deliveries = Table(
     Column("verification", AnyText),
     # The job's, repeated here for the same reason as its study.
     Column("priority", Integer, nullable=False, server_default="1"),
+    # When a person last asked that it be sent again, or at last; NULL: nobody has.
+    Column("asked_at", UtcDateTime),
     UniqueConstraint("output_id", "destination", name="uq_deliveries_output_destination"),
     Index("ix_deliveries_due", "state", "destination", "due_at"),
     Index("ix_deliveries_turn", "state", "destination", "priority", "due_at", "id"),

@@ -89,7 +89,7 @@ def _redeliver(
         count += len(
             move_deliveries(connection, now, state, Event.REQUEUED,
                             deliveries.c.job_id == job_id, *meant, by=by, reason=None,
-                            **anew(now))
+                            asked_at=now, **anew(now))
         )  # fmt: skip
     if count and WITHDRAWN in selection.states:
         _reserve(connection, now, job_id, by)

@@ -93,9 +93,9 @@ class Requeue(Part):
             for job in connection.execute(query.with_for_update(key_share=True)).all():
                 # Recovery hands their ids to the broker.
                 repeated += move_jobs(connection, now, JobState(job.state), Event.REPEATED,
-                                      jobs.c.id == job.id, by=by, due_at=now, published_at=None,
-                                      issue=issue_to_repeat(connection, job), pipeline=pipeline,
-                                      **ANEW)  # fmt: skip
+                                      jobs.c.id == job.id, by=by, due_at=now, asked_at=now,
+                                      published_at=None, pipeline=pipeline,
+                                      issue=issue_to_repeat(connection, job), **ANEW)  # fmt: skip
             return [row.id for row in repeated]
 
     def can_override(self, job_id: int) -> bool:
@@ -111,7 +111,7 @@ class Requeue(Part):
         """
         now = self._database.now()
         with self._database.write() as connection:
-            job = _refused(connection, job_id)
+            job = _refused(connection, job_id, to_change=True)
             if job is None:
                 return False
             others = select(jobs.c.id).where(
@@ -132,7 +132,7 @@ class Requeue(Part):
             # Recovery hands its id to the broker.
             return bool(move_jobs(connection, now, JobState.SKIPPED, Event.OVERRIDDEN,
                                   jobs.c.id == job_id, by=by, detail=f"{why} (refused: {refusal})",
-                                  due_at=now, published_at=None, pipeline=pipeline,
+                                  due_at=now, asked_at=now, published_at=None, pipeline=pipeline,
                                   **ANEW))  # fmt: skip
 
     def override_of(self, job_id: int) -> Override | None:
@@ -156,10 +156,12 @@ def overridden_of(of: Table) -> ColumnElement[str]:
     return func.coalesce(this.correlate(of).scalar_subquery(), "").label("overridden")
 
 
-def _refused(connection: Connection, job_id: int) -> Row[Any] | None:
+def _refused(connection: Connection, job_id: int, *, to_change: bool = False) -> Row[Any] | None:
     """The job, if it was SKIPPED for a reason that may be passed over, and no note rejects it."""
     query = select(*JOB).where(jobs.c.id == job_id, in_state(JobState.SKIPPED))
-    job = connection.execute(query.with_for_update(key_share=True)).first()
+    if to_change:
+        query = query.with_for_update(key_share=True)
+    job = connection.execute(query).first()
     if job is None or not is_passable(job.reason or ""):
         return None
     return None if was_rejected(connection, job.sop_instance_uid, job.sha256) else job

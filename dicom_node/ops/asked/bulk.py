@@ -70,14 +70,21 @@ def meant(ledger: Ledger, asked: Filter, action: Action) -> Meant:
         elif action in ONE_BY_ONE:
             can += [job_id for job_id in step if ledger.requeue.can_override(job_id)]
         else:
-            can += [one.job_id for one in _candidates(ledger, step, action)]
+            found = _candidates(ledger, step, action, asked.destinations)
+            can += [one.job_id for one in found]
     return Meant(ledger.lookups.count(asked), tuple(can), len(ids), max(ids, default=0))
 
 
 def do(
-    ledger: Ledger, job_ids: Collection[int], action: Action, pipeline: str, by: str, why: str
+    ledger: Ledger,
+    job_ids: Collection[int],
+    action: Action,
+    pipeline: str,
+    by: str,
+    why: str,
+    destinations: Collection[str] = (),
 ) -> str:
-    """Do it; one sentence that says what was done."""
+    """Do it; one sentence that says what was done. `destinations`: sent again to these alone."""
     if action is Action.WITHDRAW:
         done = ledger.withdrawing.withdraw(job_ids, by, why)
         said = (
@@ -90,20 +97,24 @@ def do(
         return analyse_anyway(ledger, job_id, pipeline, by, why)
     begun = Begun()
     for step in _steps(sorted(job_ids)):
-        found = _candidates(ledger, step, action)
-        begun += begin_again(ledger, found, _selection(step, action), pipeline, by)
+        found = _candidates(ledger, step, action, destinations)
+        begun += begin_again(ledger, found, _selection(step, action, destinations), pipeline, by)
     return begun.words
 
 
-def _candidates(ledger: Ledger, step: Sequence[int], action: Action) -> list[Candidate]:
-    found = ledger.requeue.candidates(_selection(step, action))
+def _candidates(
+    ledger: Ledger, step: Sequence[int], action: Action, destinations: Collection[str]
+) -> list[Candidate]:
+    found = ledger.requeue.candidates(_selection(step, action, destinations))
     is_analysis = action is Action.REQUEUE
     return [one for one in found if one.is_built is not is_analysis]
 
 
-def _selection(step: Sequence[int], action: Action) -> Selection:
+def _selection(step: Sequence[int], action: Action, destinations: Collection[str]) -> Selection:
+    # What is analysed again goes to all.
+    to = () if action is Action.REQUEUE else destinations
     # One that was named by a person may have been rejected; of many, nobody looked at each.
-    return Selection(job_ids=step, states=_STATES[action], in_bulk=len(step) > 1)
+    return Selection(job_ids=step, states=_STATES[action], in_bulk=len(step) > 1, destinations=to)
 
 
 def _steps(ids: Sequence[int]) -> Iterator[Sequence[int]]:

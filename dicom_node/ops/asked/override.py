@@ -8,14 +8,18 @@ radiographs alone, and whoever reads a verdict by its code reads no caution.
 from dicom_node.errors import UsageError
 from dicom_node.ledger import JobState, Ledger
 
+#: Characters of a reason.
+_LONGEST = 200
+
 
 def analyse_anyway(ledger: Ledger, job_id: int, pipeline: str, by: str, why: str) -> str:
     """Have it done; one sentence that says so. Raises UsageError where it cannot be."""
-    if not why.strip():
+    why = why.strip()[:_LONGEST]
+    if not why:
         raise UsageError("say why: it is kept with the job")
     if not ledger.requeue.can_override(job_id):
         raise UsageError(why_not(ledger, job_id))
-    if not ledger.requeue.override(job_id, pipeline, by, why.strip()):
+    if not ledger.requeue.override(job_id, pipeline, by, why):
         raise UsageError(f"job {job_id}: its image has another job of today's networks")
     return f"job {job_id} is analysed although it was refused"
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from dicom_node.ledger import Measured
 from dicom_node.ops.wording import age, line, moment
 from dicom_node.page.site.sparklines import sparkline
 
@@ -70,6 +71,15 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.1f} %"
 
 
+def _measured(value: Measured, name: str) -> str:
+    """`58.2 % ± 9.7`; brightness and contrast are shares of the gray range."""
+    if value.mean is None:
+        return "–"
+    if name == "sharpness":
+        return f"{value.mean:.2f} ± {value.deviation:.2f}"
+    return f"{100 * value.mean:.1f} % ± {100 * value.deviation:.1f}"
+
+
 _ENVIRONMENT = Environment(
     loader=FunctionLoader(_source),
     autoescape=True,
@@ -81,6 +91,7 @@ _ENVIRONMENT.filters |= {
     "age": age,
     "ago": _ago,
     "look": _look,
+    "measured": _measured,
     "moment": moment,
     "percent": _percent,
     "said": lambda text: line(str(text or "")),

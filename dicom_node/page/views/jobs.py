@@ -70,9 +70,16 @@ def jobs(visit: Visit) -> Response:
         older=search.with_(before=str(found[PAGE].id)).query if len(found) > PAGE else "",
         since=SINCE,
         decisions=DECISIONS,
+        destinations=_destinations(visit, search),
         actions=[(action, WORDS[action][0]) for action in Action
                  if may(visit, action) and action not in ONE_BY_ONE],
     )  # fmt: skip
+
+
+def _destinations(visit: Visit, search: Search) -> list[str]:
+    """Those to choose from: what is configured, and what is asked for."""
+    names = {one.name for one in visit.node.config.destinations} | {search.destination}
+    return sorted(filter(None, names))
 
 
 def _tabs(counts: Mapping[str, int], shown: str) -> list[tuple[str, str, int, bool]]:
@@ -170,11 +177,15 @@ def act(visit: Visit) -> Response:
     counted = visit.form.get("count", "")
     if counted.isdecimal() and len(found.job_ids) > int(counted[:9]):
         return _confirm(visit, found, int(counted[:9]))
+    if action in ONE_BY_ONE and not found.job_ids:
+        # Somebody was quicker.
+        return _confirm(visit, found)
     if action in NEED_A_REASON and not why:
         raise UsageError("say why: it is kept with the job")
     about = f"job {ids[0]}" if ids else f"{len(found.job_ids)} jobs: {search.words}"
     visit.note(action, about, why)
-    said = do(node.ledger, found.job_ids, action, node.pipeline(), visit.by, why)
+    to = asked.destinations
+    said = do(node.ledger, found.job_ids, action, node.pipeline(), visit.by, why, to)
     node.forget()
     visit.tell(said[0].upper() + said[1:] + ".")
     if ids:

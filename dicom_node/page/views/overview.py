@@ -11,6 +11,7 @@ from dicom_node.ops.asked.senders import WINDOW, Sender, senders
 from dicom_node.ops.days import midnights
 from dicom_node.ops.monitor import Limits, Look, Verdict
 from dicom_node.ops.processes import PARTS
+from dicom_node.ops.wording import age, numbered
 from dicom_node.page.access.visit import Visit
 from dicom_node.page.site.node import Node
 from dicom_node.page.site.readiness import stuck_after_s, stuck_jobs
@@ -45,6 +46,8 @@ class Row:
     per_minute: float
     history: Sequence[int]  #: what passed it, by span
     to_empty_s: float | None  #: None: nothing waits, or nothing goes
+    #: For ten minutes nothing has passed, and as long something has waited that could.
+    stands_still: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +68,20 @@ def overview(visit: Visit) -> Response:
     look = node.once_in(_NOW_S, "look", lambda: Look.at(node.config, ledger, limits.since))
     stuck = stuck_jobs(ledger, look, stuck_after_s(node))
     shown = _places(node)
+    rows = _rows(node, shown)
     verdict = Verdict.CRITICAL if stuck else _verdict(look, limits, shown)
+    still = [row for row in rows if row.stands_still]
+    verdict = max(verdict, Verdict.WARNING) if still else verdict
     summary = node.once_in(_NOW_S, "summary", ledger.reports.summary)
     return visit.page(
         "overview.html",
         now=now,
         verdict=_WORDS[verdict],
-        reasons=_reasons(look, limits, verdict, stuck, shown),
+        reasons=_reasons(look, limits, verdict, stuck, shown, still),
         oldest_s=look.backlog.oldest_s,
         waiting=look.backlog.jobs.count + look.backlog.deliveries.count,
         today=node.once_in(_SLOW_S, "today", lambda: _today(ledger)),
-        rows=_rows(node, shown),
+        rows=rows,
         spans=_SPANS,
         places=shown,
         alerts=node.once_in(_NOW_S, "alerts", ledger.alerts.on),
@@ -110,18 +116,27 @@ def _reasons(
     verdict: Verdict,
     stuck: Sequence[tuple[str, int, float]],
     shown: Sequence[Place],
+    still: Sequence[Row],
 ) -> list[str]:
     hangs = [f"{who} has had job {job_id} for {held:.0f} s" for who, job_id, held in stuck]
     if verdict is Verdict.OK:
         return ["all parts are alive, and nothing has waited for long"]
     declines = [f"{place.name} is {place.state}" for place in shown
                 if place.state in ("declining", "refusing", "resting")]  # fmt: skip
+    stays = [_still_words(row) for row in still]
     # What is well is no reason.
     return [
         *hangs,
+        *stays,
         *declines,
         *(said for said in look.in_words(limits) if not said.startswith("0 ")),
     ]
+
+
+def _still_words(row: Row) -> str:
+    count, oldest_s = (row.stage.waiting, row.stage.oldest_s) if row.stage else (0, 0.0)
+    what = numbered(count, row.of.removesuffix("s"), row.of)
+    return f"{row.name.lower()} stands still: {what} for {age(oldest_s)}"
 
 
 def _today(ledger: Ledger) -> Today:
@@ -170,10 +185,13 @@ def _row(
     lately: Sequence[int],
     stopped: int = 0,
 ) -> Row:
+    """`stopped`: of what waits, that for which nothing can pass."""
     per_minute = sum(lately) / (_RECENTLY.total_seconds() / 60)
     waits = max(0, stage.waiting - stopped) if stage else 0
     to_empty_s = 60 * waits / per_minute if waits and per_minute else None
-    return Row(name, of, stage, per_minute, history, to_empty_s)
+    is_old = stage is not None and stage.oldest_s > _RECENTLY.total_seconds()
+    is_still = is_old and waits > 0 and not per_minute
+    return Row(name, of, stage, per_minute, history, to_empty_s, is_still)
 
 
 def _places(node: Node) -> list[Place]:

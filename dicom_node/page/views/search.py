@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from dicom_node.errors import UsageError
-from dicom_node.ledger import JOB_STATES, Filter
+from dicom_node.ledger import JOB_STATES, OF_RESULTS, Filter
 
 #: Of a page of jobs.
 PAGE = 50
@@ -27,6 +27,8 @@ class Search:
     aet: str = ""
     device: str = ""
     decision: str = ""
+    destination: str = ""  #: of a result: only with a state of results
+    reason: str = ""  #: part of why that stands as it does, likewise
     since: str = ""  #: hours
     before: str = ""  #: jobs up to this id: an earlier page, or what a person has seen
 
@@ -36,6 +38,8 @@ class Search:
         found = cls(**{key: _printable(given.get(key, "")) for key in cls.__slots__})
         if found.state and found.state not in JOB_STATES:
             raise UsageError(f"there is no state {found.state!r}")
+        if (found.destination or found.reason) and not found.is_of_results:
+            raise UsageError("destination and reason are of results: choose a tab of these")
         if found.since not in SINCE:
             raise UsageError(f"{found.since!r} is none of the times to choose from")
         if found.before and not (found.before.isdecimal() and len(found.before) <= _MOST_DIGITS):
@@ -56,7 +60,19 @@ class Search:
             decisions=one(self.decision),
             devices=one(self.device),
             up_to=int(self.before) if self.before else None,
+            destinations=one(self.destination),
+            reason=self.reason,
         )
+
+    @property
+    def is_of_results(self) -> bool:
+        """Whether the state is one that results are in."""
+        return self.state in OF_RESULTS
+
+    def in_state(self, state: str) -> "Search":
+        """The same from its newest page, as far as it can be asked of that state."""
+        asked = self.with_(state=state, before="")
+        return asked if asked.is_of_results else asked.with_(destination="", reason="")
 
     def with_(self, **changes: str) -> "Search":
         return replace(self, **changes)

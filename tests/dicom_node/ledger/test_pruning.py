@@ -75,6 +75,20 @@ def test_what_was_delivered_goes_with_its_files_once_its_time_is_over(
     assert ledger.pruning.count_purged(clock.now, None) == 0
 
 
+def test_what_a_person_asked_of_it_goes_along(ledger: Ledger, clock: Clock) -> None:
+    job = claimed(ledger)
+    ledger.handover.skipped(job.id, "w1", "not the chest (Body Part Examined HIP)")
+    assert ledger.requeue.override(job.id, PIPELINE, "otto", "it is the chest")
+    again = ledger.jobs.claim(job.id, PIPELINE, "w1", 60)
+    assert again is not None
+    assert again.overridden == "not the chest (Body Part Examined HIP)"
+    ledger.handover.skipped(job.id, "w1", "more than one frame")
+    clock.advance(DAY_S)
+    purge(ledger, clock)
+    assert ledger.jobs.get(job.id) is None
+    assert ledger.requeue.override_of(job.id) is None
+
+
 def test_all_go_however_few_are_looked_at_at_once(ledger: Ledger, clock: Clock) -> None:
     built(ledger, number=1)
     for number in range(2, 7):

@@ -18,6 +18,7 @@ from tests.dicom_node.ledger.records import (
     to,
 )
 
+DAY_S = 24 * 3600.0
 OF_HELD = Selection(states=["HELD"])
 SILENT = Route("PACS", ("A", "B"), {"C": "A"}, is_silent=True)
 
@@ -64,6 +65,55 @@ def test_a_person_lets_it_leave_as_it_is_and_some_of_it_first(ledger: Ledger) ->
     assert deliver(ledger) == ["A", "B"]
     assert progress(ledger, first) is Progress.DELIVERED
     assert progress(ledger, second) is Progress.HELD
+
+
+def ages_s(ledger: Ledger) -> set[float]:
+    """Of the oldest that waits, as each of those says it who are asked: they do not differ."""
+    depths = [one.oldest_s for one in ledger.gauges.figures().depths if one.count]
+    stages = ledger.pace.stages()
+    return {
+        *depths,
+        ledger.counts.backlog(since=ledger.now()).oldest_s,
+        max(stages.analysis.oldest_s, stages.delivery.oldest_s),
+        *ledger.reports.summary().oldest_delivery_age_s.values(),
+    }
+
+
+def test_what_was_held_for_weeks_is_not_late_when_it_is_let_go(
+    ledger: Ledger, clock: Clock
+) -> None:
+    job_id = held(ledger)
+    clock.advance(21 * DAY_S)
+    ledger.repairs.redeliver([job_id], "me", OF_HELD)
+    clock.advance(40)
+    assert ages_s(ledger) == {40.0}
+    # What comes by itself has waited since it came.
+    built(ledger, "PACS", number=2)
+    clock.advance(100)
+    deliver(ledger, limit=2)
+    assert ages_s(ledger) == {100.0}
+
+
+def test_what_failed_long_ago_is_not_late_when_it_is_analysed_again(
+    ledger: Ledger, clock: Clock
+) -> None:
+    job = claimed(ledger)
+    fail(ledger, job)
+    clock.advance(21 * DAY_S)
+    ledger.requeue.repeat([job.id], PIPELINE, "me")
+    clock.advance(40)
+    assert ledger.reports.summary().oldest_waiting_age_s == 40.0
+    assert ages_s(ledger) == {40.0}
+    # Its results, which are made then, have waited as long as the image.
+    assert ledger.jobs.claim(job.id, PIPELINE, "w1", 60)
+    ledger.handover.built(job.id, "w1", [output("A")], to("PACS", roles="A"))
+    clock.advance(5)
+    assert ages_s(ledger) == {45.0}
+    # Other bytes are another matter than the one that was asked for.
+    clock.advance(DAY_S)
+    ledger.jobs.accept(corrected(), PIPELINE)
+    clock.advance(7)
+    assert ledger.reports.summary().oldest_waiting_age_s == 7.0
 
 
 def test_what_waited_when_silence_began_is_held_as_well(ledger: Ledger) -> None:

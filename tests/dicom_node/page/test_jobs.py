@@ -95,6 +95,50 @@ def test_filters_are_in_the_url_and_all_must_be_met(site: Site) -> None:
     assert tabs(browser.page("/jobs?decision=negative"))["Analysed"] == 2
 
 
+def test_refused_results_are_told_apart_by_destination_and_reason(site: Site) -> None:
+    ledger = site.ledger
+    for number in (1, 2, 3):
+        built(ledger, "PACS", "OLD", number=number)
+    why = {("PACS", 1): "no such patient", ("PACS", 2): "disk full 100%", ("OLD", 1): "disk full"}
+    for destination in ("PACS", "OLD"):
+        for one in ledger.deliveries.claim(destination, "s1", 60, 20):
+            if reason := why.get((destination, one.job_id)):
+                ledger.deliveries.refused(one.id, "s1", 0xC000, f"{destination}: {reason}")
+            else:
+                ledger.deliveries.delivered(one.id, "s1", 0x0000)
+    fail(ledger, claimed(ledger, number=4))
+    browser = site.as_("otto")
+    for query, expected in (
+        ("state=REFUSED", [2, 1]),
+        ("state=REFUSED&destination=PACS", [2, 1]),
+        ("state=REFUSED&destination=OLD", [1]),
+        ("state=REFUSED&reason=DISK+FULL", [2, 1]),
+        ("state=REFUSED&destination=PACS&reason=disk", [2]),
+        ("state=REFUSED&reason=100%25", [2]),
+        ("state=REFUSED&reason=_", []),
+        ("state=REFUSED&destination=PACS&accession=A1", []),
+        ("state=REFUSED&destination=PACS&since=1", [2, 1]),
+    ):
+        assert numbers(browser.page(f"/jobs?{query}")) == expected, query
+    page = browser.page("/jobs?destination=OLD&state=REFUSED")
+    assert tabs(page) == {"All": 4, "Analysed": 3, "Failed": 1, "Refused": 1}
+    # A tab of jobs leads to all of its own, and is not asked for what only results have.
+    assert 'href="/jobs?state=FAILED"' in page
+    assert 'name="reason"' not in browser.page("/jobs?state=FAILED")
+    assert browser.get("/jobs?state=FAILED&reason=disk").status_code == 400
+    assert "<option selected>OLD</option>" in page
+    page = browser.page("/jobs?state=REFUSED&reason=disk")
+    assert tabs(page)["Refused"] == 2
+    assert page.count("disk full") == 2
+    # What is sent again goes where it was refused and is asked for, and nowhere else.
+    asked = {"action": "redeliver", "state": "REFUSED", "destination": "OLD"}
+    assert "Deliver again: 1 job" in browser.submit("/jobs/confirm", **asked)
+    assert "Requeued 0 jobs and 2 deliveries." in browser.submit("/jobs/act", **asked)
+    assert {one.destination for one in ledger.deliveries.of_job(1) if one.state == "WAITING"} == {
+        "OLD"
+    }
+
+
 def test_a_patient_is_found_by_the_id_which_is_in_no_url(site: Site) -> None:
     patients = Patients.of(site.node.spool)
     origin = Origin(accession_number="A1", patient_id_hash=patients.hash("PAT-4711"))

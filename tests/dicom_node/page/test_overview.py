@@ -8,13 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.ledger import Arrival, Failure, JobState, Progress, Refusal, Summary
+from dicom_node.ledger import (
+    Arrival,
+    Failure,
+    JobState,
+    Ledger,
+    Progress,
+    Refusal,
+    Summary,
+    Verify,
+)
 from dicom_node.ops.asked.senders import senders
 from dicom_node.page.site.rendering import span
 from dicom_node.page.site.sparklines import sparkline
 from dicom_node.page.views.troubles import troubles
 from dicom_node.page.views.words import _OF_JOB, _OF_RESULTS
-from tests.dicom_node.ledger.records import built, claimed, deliver, fail
+from tests.dicom_node.ledger.records import Clock, built, claimed, deliver, fail
 from tests.dicom_node.page.visiting import Site
 
 
@@ -170,6 +179,35 @@ def test_a_drawing_says_what_it_shows_to_who_cannot_see_it() -> None:
 def test_every_state_of_a_job_has_its_words() -> None:
     assert set(_OF_JOB) | {JobState.BUILT} == set(JobState)
     assert set(_OF_RESULTS) == set(Progress)
+
+
+VERIFIED = {"name": "PACS", "aet": "PACS", "host": "127.0.0.1", "port": 9, "verify": "query"}
+
+
+@pytest.mark.parametrize(
+    ("minutes_ago", "expected"),
+    [
+        (9, "● Working"),
+        (25, "▲ Degraded verification stands still: 2 results for 0:25:0"),
+    ],
+)
+def test_while_nothing_that_was_sent_is_confirmed_it_is_not_said_to_work(
+    tmp_path: Path, minutes_ago: int, expected: str
+) -> None:
+    with closing(Site(tmp_path, {"destination": [VERIFIED]})) as site:
+        clock = Clock()
+        clock.now = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+        with closing(Ledger.open(site.node.config.ledger_url, clock)) as ledger:
+            built(ledger, "PACS")
+            for one in ledger.deliveries.claim("PACS", "s1", 60, 10):
+                ledger.deliveries.delivered(one.id, "s1", 0x0000, verify=Verify(0, 3600))
+        site.let_parts_beat()
+        assert verdict(site).startswith(expected)
+        assert ("stands still</span>" in site.browser().page("/")) is (minutes_ago > 10)
+        # One that is confirmed shows that others may be.
+        (first, *_) = site.ledger.verifications.claim("PACS", 60, 10)
+        site.ledger.verifications.verified([first.id], "there")
+        assert verdict(site).startswith("● Working")
 
 
 def test_a_destination_that_is_silent_by_configuration_is_no_fault(tmp_path: Path) -> None:
