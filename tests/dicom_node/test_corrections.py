@@ -1,7 +1,7 @@
 """What the worker makes of a Segmentation that a reader has drawn: counted, kept, reported."""
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,55 +12,24 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from dicom_node.config import CorrectionsSection
-from dicom_node.config.profiles import STANDARD, Profile, read_profile
-from dicom_node.ledger import REJECTION_NOTE, Correction, Job, JobState, Kept, Progress
+from dicom_node.config.profiles import STANDARD
+from dicom_node.ledger import JobState, Kept
 from dicom_node.ops.asked.pairs import export
 from dicom_node.ops.asked.readers import reader_lines
 from dicom_node.skipping import DRAWN, code_of
 from inference.datasets.cases import read_cases
 from inference.datasets.examples import load_examples
 from inference.findings import Task
-from tests.conformance.validators import dciodvfy, dsrdump
 from tests.dicom_node.bench import Bench
-from tests.dicom_node.ledger.records import progress
+from tests.dicom_node.correcting import KEPT, ONLY_SR, REPORTED, analysed, masks_of, of, stored
 from tests.dicom_node.radiographs import changed, file_bytes, radiograph
-from tests.dicom_node.rejecting import predecessors, referenced, rejection_note
-from tests.readers import AUTOMATIC, Mask, Stroke, as_ohif, as_slicer, drawn
-from tests.strokes import SIDES, infection_on, lungs_on
+from tests.dicom_node.rejecting import rejection_note
+from tests.readers import AUTOMATIC, Stroke, as_slicer, drawn
+from tests.strokes import infection_on, lungs_on
 
 pytestmark = pytest.mark.slow
 
 DAY_S = 24 * 3600.0
-KEPT = CorrectionsSection(accept=True)
-REPORTED = CorrectionsSection(accept=True, report=True)
-ONLY_SR = Profile(("SEG", "SR"), next_best=False)
-
-
-def analysed(bench: Bench, image: Dataset, *profiles: Profile) -> tuple[int, dict[str, Dataset]]:
-    """The radiograph's job, and what its destination has of it."""
-    job_id = bench.accept(file_bytes(image))
-    assert bench.work(job_id, *profiles or (ONLY_SR,)).state is JobState.BUILT
-    return job_id, bench.deliver()
-
-
-def stored(
-    bench: Bench,
-    seg: Dataset,
-    section: CorrectionsSection = KEPT,
-    profile: Profile = ONLY_SR,
-) -> Job:
-    """What becomes of a Segmentation that is received."""
-    return bench.work(bench.accept(file_bytes(seg)), profile, corrections=section)
-
-
-def of(bench: Bench, image: Dataset) -> list[Correction]:
-    return bench.ledger.corrections.of_image(image.SOPInstanceUID)
-
-
-def masks_of(seg: Dataset) -> tuple[dict[str, Mask], dict[str, Mask]]:
-    """The node's own: lungs and infection, left and right."""
-    left, right, infected_left, infected_right = np.asarray(seg.pixel_array, np.bool_)
-    return {"left": left, "right": right}, {"left": infected_left, "right": infected_right}
 
 
 def test_what_a_reader_drew_is_kept_with_author_time_and_figures(bench: Bench) -> None:
@@ -197,47 +166,6 @@ def test_of_a_rejected_radiograph_nothing_is_kept(bench: Bench) -> None:
     assert "was rejected" in (job.reason or "")
 
 
-def test_a_rejected_segmentation_counts_no_longer_and_its_report_is_taken_back(
-    bench: Bench,
-) -> None:
-    image = radiograph()
-    image_job, _ = analysed(bench, image)
-    lungs, infection = lungs_on(image), infection_on(image)
-    stored(bench, as_slicer(image, lungs, infection, at="20261127"))
-    seg = as_slicer(image, lungs, infection)
-    report = report_of(bench, seg)["SR"]
-    note = bench.accept(file_bytes(rejection_note("113001", as_image(image, seg))))
-    bench.work(note, ONLY_SR, corrections=REPORTED)
-    taken = bench.deliver()[REJECTION_NOTE]
-    assert referenced(taken, "CurrentRequestedProcedureEvidenceSequence") == {report.SOPInstanceUID}
-    assert [one.drawn_at for one in of(bench, image)] == ["2026-11-27T09:15:00"]
-    assert bench.ledger.jobs.get(image_job) is not None
-    # The same bytes stay rejected.
-    again = bench.accept(file_bytes(seg))
-    assert bench.work(again, corrections=KEPT).state is JobState.SKIPPED
-    assert len(of(bench, image)) == 1
-
-
-def test_with_a_rejected_radiograph_falls_what_was_drawn_on_it(bench: Bench) -> None:
-    image = radiograph()
-    _, results = analysed(bench, image)
-    report = report_of(bench, as_slicer(image, lungs_on(image), infection_on(image)))["SR"]
-    note = bench.accept(file_bytes(rejection_note("113037", image)))
-    job = bench.work(note, ONLY_SR, corrections=REPORTED)
-    assert job.state is JobState.BUILT
-    notes = bench.deliver_all()
-    taken = {uid for one in notes
-             for uid in referenced(one, "CurrentRequestedProcedureEvidenceSequence")}  # fmt: skip
-    assert taken == {report.SOPInstanceUID, *(one.SOPInstanceUID for one in results.values())}
-    assert bench.ledger.corrections.latest() == []
-
-
-def as_image(image: Dataset, seg: Dataset) -> Dataset:
-    """What a note of the Segmentation is made from."""
-    return changed(image, SOPClassUID=seg.SOPClassUID, SOPInstanceUID=seg.SOPInstanceUID,
-                   SeriesInstanceUID=seg.SeriesInstanceUID)  # fmt: skip
-
-
 def test_without_the_setting_a_segmentation_is_nothing_to_the_node(bench: Bench) -> None:
     image = radiograph()
     analysed(bench, image)
@@ -298,147 +226,6 @@ def test_two_radiographs_in_one_segmentation_are_refused(bench: Bench) -> None:
     job = stored(bench, seg)
     assert job.state is JobState.FAILED
     assert "2 radiographs" in (job.reason or "")
-
-
-# Its report.
-
-
-def report_of(bench: Bench, seg: Dataset, profile: Profile = ONLY_SR) -> dict[str, Dataset]:
-    job = stored(bench, seg, REPORTED, profile)
-    assert job.state is JobState.BUILT, job.reason
-    reports = bench.deliver()
-    assert progress(bench.ledger, job.id) is Progress.DELIVERED
-    return reports
-
-
-def below(item: Dataset) -> Iterator[Dataset]:
-    for child in item.get("ContentSequence", ()):
-        yield child
-        yield from below(child)
-
-
-def numbers(report: Dataset, name: str) -> list[float]:
-    return [
-        float(item.MeasuredValueSequence[0].NumericValue)
-        for item in below(report)
-        if item.ValueType == "NUM" and item.ConceptNameCodeSequence[0].CodeValue == name
-    ]
-
-
-def texts(report: Dataset) -> str:
-    return " ".join(str(item.get("TextValue", "")) for item in below(report))
-
-
-def names(report: Dataset) -> list[str]:
-    return [str(item.PersonName) for item in below(report) if item.ValueType == "PNAME"]
-
-
-def test_a_report_says_the_readers_figures_and_who_observed(bench: Bench, tmp_path: Path) -> None:
-    image = radiograph()
-    _, results = analysed(bench, image)
-    seg = as_slicer(image, lungs_on(image), infection_on(image), predecessor=results["SEG"])
-    reports = report_of(bench, seg)
-    assert list(reports) == ["SR"]
-    report = reports["SR"]
-    assert (report.StudyInstanceUID, report.PatientID) == (image.StudyInstanceUID, image.PatientID)
-    assert report.SOPInstanceUID != results["SR"].SOPInstanceUID
-    assert report.SeriesInstanceUID != results["SR"].SeriesInstanceUID
-    assert sorted(numbers(report, "INFPERC")) == [10.0, 18.33, 25.0]
-    assert numbers(report, "111012") == []
-    observers = {
-        child.ConceptNameCodeSequence[0].CodeValue: child for child in report.ContentSequence
-    }
-    assert observers["121005"].ConceptCodeSequence[0].CodeValue == "121006"
-    assert "121012" not in observers
-    assert predecessors(report) == {results["SR"].SOPInstanceUID}
-    evidence = referenced(report, "CurrentRequestedProcedureEvidenceSequence")
-    assert evidence == {image.SOPInstanceUID, seg.SOPInstanceUID}
-    file = tmp_path / "report.dcm"
-    report.save_as(file, enforce_file_format=True)
-    assert dciodvfy(file) == []
-    assert dsrdump(file) == []
-    assert "reader" in report.SeriesDescription
-
-
-def test_what_ohif_stores_without_a_name_is_reported_too(bench: Bench, tmp_path: Path) -> None:
-    """All infection was erased, so the SEG has none: that is the reader's negative."""
-    image = radiograph()
-    _, results = analysed(bench, image)
-    lungs, _ = masks_of(results["SEG"])
-    image.save_as(tmp_path / "image.dcm", enforce_file_format=True)
-    labels = {f"{side.capitalize()} lung": lungs[side] for side in SIDES}
-    seg = as_ohif(tmp_path / "image.dcm", labels, tmp_path, results["SEG"])
-    report = report_of(bench, seg)["SR"]
-    assert set(numbers(report, "INFPERC")) == {0.0}
-    assert "No COVID-19 infection seen" in texts(report)
-    assert names(report) == ["Reader^Unnamed"]
-
-
-def test_lungs_alone_are_kept_and_not_reported(bench: Bench) -> None:
-    image = radiograph()
-    analysed(bench, image)
-    strokes = [Stroke(f"{side} lung", mask) for side, mask in lungs_on(image).items()]
-    job = stored(bench, drawn(image, strokes), REPORTED)
-    assert (job.state, bench.deliver()) == (JobState.SKIPPED, {})
-    assert (job.reason or "").endswith("it does not say what is infected")
-    (kept,) = of(bench, image)
-    assert not kept.is_judged
-    assert kept.counted.dice_lung_left is not None
-
-
-def test_a_further_report_names_the_readers_before_it_as_well(bench: Bench) -> None:
-    image = radiograph()
-    _, results = analysed(bench, image)
-    lungs, infection = lungs_on(image), infection_on(image)
-    first = report_of(bench, as_slicer(image, lungs, infection))["SR"]
-    second = report_of(bench, as_slicer(image, lungs, infection, at="20261130"))["SR"]
-    assert first.SOPInstanceUID != second.SOPInstanceUID
-    assert predecessors(second) == {results["SR"].SOPInstanceUID, first.SOPInstanceUID}
-
-
-def test_other_bytes_of_it_make_a_report_that_takes_the_place_of_the_former(bench: Bench) -> None:
-    image = radiograph()
-    _, results = analysed(bench, image)
-    seg = as_slicer(image, lungs_on(image), infection_on(image))
-    first = report_of(bench, seg)["SR"]
-    second = report_of(bench, changed(seg, ContentCreatorName="Corrected^Name"))["SR"]
-    assert second.SOPInstanceUID != first.SOPInstanceUID
-    assert predecessors(second) == {results["SR"].SOPInstanceUID, first.SOPInstanceUID}
-    assert names(second) == ["Corrected^Name"]
-
-
-def test_a_destination_has_it_in_its_language_and_class(bench: Bench, tmp_path: Path) -> None:
-    image = radiograph()
-    german = read_profile({"outputs": ["SEG", "SR"], "sr": "comprehensive", "language": "de"})
-    analysed(bench, image, german)
-    seg = as_slicer(
-        image, lungs_on(image), infection_on(image),
-        SpecificCharacterSet="ISO_IR 192", ContentCreatorName="Müller^Jörg",
-    )  # fmt: skip
-    (report,) = report_of(bench, seg, german).values()
-    assert report.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.33"
-    assert "Ein Befunder hat die Masken gezeichnet" in texts(report)
-    assert names(report) == ["Müller^Jörg"]
-    report.save_as(tmp_path / "report.dcm", enforce_file_format=True)
-    assert dciodvfy(tmp_path / "report.dcm") == []
-
-
-def test_a_report_that_is_built_again_is_the_same(bench: Bench) -> None:
-    image = radiograph()
-    analysed(bench, image)
-    seg = as_slicer(image, lungs_on(image), infection_on(image))
-    job = stored(bench, seg, REPORTED)
-    (delivery,) = bench.ledger.deliveries.of_job(job.id)
-    path = bench.spool.resolve(delivery.path)
-    content = path.read_bytes()
-    # Meanwhile another reader has reported.
-    stored(bench, as_slicer(image, lungs_on(image), infection_on(image), at="20261201"), REPORTED)
-    (claimed,) = [one for one in bench.ledger.deliveries.claim("pacs", "sender", 60, 8)
-                  if one.id == delivery.id]  # fmt: skip
-    path.unlink()
-    bench.ledger.repairs.damaged(claimed.id, "sender", "it is gone")
-    assert bench.work(job.id, ONLY_SR, corrections=REPORTED).state is JobState.BUILT
-    assert path.read_bytes() == content
 
 
 # What is made of it.
