@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
+from dicom_node.config import parse
 from dicom_node.config.profiles import read_profile
-from dicom_node.ledger import REJECTION_NOTE, JobState
+from dicom_node.ledger import REJECTION_NOTE, JobState, Route
+from dicom_node.worker.corrections import Corrections
+from sr_writer.equipment import Equipment
+from sr_writer.kinds import KINDS
 from tests.conformance.validators import dciodvfy, dsrdump
 from tests.dicom_node.bench import Bench
 from tests.dicom_node.correcting import (
@@ -136,6 +140,22 @@ def test_a_report_that_is_built_again_is_the_same(bench: Bench) -> None:
     bench.ledger.repairs.damaged(claimed.id, "sender", "it is gone")
     assert bench.work(job.id, ONLY_SR, corrections=REPORTED).state is JobState.BUILT
     assert path.read_bytes() == content
+
+
+def test_who_is_told_in_hl7_is_not_told_of_it(bench: Bench) -> None:
+    """There it would be taken for the node's own."""
+    told = parse({
+        "node": {"state": bench.folder},
+        "destination": [
+            {"aet": "PACS", "host": "10.0.0.1", "port": 104, "name": "pacs", "preset": "slicer"},
+            {"kind": "hl7", "host": "10.0.0.2", "port": 2575, "name": "worklist"},
+        ],
+    })  # fmt: skip
+    corrections = Corrections(
+        bench.ledger, bench.spool, REPORTED, Equipment(), KINDS, told.destinations, "w"
+    )
+    routes = [Route(one.name, one.profile.outputs) for one in told.destinations]
+    assert [route.destination for route in corrections.routes(routes)] == ["pacs"]
 
 
 # What is rejected.

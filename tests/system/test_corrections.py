@@ -15,7 +15,7 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from dicom_node.config import load
-from dicom_node.demo.modality import send
+from dicom_node.demo.modality import echo, send
 from dicom_node.demo.node import RunningNode, free_port
 from dicom_node.demo.pacs import Pacs
 from dicom_node.errors import SUCCESS
@@ -70,14 +70,20 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corrected]:
             (sent,) = send([seg], "127.0.0.1", node.port, calling_aet="VIEWER")
             assert sent.status == SUCCESS
             # Success was answered: whatever happens now, it is counted and reported, once.
-            os.kill(node.pid_of("work"), signal.SIGKILL)
-            # The archive routes all that joins a study, and this again.
-            own = [held(pacs, SEG)[0], held(pacs, SR)[0], seg]
-            assert [one.status for one in send(own, "127.0.0.1", node.port)] == [SUCCESS] * 3
-            wait_until(lambda: len(set(uids(pacs, SR))) == 2, 60, "a report of the reader's")
+            for part in ("work", "listen"):
+                os.kill(node.pid_of(part), signal.SIGKILL)
+            wait_until(lambda: len(uids(pacs, SR)) == 2, 60, "a report of the reader's")
             wait_until(lambda: ended(folder, seg), 60, "the reader's to have ended")
-            node.kill()
+            # The archive routes all that joins a study, and the reader's once more.
+            wait_until(lambda: echo("127.0.0.1", node.port), 60, "the listener to be there again")
+            again = [*held(pacs, SEG), *held(pacs, SR), seg]
+            assert {one.status for one in send(again, "127.0.0.1", node.port)} == {SUCCESS}
+            wait_until(lambda: received_again(node, seg), 60, "the duplicate to be received")
         yield Corrected(file, folder, pacs, image, seg)
+
+
+def received_again(node: RunningNode, seg: Dataset) -> bool:
+    return any('"received again"' in line and seg.SOPInstanceUID in line for line in list(node.log))
 
 
 def erased(image: Dataset, ours: Dataset, folder: Path) -> Dataset:
@@ -112,7 +118,8 @@ def test_one_report_of_it_joins_the_study(corrected: Corrected) -> None:
     (second,) = [one for one in reports.values() if predecessors(one)]
     assert predecessors(second) == {first.SOPInstanceUID}
     assert second.StudyInstanceUID == corrected.image.StudyInstanceUID
-    assert len(set(uids(corrected.pacs, SEG))) == 1
+    assert len(uids(corrected.pacs, SEG)) == 1
+    assert len(uids(corrected.pacs, SR)) == 2
 
 
 def test_our_own_that_came_round_is_no_job(corrected: Corrected) -> None:
