@@ -84,6 +84,10 @@ PRESETS = {
 }
 
 
+#: The step of what goes only where something else is not accepted; it comes last.
+RESERVES = "reserves"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What is built and handed over together."""
@@ -101,7 +105,7 @@ def steps(profiles: Sequence[Profile], kinds: Sequence[Kind] = KINDS) -> tuple[S
     sent = {role for profile in of_all for role in profile.outputs}
     in_reserve = {role for profile in of_all for role in profile.reserves} - sent
     first = {kind.role for kind in kinds if kind.is_first}
-    needed = {"reports": sent & first, "pictures": sent - first, "reserves": in_reserve}
+    needed = {"reports": sent & first, "pictures": sent - first, RESERVES: in_reserve}
     return tuple(
         Step(name, tuple(kind.role for kind in kinds if kind.role in roles))
         for name, roles in needed.items()

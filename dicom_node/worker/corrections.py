@@ -107,9 +107,17 @@ class Corrections:
         return self._count(job, dataset, drawing, images[0], known)
 
     def routes(self, of_all: Sequence[Route]) -> list[Route]:
-        """Those of them by which its reports go."""
-        names = {one.name for one in self._readers()}
-        return [route for route in of_all if route.destination in names]
+        """Those of them by which its reports go, with what there is of these."""
+        names, roles = {one.name for one in self._readers()}, self._roles()
+        return [
+            replace(
+                route,
+                roles=[role for role in route.roles if role in roles],
+                reserves={new: old for new, old in route.reserves.items() if new in roles},
+            )
+            for route in of_all
+            if route.destination in names
+        ]
 
     def _readers(self) -> list[AnyDestination]:
         """Not those that are told in HL7 or FHIR, where it would be taken for the node's."""

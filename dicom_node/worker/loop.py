@@ -9,13 +9,7 @@ from functools import partial
 from traceback import format_exception
 from typing import TypeVar
 
-from dicom_node.config import (
-    AnyDestination,
-    CorrectionsSection,
-    PriorsSection,
-    Reports,
-)
-from dicom_node.config.profiles import steps
+from dicom_node.config import AnyDestination, CorrectionsSection, PriorsSection, Reports
 from dicom_node.errors import (
     UNKNOWN_TRIES,
     BrokerUnavailable,
@@ -28,13 +22,11 @@ from dicom_node.errors import (
 )
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.intake.correction import SEGMENTATION
-from dicom_node.intake.rejection import EXPIRED, KEY_OBJECT_SELECTION, Rejection, read_rejection
 from dicom_node.ledger import BuiltOutput, Job, JobState, LeaseLost, Ledger, Route, Turns
 from dicom_node.ledger.watching.counting import steps_words
 from dicom_node.ledger.work.workers import LEASE_S
 from dicom_node.logs import bound
 from dicom_node.queueing import Kind, Queues, Received
-from dicom_node.skipping import REJECTION_NOTE
 from dicom_node.spool import Spool
 from dicom_node.worker.account import EXAMINED, Stages, account_of, record_of
 from dicom_node.worker.corrections import Corrections
@@ -42,9 +34,11 @@ from dicom_node.worker.memory import as_memory_fault, wait_for_memory
 from dicom_node.worker.notices import Notices
 from dicom_node.worker.past import Past
 from dicom_node.worker.priors import Priors
-from dicom_node.worker.processing import process, read_dataset
+from dicom_node.worker.processing import process
+from dicom_node.worker.rejecting import obey, rejection_of
 from dicom_node.worker.retrying import retry_of
 from dicom_node.worker.spooling import read_received, spool_output
+from dicom_node.worker.steps import Steps
 from dicom_node.worker.waiting import AWAY_WAIT_S, once_there
 from inference.engines import Engine
 from inference.findings import Decision
@@ -93,11 +87,11 @@ class Worker:
         self._pipeline = results_digest(pipeline)  #: the one whose jobs it does
         self._equipment = equipment
         self._kinds = kinds
-        self._steps = steps(profiles, kinds)
         self._routes = [
             Route(to.name, to.profile.outputs, to.profile.reserves, to.silent)
             for to in destinations
         ]
+        self._steps = Steps(profiles, kinds, self._routes, ledger)
         self._notices = Notices(reports, saying_so, pipeline, equipment)
         self._spool = spool
         self._ledger = ledger
@@ -175,8 +169,10 @@ class Worker:
         with stages.timed("read"):
             content = read_received(self._spool, job)
         self._hand.get_on()
-        if rejection := _rejection(job, content):
-            self._reject(job, rejection, stages)
+        if rejection := rejection_of(job, content):
+            outcome, known = obey(self._ledger, self._past, job, rejection)
+            extra = stages.closing(outcome) | {"reason": rejection.reason, "of": known}
+            logger.warning("obeyed a rejection note", extra=extra)
             return
         if self._corrections.section.accept and job.sop_class_uid == SEGMENTATION:
             self._correct(job, content, stages)
@@ -198,12 +194,16 @@ class Worker:
         self._looked_at(job, content)
         findings = processed.analysis.findings
         stages.analysed(findings.durations_ms)
-        for step in self._steps:
+        for step, is_last in self._steps:
             commit: Callable[..., list[int]] = self._ledger.handover.handed_over
             with stages.timed(step.name):
                 built = self._spool_outputs(processed.write(step.roles))
-            if step is self._steps[-1]:
-                self._past.withdraw(job, content)
+            if is_last:
+                if self._past.may_withdraw(job):
+                    # What takes a place is on its way before what had it is taken back.
+                    self._commit(job, built, commit)
+                    built = []
+                    self._past.withdraw(job, content)
                 commit = partial(
                     self._ledger.handover.built,
                     findings=record_of(processed.analysis),
@@ -237,33 +237,6 @@ class Worker:
         self._commit(job, self._spool_outputs(taken.reports), commit, routes)
         extra = stages.closing(outcome) | {"reason": taken.reason}
         logger.info("took a reader's segmentation", extra=extra)
-
-    def _reject(self, job: Job, rejection: Rejection, stages: Stages) -> None:
-        """Stop what has not left of the images that a rejection note names, take back the rest."""
-        uids, reason = rejection.sop_instance_uids, rejection.reason
-        if rejection.title != EXPIRED:
-            # What readers drew on a radiograph falls with it.
-            uids = (*uids, *self._ledger.corrections.drawn_on(uids))
-        rejected, leaving = self._ledger.rejections.rejected(
-            job, self._owner, uids, rejection.title, reason
-        )
-        if leaving:
-            raise Transient(f"{leaving} results of what is rejected are just being sent")
-        if rejection.title != EXPIRED:
-            for image in filter(None, map(self._ledger.jobs.get, rejected)):
-                arrived = self._ledger.issues.earlier(image.id, ()).arrived
-                said = "The image that these results were made from was rejected."
-                self._past.take_back(job, image, arrived, rejection.title, said)
-                self._priors.rejected(image)
-        known = f"{len(rejected)} of {len(uids)} instances it names were received"
-        outcome = JobState.BUILT
-        if self._ledger.deliveries.of_job(job.id):
-            self._ledger.handover.built(job.id, self._owner, [], [])
-        else:
-            outcome = JobState.SKIPPED
-            self._ledger.handover.skipped(job.id, self._owner, f"{REJECTION_NOTE} ({known})")
-        extra = stages.closing(outcome) | {"reason": reason, "of": known}
-        logger.warning("obeyed a rejection note", extra=extra)
 
     def _hand_over(
         self, job: Job, outputs: Sequence[Output], commit: Callable[..., list[int]]
@@ -372,13 +345,6 @@ class Worker:
         except Exception as exc:
             logger.warning("could not write a notice", extra={"reason": repr(exc)})
             return ()
-
-
-def _rejection(job: Job, content: bytes) -> Rejection | None:
-    """What the job's instance rejects, if it is a rejection note."""
-    if job.sop_class_uid != KEY_OBJECT_SELECTION:
-        return None
-    return read_rejection(read_dataset(content))
 
 
 def _ids(job: Job) -> dict[str, object]:

@@ -107,11 +107,8 @@ class Past:
 
         Where a `notice` says that the image is not to be analysed, reports too.
         """
-        told = None if notice or job.overridden else self.priors.kept(job)
-        revision = told.revision if told is not None else 0
-        # Before the first issue nothing can be but a notice, whose place the report takes; or what
-        # told of other earlier radiographs.
-        if not job.issue and not revision:
+        revision = self._revision(job, notice)
+        if not self.may_withdraw(job, notice):
             return
         earlier = self.ledger.issues.earlier(job.id, self.own(job, notice))
         if not earlier.arrived:
@@ -131,6 +128,19 @@ class Past:
         if all_of_it:
             said = "The image that these results were made from is not to be analysed."
         self.take_back(job, job, taken, WORKLIST if wrong else QUALITY, said, header, revision)
+
+    def may_withdraw(self, job: Job, notice: Decision | None = None) -> bool:
+        """Whether anything may be there that `withdraw` takes back.
+
+        Before the first issue nothing can be but a notice, whose place the report takes; or what
+        told of other earlier radiographs.
+        """
+        return bool(job.issue or self._revision(job, notice))
+
+    def _revision(self, job: Job, notice: Decision | None) -> int:
+        """How often the earlier radiographs that the job's reports tell of have changed."""
+        told = None if notice or job.overridden else self.priors.kept(job)
+        return told.revision if told is not None else 0
 
     def is_misplaced(self, job: Job, content: bytes) -> bool:
         """Whether anything before was of another patient, study or order."""

@@ -6,7 +6,7 @@ import pytest
 from pydicom import Dataset
 
 from dicom_node.config import parse
-from dicom_node.config.profiles import read_profile
+from dicom_node.config.profiles import STANDARD, read_profile
 from dicom_node.ledger import REJECTION_NOTE, JobState, Route
 from dicom_node.worker.corrections import Corrections
 from sr_writer.equipment import Equipment
@@ -140,6 +140,23 @@ def test_a_report_that_is_built_again_is_the_same(bench: Bench) -> None:
     bench.ledger.repairs.damaged(claimed.id, "sender", "it is gone")
     assert bench.work(job.id, ONLY_SR, corrections=REPORTED).state is JobState.BUILT
     assert path.read_bytes() == content
+
+
+def test_who_takes_no_report_of_either_class_is_said_to_refuse_it(bench: Bench) -> None:
+    """There is no page of it that could go instead, and nothing is built over and over for one."""
+    image = radiograph()
+    analysed(bench, image, STANDARD)
+    job = stored(bench, as_slicer(image, lungs_on(image), infection_on(image)), REPORTED, STANDARD)
+    for role, instead in (("SR", "SR2D"), ("SR2D", "DOC")):
+        (sent,) = [one for one in bench.ledger.deliveries.claim("pacs", "sender", 60, 8)
+                   if one.job_id == job.id]  # fmt: skip
+        assert sent.role == role
+        why = f"{role} is not accepted"
+        bench.ledger.deliveries.refused(sent.id, "sender", None, why, instead=instead)
+    assert bench.states(job.id) == {"SR": "SUBSTITUTED", "SR2D": "REFUSED"}
+    after = bench.ledger.jobs.get(job.id)
+    assert after is not None
+    assert after.state is JobState.BUILT
 
 
 def test_who_is_told_in_hl7_is_not_told_of_it(bench: Bench) -> None:

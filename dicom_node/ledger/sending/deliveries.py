@@ -15,6 +15,7 @@ from dicom_node.ledger.sending.delivery import (
     report_delivery,
     times,
 )
+from dicom_node.ledger.sending.stand_ins import open_to_build
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE
 from dicom_node.ledger.tables.lines import firsts
@@ -304,7 +305,8 @@ def _stands_in(
     ).first()
     if other is None:
         # It may not have been built yet; it is let go when it is.
-        return job.state in (JobState.RECEIVED, JobState.ANALYZING)
+        on_its_way = job.state in (JobState.RECEIVED, JobState.ANALYZING)
+        return on_its_way or open_to_build(connection, now, job.id, role)
     move_deliveries(connection, now, DeliveryState.RESERVE, Event.STEPPED_IN,
                     deliveries.c.id == other.id, due_at=now, waits_since=now)  # fmt: skip
     return DeliveryState(other.state) not in MISSING

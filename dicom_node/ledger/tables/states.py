@@ -84,6 +84,7 @@ class Event(StrEnum):
     FREED = "freed from a worker that vanished"
     GIVEN_UP = "given up after its workers vanished"
     REBUILD = "opened again, to build what is damaged"
+    STANDING_IN = "opened again, to build what goes instead"
     OUTDATED = "opened again, as what is known of the patient's radiographs has changed"
     REOPENED = "reopened"  #: by bytes that came after those it was about
     REPEATED = "to be analysed again, as a person asked"
@@ -156,6 +157,7 @@ JOB_TRANSITIONS = {
     (JobState.BUILT, Event.REBUILD): JobState.RECEIVED,
     (JobState.SKIPPED, Event.REBUILD): JobState.RECEIVED,
     (JobState.FAILED, Event.REBUILD): JobState.RECEIVED,
+    (JobState.BUILT, Event.STANDING_IN): JobState.RECEIVED,
     (JobState.BUILT, Event.OUTDATED): JobState.RECEIVED,
     (JobState.BUILT, Event.REQUEUED): JobState.BUILT,
     **{(state, Event.REOPENED): JobState.RECEIVED for state in JobState},

@@ -97,7 +97,7 @@ _COUNTS: dict[str, tuple[Tally, str]] = {
 _OF_OUTPUTS = (Tally.DELIVERIES, Tally.DELIVERY_RETRIES, Tally.REDELIVERIES)
 _SKIPPING = (Event.SKIPPED, Event.PASSED_OVER, Event.LEFT, Event.REJECTED)
 _OPENING = (Event.RECEIVED, Event.REOPENED, Event.RELEASED, Event.FREED, Event.REPEATED,
-            Event.OVERRIDDEN, Event.REBUILD, Event.OUTDATED)  # fmt: skip
+            Event.OVERRIDDEN, Event.REBUILD, Event.STANDING_IN, Event.OUTDATED)  # fmt: skip
 _ENDING = (Event.BUILT, Event.SKIPPED, Event.FAILED, Event.UNCHANGED)
 _ARRIVING = (Event.DELIVERED, Event.SENT)
 _STAGES: dict[str, Stage] = {

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from dicom_node.ledger.sending.stand_ins import build_what_is_missing, may_be_wanted
 from dicom_node.ledger.tables.database import Part, insert_once
 from dicom_node.ledger.tables.ending import end, lose_damaged, report
 from dicom_node.ledger.tables.moves import Condition, move_deliveries
@@ -21,6 +22,11 @@ Routes = Sequence[Route]
 
 class HandOver(Part):
     """The part of the ledger that a worker reports to. Each method gives the outputs' ids."""
+
+    def are_stand_ins_wanted(self, routes: Routes) -> bool:
+        """Whether what stands in for what is not accepted is to be built before it is asked for."""
+        with self._database.read() as connection:
+            return any(may_be_wanted(connection, route) for route in routes)
 
     def handed_over(self, job_id: int, owner: str, built: Built, routes: Routes) -> list[int]:
         """These may leave at once; the worker goes on with the job."""
@@ -49,6 +55,7 @@ class HandOver(Part):
                 keep_findings(connection, now, job, findings)
             # Those as well that were found damaged after they had been built again just now.
             _mend(connection, now, DeliveryState.DAMAGED, deliveries.c.job_id == job_id)
+            build_what_is_missing(connection, now, job_id, routes)
             return output_ids
 
     def skipped(

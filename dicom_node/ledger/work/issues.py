@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, ScalarSelect, Select, delete, func, insert, select, update
 
+from dicom_node.ledger.sending.stand_ins import build_what_is_missing
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.ending import FREE, report
 from dicom_node.ledger.tables.moves import Condition, move_deliveries, move_jobs
@@ -113,6 +114,7 @@ class Issues(Part):
                 insert(sources).values(job_id=job.id, issue=before.issue, standing=False, **noted)
             )
             _rebuild(connection, now, job.id)
+            build_what_is_missing(connection, now, job.id)
 
 
 def _rebuild(connection: Connection, now: datetime, job_id: int) -> None:

@@ -30,7 +30,8 @@ from dicom_node.skipping import LEFT
 #: processor. A bell rings once: what rang it is due, whatever a worker's clock says.
 CLOCKS_DIFFER = timedelta(seconds=1)
 #: With these no death has been counted yet.
-_COUNTED_ANEW = (Event.REOPENED, Event.REPEATED, Event.OVERRIDDEN, Event.REBUILD, Event.OUTDATED)
+_COUNTED_ANEW = (Event.REOPENED, Event.REPEATED, Event.OVERRIDDEN, Event.REBUILD, Event.STANDING_IN,
+                 Event.OUTDATED)  # fmt: skip
 _FIELDS = [field.name for field in fields(Job)]
 _JOB = [*JOB, overridden_of(jobs)]
 

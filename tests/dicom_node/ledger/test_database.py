@@ -74,7 +74,7 @@ def test_what_has_ended_begins_again_only_for_a_reason() -> None:
         {Event.REOPENED, Event.REJECTED, Event.OUTDATED},
         {Event.REPEATED, Event.OVERRIDDEN, Event.REQUEUED},
     )
-    assert reasons == {Event.REBUILD, *evidence, *person}
+    assert reasons == {Event.REBUILD, Event.STANDING_IN, *evidence, *person}
     missing = {DeliveryState.REFUSED, DeliveryState.DEAD}
     reasons = {event for before, event in DELIVERY_TRANSITIONS if before in missing}
     assert reasons == {Event.REQUEUED, Event.REBUILT, Event.WITHDRAWN, Event.STANDS}

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from dicom_node.ledger import (
     DeliveryState,
+    JobState,
     Ledger,
     Progress,
     Route,
@@ -154,3 +155,62 @@ def test_a_refusal_that_meets_the_hand_over_lets_the_stand_in_go(ledger: Ledger)
             run.result()
     for job_id, _, _ in handed:
         assert states(ledger, job_id) == {"SEG": "SUBSTITUTED", "PR": "WAITING"}
+
+
+def test_once_all_was_taken_nothing_is_built_ahead_until_something_is_declined(
+    ledger: Ledger,
+) -> None:
+    wanted = ledger.handover.are_stand_ins_wanted
+    assert wanted([CHAIN])
+    job = claimed(ledger)
+    ledger.handover.built(job.id, "w1", [output(role) for role in ROLES], [CHAIN])
+    batch = taken(ledger)
+    ledger.deliveries.delivered(batch["SEG"], "s1", 0x0000)
+    assert wanted([CHAIN]), "nobody knows yet of SR"
+    ledger.deliveries.delivered(batch["SR"], "s1", 0x0000)
+    assert not wanted([CHAIN])
+    assert wanted([CHAIN, replace(CHAIN, destination="OTHER")])
+    assert not wanted([CHAIN, Route("OTHER", ["SC"], {})])
+    another = claimed(ledger, number=2)
+    ledger.handover.built(another.id, "w1", [output("SEG", 2)], [CHAIN])
+    ledger.deliveries.refused(taken(ledger)["SEG"], "s1", None, "no SEG", "PR")
+    assert wanted([CHAIN])
+
+
+def test_what_was_not_built_ahead_is_built_when_it_is_wanted(ledger: Ledger) -> None:
+    job = claimed(ledger)
+    usual = [output(role) for role in ("SEG", "SR", "SC")]
+    ledger.handover.built(job.id, "w1", usual, [CHAIN])
+    batch = taken(ledger)
+    refused = ledger.deliveries.refused(batch["SEG"], "s1", None, "no SEG", "PR")
+    assert refused is DeliveryState.SUBSTITUTED
+    again = ledger.jobs.claim(job.id, job.pipeline, "w1", LEASE_S)
+    assert again is not None
+    assert again.attempts == 1
+    assert "opened again, to build what goes instead" in happened(ledger, job.id)
+    ledger.handover.built(job.id, "w1", [output(role) for role in ROLES], [CHAIN])
+    assert list(taken(ledger)) == ["PR"]
+    now = ledger.jobs.get(job.id)
+    assert now is not None
+    assert now.state is JobState.BUILT
+
+
+def test_what_is_declined_while_the_last_is_built_is_not_forgotten(ledger: Ledger) -> None:
+    job = claimed(ledger)
+    ledger.handover.handed_over(job.id, "w1", [output("SEG"), output("SR")], [CHAIN])
+    ledger.deliveries.refused(taken(ledger)["SEG"], "s1", None, "no SEG", "PR")
+    ledger.handover.built(job.id, "w1", [output("SC")], [CHAIN])
+    now = ledger.jobs.get(job.id)
+    assert now is not None
+    assert now.state is JobState.RECEIVED
+
+
+def test_what_is_sent_anyway_is_waited_for_by_nobody(ledger: Ledger) -> None:
+    job = claimed(ledger)
+    only = Route("PACS", ["PR", "SC"], {})
+    ledger.handover.handed_over(job.id, "w1", [output("PR")], [only])
+    ledger.deliveries.refused(taken(ledger)["PR"], "s1", None, "no PR", "SC")
+    ledger.handover.built(job.id, "w1", [output("SC")], [only])
+    now = ledger.jobs.get(job.id)
+    assert now is not None
+    assert now.state is JobState.BUILT
