@@ -5,6 +5,9 @@ from sqlalchemy import Column, Float, ForeignKey, Index, Table, UniqueConstraint
 from dicom_node.ledger.tables.columns import AnyText, UtcDateTime
 from dicom_node.ledger.tables.schema import jobs, metadata
 
+#: `InstanceKind` of a Segmentation that a reader may have drawn.
+DRAWN = "SEGMENTATION"
+
 # A host of the version before purges jobs without knowing of these.
 corrections = Table(
     "corrections",

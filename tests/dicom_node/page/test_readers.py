@@ -1,9 +1,10 @@
 """What readers drew, on the page: beside the node's figures, and how far both agree over time."""
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from dicom_node.ledger import Correction, Counted, Ledger
+from dicom_node.ledger import Correction, Counted, InstanceKind, Ledger, Origin
 from tests.dicom_node.ledger.records import PIPELINE, instance
 from tests.dicom_node.page.visiting import Site
 
@@ -58,6 +59,14 @@ def test_agreement_is_told_month_by_month(site: Site) -> None:
     values = [row.replace("</td>", "").split('<td class="n">')[1:] for row in rows]
     said = [[value.split("<")[0].strip() for value in row] for row in values]
     assert said == [["2", "0.98", "0.85", "6.0", "0"], ["1", "0.95", "0.00", "5.0", "1"]]
+
+
+def test_a_viewer_is_no_device(site: Site) -> None:
+    by = Origin(manufacturer="Viewer", model_name="Unspecified")
+    seg = replace(instance(1, origin=by), kind=InstanceKind.SEGMENTATION)
+    with closing(Ledger.open(site.node.config.ledger_url)) as ledger:
+        ledger.jobs.accept(seg, PIPELINE)
+    assert "Unspecified" not in site.as_("vera").page("/quality")
 
 
 def test_where_nobody_corrected_nothing_is_said(site: Site) -> None:
