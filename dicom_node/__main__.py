@@ -20,6 +20,7 @@ from dicom_node.cli import (
     benchmark,
     config,
     conformance,
+    corrections,
     demo,
     destinations,
     doctor,
@@ -59,7 +60,7 @@ lung, the decision). Research use only, not for diagnosis.
 COMMANDS = (
     *(up, listen, work, send, page, config, conformance, doctor),
     *(analyze, demo),
-    *(status, alerts, find, jobs, job, requeue, destinations, acceptance),
+    *(status, alerts, find, jobs, job, requeue, destinations, acceptance, corrections),
     *(prune, backup, restore),
     *(models, train, pack, evaluate, benchmark),
 )

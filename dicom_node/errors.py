@@ -10,6 +10,7 @@
     │   ├── TooLarge               0xA700  an instance beyond max_instance_mb
     │   ├── ClassMismatch          0xA900  data set and C-STORE request name different instances
     │   ├── Undecodable                    the pixels cannot be read
+    │   ├── UnusableCorrection             a reader's segmentation that cannot be counted
     │   ├── InvalidResult                  the gate refused what we built
     │   ├── NotOffered                     a destination does not offer what was asked of it
     │   └── DamagedInSpool                 a spooled file is gone, or not the bytes that were kept
@@ -103,6 +104,10 @@ class ClassMismatch(Permanent):
 
 class Undecodable(Permanent):
     """The pixel data cannot be decoded into a radiograph."""
+
+
+class UnusableCorrection(Permanent):
+    """A reader's Segmentation is not on its radiograph's grid, or does not say what it is of."""
 
 
 class InvalidResult(Permanent):

@@ -25,6 +25,9 @@ PASSABLE = frozenset(
 
 #: How the sentences begin that the ledger has of everything else that ends SKIPPED.
 REJECTION_NOTE = "a rejection note"
+#: What a reader has drawn, kept without a report; and what is no use as such.
+DRAWN = "a reader's segmentation"
+NOT_DRAWN = "a segmentation that is no reader's"
 REJECTED = "rejected"
 PURGED = "its results were delivered before"
 LEFT = "left to another pipeline"
@@ -32,6 +35,8 @@ OTHER = "other"
 
 _CODES = {refusal.value: refusal.name.lower() for refusal in Refusal} | {
     REJECTION_NOTE: "rejection_note",
+    DRAWN: "readers_segmentation",
+    NOT_DRAWN: "other_segmentation",
     REJECTED: "rejected",
     PURGED: "delivered_and_purged",
     LEFT: "other_pipeline",

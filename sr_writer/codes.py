@@ -3,6 +3,8 @@
 The meanings are the dictionary's own, word for word: a reader may compare them.
 """
 
+from collections.abc import Mapping
+
 from pydicom.sr.coding import Code
 
 from inference.findings import Decision, Laterality
@@ -79,11 +81,14 @@ PROCESSING_SUMMARY = {
 }
 
 #: What a verdict is told by: concept name, and its value for each.
-VERDICT = (
+Verdict = tuple[tuple[Code, Mapping[Decision, Code]], ...]
+VERDICT: Verdict = (
     (COVID_19, DECISION),
     (PROCESSING, PROCESSING_SUMMARY),
     (DETECTIONS, DETECTIONS_STATUS),
 )
+#: A reader's: no algorithm has processed anything.
+READERS_VERDICT: Verdict = VERDICT[:1]
 
 # The report's own structure (TID 1500, 1410).
 REPORT_TITLE = Code("126000", "DCM", "Imaging Measurement Report")
@@ -110,6 +115,7 @@ TIME_POINT = Code("C2348792", "UMLS", "Time Point")
 COMMENT = Code("121106", "DCM", "Comment")
 TRACKING_IDENTIFIER = Code("112039", "DCM", "Tracking Identifier")
 TRACKING_UID = Code("112040", "DCM", "Tracking Unique Identifier")
+PERSON_OBSERVER_NAME = Code("121008", "DCM", "Person Observer Name")
 DEVICE_OBSERVER_UID = Code("121012", "DCM", "Device Observer UID")
 DEVICE_OBSERVER_MANUFACTURER = Code("121014", "DCM", "Device Observer Manufacturer")
 DEVICE_OBSERVER_MODEL = Code("121015", "DCM", "Device Observer Model Name")

@@ -25,7 +25,8 @@ RESEARCH_USE = "Research use only - not for diagnosis"
 DECISION_TRACKING_ID = "COVID-19"
 
 #: Roles of what has no words: results in every language refer to the same one.
-_WORDLESS = frozenset({"SEG"})
+_MASKS = "SEG"
+_WORDLESS = frozenset({_MASKS})
 #: Roles of what tells of earlier radiographs: another object where others are known. Masks and
 #: pictures stay as they are.
 _TELLING = frozenset({"SR", "SR2D", "DOC"})
@@ -36,6 +37,7 @@ _NOTICE_SUBJECT = {
     Decision.NOT_ANALYSED: "COVID-19: not analysed",
     Decision.FAILED: "COVID-19: analysis failed",
 }
+_READER_SUBJECT = "COVID-19: a reader's correction"
 _WITHDRAWAL_SUBJECT = "COVID-19: results withdrawn"
 
 
@@ -56,6 +58,14 @@ class Algorithm:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """The person by whom a report says it was observed, and what that person has drawn."""
+
+    author: str  #: a Person Name (PS3.5 6.2); "" where nobody is named
+    segmentation: Reference
+
+
+@dataclass(frozen=True, slots=True)
 class Issue:
     """Which issue of one radiograph's results: other bytes that matter make another one."""
 
@@ -66,6 +76,8 @@ class Issue:
     progression: Progression | None = None
     #: `Findings.refusal`: of an image that was analysed at a person's request.
     refusal: str = ""
+    #: Of a report on what a reader has drawn; None: on what the networks found.
+    reader: Reader | None = None
 
 
 FIRST_ISSUE = Issue()
@@ -109,6 +121,19 @@ class Identity:
         return None if self.notice or self.withdraws else self.issue.progression
 
     @property
+    def reader(self) -> Reader | None:
+        """Likewise."""
+        return None if self.notice or self.withdraws else self.issue.reader
+
+    @property
+    def segmentation(self) -> tuple[str, str]:
+        """Series and SOP Instance UID of the masks that the figures were counted in."""
+        if self.reader:
+            drawn = self.reader.segmentation
+            return drawn.series_instance_uid, drawn.sop_instance_uid
+        return self.series_instance_uid(_MASKS), self.sop_instance_uid(_MASKS)
+
+    @property
     def refusal(self) -> str:
         """Likewise."""
         return "" if self.notice or self.withdraws else self.issue.refusal
@@ -127,6 +152,8 @@ class Identity:
         # Other objects than a regular analysis of the same image would give, which may still come.
         if self.refusal:
             parts.append(f"although {self.refusal}")
+        if self.reader:
+            parts += ["reader", self.reader.segmentation.sop_instance_uid]
         if self.progression is not None and name.partition("@")[0] in _TELLING:
             parts.append(f"progression {self.progression.digest}")
         return derived_uid(kind, self.source_sop_instance_uid, self.digest, *parts, name)
@@ -137,8 +164,11 @@ class Identity:
             subject = _NOTICE_SUBJECT[self.notice]
         if self.withdraws:
             subject = _WITHDRAWAL_SUBJECT
+        if self.reader:
+            subject = _READER_SUBJECT
         versions = "/".join(dict.fromkeys(model.version for model in self.pipeline.models))
-        said = f"{subject} {versions}{_NOT_FOR_DIAGNOSIS}"
+        named = f"{subject} {versions}" if versions else subject
+        said = f"{named}{_NOT_FOR_DIAGNOSIS}"
         # Whole or not at all: half a version is another's.
         return said if len(said) <= _LONG_STRING else f"{subject}{_NOT_FOR_DIAGNOSIS}"
 

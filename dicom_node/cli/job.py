@@ -64,6 +64,7 @@ def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
         event_lines,
         name,
     )
+    from dicom_node.ops.asked.readers import reader_lines
     from dicom_node.ops.remedies import remedy
     from dicom_node.ops.wording import line, moment
 
@@ -82,6 +83,9 @@ def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
     yield f"  received  {moment(job.received_at)} from {name(job.calling_aet)}, {job.priority.name}"
     if story.findings:
         yield f"  analysed  {analysed_line(story.events, story.findings)}"
+    if story.corrections:
+        yield "drawn by readers"
+        yield from reader_lines(story.corrections, job)
     if story.progression:
         yield "earlier radiographs"
         yield from earlier_lines(story.progression, story.findings)
@@ -108,6 +112,7 @@ def _document(story: "Story") -> dict[str, Any]:
         "accession_number": story.at_a_glance.accession_number,
         "findings": asdict(story.findings) if story.findings else None,
         "override": asdict(story.override) if story.override else None,
+        "corrections": [asdict(one) for one in story.corrections],
         "earlier_radiographs": asdict(story.progression) if story.progression else None,
         "sop_instance_uid": job.sop_instance_uid,
         "study_instance_uid": job.study_instance_uid,

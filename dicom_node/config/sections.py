@@ -158,6 +158,19 @@ class PriorsSection(Section):
     most: Annotated[Count, Field(le=6)] = 5  #: of them, the most recent; a page has room for six
 
 
+class CorrectionsSection(Section):
+    """`[corrections]`: what readers have drawn comes back."""
+
+    accept: bool = False  #: Segmentations that a person has drawn are counted and kept
+    report: bool = False  #: and a report says what was counted in each
+
+    @model_validator(mode="after")
+    def _reports_what_is_taken(self) -> Self:
+        if self.report and not self.accept:
+            raise refused("[corrections] report is of no use without accept")
+        return self
+
+
 class PrioritySection(Section):
     """`[priority]`: who goes first."""
 
@@ -237,6 +250,7 @@ class Config(Section):
     worker: WorkerSection = WorkerSection()
     reports: Reports = Reports()
     priors: PriorsSection = PriorsSection()
+    corrections: CorrectionsSection = CorrectionsSection()
     priority: PrioritySection = PrioritySection()
     retention: RetentionSection = RetentionSection()
     equipment: EquipmentSection = EquipmentSection()

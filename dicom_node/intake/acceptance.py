@@ -14,6 +14,7 @@ from pynetdicom.sop_class import (
 )
 
 from dicom_node.config import ANY_TITLE, Caller, NodeSection
+from dicom_node.intake.correction import SEGMENTATION, TRANSFER_SYNTAXES
 from dicom_node.intake.eligibility import ANALYSED_SOP_CLASSES
 from dicom_node.network.dimse import Asked, storage_classes
 
@@ -38,8 +39,13 @@ class Acceptance:
         callers: Sequence[Caller],
         decodable: Sequence[UID],
         reporters: Collection[str] = (),
+        *,
+        corrections: bool = False,
     ) -> None:
-        """`reporters`: titles of those that may do no more than report (PS3.4 J.3.3)."""
+        """`reporters`: titles of those that may do no more than report (PS3.4 J.3.3).
+
+        `corrections`: Segmentations are read, so they have to come as what can be.
+        """
         self._titles = {node.aet.strip(), *(title.strip() for title in node.also_called)}
         self._callers = callers
         self._places = Places(node.max_associations, node.max_associations_of_one_host)
@@ -47,6 +53,8 @@ class Acceptance:
         #: Transfer syntaxes by SOP Class. What is not analysed need not be decoded.
         self._taken: dict[UID, Collection[UID]] = dict.fromkeys(storage_classes(), everything)
         self._taken |= dict.fromkeys(ANALYSED_SOP_CLASSES, tuple(decodable))
+        if corrections:
+            self._taken[UID(SEGMENTATION)] = TRANSFER_SYNTAXES
         self._reporters = frozenset(title.strip() for title in reporters)
         default = tuple(map(UID, DEFAULT_TRANSFER_SYNTAXES))
         self._reported: dict[UID, Collection[UID]] = {

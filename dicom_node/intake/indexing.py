@@ -15,6 +15,7 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag, Tag
 
 from dicom_node.errors import ClassMismatch, InvalidUid, NotDicom
+from dicom_node.intake.correction import SEGMENTATION
 from dicom_node.intake.eligibility import ANALYSED_SOP_CLASSES
 from dicom_node.intake.rejection import KEY_OBJECT_SELECTION
 from dicom_node.intake.store_requests import uid_fault, written
@@ -81,14 +82,17 @@ def read_index(
     sop_instance_uid: str,
     patients: Patients,
     also: Collection[str] = (),
+    *,
+    corrections: bool = False,
 ) -> Index:
     """Of a Part 10 file that a request named so; raises InvalidUid, NotDicom or ClassMismatch.
 
-    `also`: keywords of further attributes, texts all, whose values are asked for.
+    `also`: keywords of further attributes, texts all, whose values are asked for. `corrections`:
+    Segmentations are looked at.
     """
     if fault := uid_fault(sop_instance_uid):
         raise InvalidUid(f"SOP Instance UID {fault}")
-    index = index_of(content, sop_instance_uid, patients, also)
+    index = index_of(content, sop_instance_uid, patients, also, corrections=corrections)
     if (index.sop_instance_uid, index.sop_class_uid) != (sop_instance_uid, sop_class_uid):
         raise ClassMismatch(
             f"data set is {index.sop_instance_uid}, the request says {sop_instance_uid}"
@@ -96,7 +100,14 @@ def read_index(
     return index
 
 
-def index_of(content: bytes, name: str, patients: Patients, also: Collection[str] = ()) -> Index:
+def index_of(
+    content: bytes,
+    name: str,
+    patients: Patients,
+    also: Collection[str] = (),
+    *,
+    corrections: bool = False,
+) -> Index:
     """Of a Part 10 file, called so in errors; raises NotDicom."""
     try:
         header = _header(content, [*_READ, *also, _REQUESTS])
@@ -111,7 +122,7 @@ def index_of(content: bytes, name: str, patients: Patients, also: Collection[str
         if not uid:
             raise NotDicom(f"{name}: data set has no {keyword}")
     return Index(
-        kind=_kind(uids["SOPClassUID"]),
+        kind=_kind(uids["SOPClassUID"], corrections),
         sop_class_uid=uids["SOPClassUID"],
         sop_instance_uid=uids["SOPInstanceUID"],
         study_instance_uid=uids["StudyInstanceUID"],
@@ -137,9 +148,11 @@ def _header(content: bytes, wanted: Sequence[str]) -> Dataset:
     return dcmread(bounded(content), stop_before_pixels=True, specific_tags=list(wanted))
 
 
-def _kind(sop_class_uid: str) -> InstanceKind:
+def _kind(sop_class_uid: str, corrections: bool) -> InstanceKind:
     if sop_class_uid in ANALYSED_SOP_CLASSES:
         return InstanceKind.RADIOGRAPH
+    if corrections and sop_class_uid == SEGMENTATION:
+        return InstanceKind.SEGMENTATION
     # It may be a rejection note: the worker reads it.
     is_key_object = sop_class_uid == KEY_OBJECT_SELECTION
     return InstanceKind.CORRECTION if is_key_object else InstanceKind.OTHER

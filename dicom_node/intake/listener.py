@@ -17,7 +17,7 @@ from pynetdicom.events import Event
 
 from dicom_node.audit import Trail, events
 from dicom_node.commitments import PROCESSING_FAILURE, receive
-from dicom_node.config import Caller, NodeSection, PrioritySection
+from dicom_node.config import Caller, CorrectionsSection, NodeSection, PrioritySection
 from dicom_node.errors import (
     OUT_OF_RESOURCES,
     SUCCESS,
@@ -26,6 +26,7 @@ from dicom_node.errors import (
     Transient,
 )
 from dicom_node.intake.acceptance import Acceptance, Rejection
+from dicom_node.intake.correction import is_drawn
 from dicom_node.intake.eligibility import unsupported_class
 from dicom_node.intake.indexing import Index, read_index
 from dicom_node.intake.ranking import MEDIUM, Ranking
@@ -72,6 +73,7 @@ class Listener:
         tls: Renewed | None = None,
         priority: PrioritySection = PrioritySection(),  # noqa: B008 - frozen
         trail: Trail | None = None,
+        corrections: CorrectionsSection = CorrectionsSection(),  # noqa: B008 - frozen
     ) -> None:
         """`reporters`: AE titles that may report on storage commitments, whoever may send."""
         self._tls = tls
@@ -81,7 +83,10 @@ class Listener:
         self._ledger = ledger
         self._queues = queues
         self._installation = installation
-        self._acceptance = Acceptance(node, callers, installation.transfer_syntaxes, reporters)
+        self._corrections = corrections.accept
+        self._acceptance = Acceptance(
+            node, callers, installation.transfer_syntaxes, reporters, corrections=corrections.accept
+        )
         self._requests = StoreRequests(node.max_instance_mb * _MEGABYTE)
         self._trail = trail or Trail.off()
         self._receipts = Receipts(self._trail)
@@ -158,11 +163,14 @@ class Listener:
         """
         also = self._ranking.keywords
         try:
-            index = read_index(content, sop_class_uid, sop_instance_uid, self._patients, also)
+            index = read_index(
+                content, sop_class_uid, sop_instance_uid, self._patients, also,
+                corrections=self._corrections,
+            )  # fmt: skip
         except Permanent as exc:
             self._spool.quarantine(content, str(exc), sop_instance_uid)
             raise
-        if self._is_our_own(index):
+        if self._is_our_own(index, content):
             self._note_returned(sop_instance_uid, aet)
             return None
         instance = self._store(content, index, aet)
@@ -208,10 +216,16 @@ class Listener:
         except BrokerUnavailable as exc:
             logger.warning("could not publish; recovery will", extra={"reason": str(exc)})
 
-    def _is_our_own(self, index: Index) -> bool:
+    def _is_our_own(self, index: Index, content: bytes) -> bool:
         """Whether this is a result of this node, or of another of its kind."""
         ours = self._installation.manufacturer, self._installation.model_name
-        return (index.origin.manufacturer, index.origin.model_name) == ours
+        if index.kind is not InstanceKind.SEGMENTATION:
+            return (index.origin.manufacturer, index.origin.model_name) == ours
+        if self._ledger.corrections.is_ours(index.sop_instance_uid):
+            return True
+        # A reader's may still bear our name.
+        is_named_so = (index.origin.manufacturer, index.origin.model_name) == ours
+        return is_named_so and not is_drawn(content)
 
     def _note_returned(self, sop_instance_uid: str, aet: str) -> None:
         """Once for each sender: a loop would fill the log."""

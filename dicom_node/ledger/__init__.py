@@ -4,14 +4,15 @@ SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL 
 method is one transaction. A Ledger's members are its rooms, so that each part of the node says what
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `tables` (what is kept, what
 goes in and out, and how it changes), `work` (what arrived, the jobs, what was found, who works),
-`sending` (deliveries and destinations), `watching` (counts and alerts), `reading` (what people and
-metrics ask).
+`sending` (deliveries and destinations), `readers` (what they have drawn), `watching` (counts and
+alerts), `reading` (what people and metrics ask).
 """
 
 from datetime import datetime
 from typing import Self
 
 from dicom_node.ledger.figures import Dead, Depth, Figures, Gauges, Living, Place
+from dicom_node.ledger.readers.corrections import Correction, Corrections, Counted
 from dicom_node.ledger.reading.counts import Backlog, Counts, Day
 from dicom_node.ledger.reading.lookups import OF_RESULTS, Filter, JobLine, Lookups, Output
 from dicom_node.ledger.reading.lookups import STATES as JOB_STATES
@@ -126,6 +127,8 @@ __all__ = [
     "Candidate",
     "Change",
     "CommitmentReport",
+    "Correction",
+    "Counted",
     "Day",
     "Dead",
     "Declined",
@@ -208,6 +211,7 @@ class Ledger:
         self.issues = Issues(database)
         self.progressions = Progressions(database)
         self.rejections = Rejecting(database)
+        self.corrections = Corrections(database)
         self.deliveries = Deliveries(database)
         self.repairs = Repairs(database)
         self.requeue = Requeue(database)

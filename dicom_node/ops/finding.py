@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from itertools import islice
 
-from dicom_node.config import PrioritySection
+from dicom_node.config import CorrectionsSection, PrioritySection
 from dicom_node.errors import NodeError, Permanent, SpoolUnreadable, Transient
 from dicom_node.intake.eligibility import unsupported_class
 from dicom_node.intake.indexing import Index, index_of
@@ -39,13 +39,19 @@ class Finding:
     """Looks whether ledger and spool belong together; where not, searches the spool."""
 
     def __init__(
-        self, ledger: Ledger, spool: Spool, pipeline: str, ranking: Ranking | None = None
+        self,
+        ledger: Ledger,
+        spool: Spool,
+        pipeline: str,
+        ranking: Ranking | None = None,
+        corrections: CorrectionsSection = CorrectionsSection(),  # noqa: B008 - frozen
     ) -> None:
         """`pipeline`: what is found is to be done by it; `ranking`: as who goes first."""
         self._ledger = ledger
         self._spool = spool
         self._pipeline = pipeline
         self._ranking = ranking or Ranking(PrioritySection())
+        self._corrections = corrections.accept
         self._later: list[ReceivedFile] = []  #: found, and not to be taken in yet
 
     def run(self, stop: threading.Event) -> None:
@@ -106,7 +112,9 @@ class Finding:
         said = {"path": file.path}
         try:
             content = self._spool.read_verified(file.path, file.digest)
-            index = index_of(content, file.uid, patients, self._ranking.keywords)
+            index = index_of(
+                content, file.uid, patients, self._ranking.keywords, corrections=self._corrections
+            )
         except (Permanent, SpoolUnreadable) as exc:
             logger.error("a forgotten file is lost", extra=said | {"reason": str(exc)})
             return False

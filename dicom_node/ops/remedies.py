@@ -32,6 +32,8 @@ BY_ERROR: Mapping[str, str] = MappingProxyType(
         "ClassMismatch": "its sender names another instance than it sends: tell whoever services"
         " it, and send the image again from where it was made",
         "Undecodable": "the image itself cannot be read: send it again from where it was made",
+        "UnusableCorrection": "do as the reason says in the viewer that it was drawn in, and store"
+        " it anew",
         "InvalidResult": "a fault of this version: report it; after an update, {requeue}",
         "DamagedInSpool": "check the disk that holds the spool, and send the image again",
         "NotOffered": "allow it at the destination, or set another verify for it; then {requeue}",

@@ -9,7 +9,7 @@ from functools import partial
 from traceback import format_exception
 from typing import TypeVar
 
-from dicom_node.config import AnyDestination, PriorsSection, Reports
+from dicom_node.config import AnyDestination, CorrectionsSection, PriorsSection, Reports
 from dicom_node.errors import (
     UNKNOWN_TRIES,
     BrokerUnavailable,
@@ -21,6 +21,7 @@ from dicom_node.errors import (
     is_retriable,
 )
 from dicom_node.heartbeat import Heartbeat
+from dicom_node.intake.correction import SEGMENTATION
 from dicom_node.ledger import BuiltOutput, Job, JobState, LeaseLost, Ledger, Route, Turns
 from dicom_node.ledger.watching.counting import steps_words
 from dicom_node.ledger.work.workers import LEASE_S
@@ -28,6 +29,7 @@ from dicom_node.logs import bound
 from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker.account import EXAMINED, Stages, account_of, record_of
+from dicom_node.worker.corrections import Corrections
 from dicom_node.worker.memory import as_memory_fault, wait_for_memory
 from dicom_node.worker.notices import Notices
 from dicom_node.worker.past import Past
@@ -71,6 +73,7 @@ class Worker:
         turns: Turns | None = None,
         looked_at: Callable[[Job, bytes], None] = lambda *_: None,
         priors: PriorsSection = PriorsSection(),  # noqa: B008 - frozen
+        corrections: CorrectionsSection = CorrectionsSection(),  # noqa: B008 - frozen
     ) -> None:
         """`looked_at`: told of each image that is analysed."""
         profiles = [destination.profile for destination in destinations]
@@ -97,6 +100,9 @@ class Worker:
         self._looked_at = looked_at
         self._owner = heartbeat.owner
         self._hand = heartbeat.jobs()
+        self._corrections = Corrections(
+            ledger, spool, corrections, equipment, kinds, destinations, self._owner
+        )
         self._was_lost = False  #: the answer to the last claim, at first
         noted = [to.name for to in destinations if to.profile.rejection_notes]
         self._stop = threading.Event()
@@ -168,6 +174,9 @@ class Worker:
             extra = stages.closing(outcome) | {"reason": rejection.reason, "of": known}
             logger.warning("obeyed a rejection note", extra=extra)
             return
+        if self._corrections.section.accept and job.sop_class_uid == SEGMENTATION:
+            self._correct(job, content, stages)
+            return
         if noted := self._past.nothing_new(job, content):
             self._ledger.issues.unchanged(job, self._owner, noted)
             closing = stages.closing(JobState.BUILT) | {"reason": noted}
@@ -218,6 +227,18 @@ class Worker:
             self._hand_over(job, notices, partial(self._ledger.handover.skipped, reason=reason))
         logger.info("skipped", extra=stages.closing(JobState.SKIPPED) | {"reason": reason})
 
+    def _correct(self, job: Job, content: bytes, stages: Stages) -> None:
+        """Keep what a reader has drawn, and report on it where that is asked for."""
+        with stages.timed(EXAMINED):
+            taken = self._corrections.take(job, content)
+        end = self._ledger.handover
+        outcome = JobState.BUILT if taken.reports else JobState.SKIPPED
+        commit = end.built if taken.reports else partial(end.skipped, reason=taken.reason)
+        routes = self._corrections.routes(self._routes)
+        self._commit(job, self._spool_outputs(taken.reports), commit, routes)
+        extra = stages.closing(outcome) | {"reason": taken.reason}
+        logger.info("took a reader's segmentation", extra=extra)
+
     def _hand_over(
         self, job: Job, outputs: Sequence[Output], commit: Callable[..., list[int]]
     ) -> None:
@@ -231,9 +252,15 @@ class Worker:
             return self._once_there(lambda: list(pool.map(keep, outputs)))
 
     def _commit(
-        self, job: Job, built: Sequence[BuiltOutput], commit: Callable[..., list[int]]
+        self,
+        job: Job,
+        built: Sequence[BuiltOutput],
+        commit: Callable[..., list[int]],
+        routes: Sequence[Route] | None = None,
     ) -> None:
-        give = partial(commit, job.id, self._owner, built=built, routes=self._routes)
+        """`routes`: default: to every destination what its profile says."""
+        to = self._routes if routes is None else routes
+        give = partial(commit, job.id, self._owner, built=built, routes=to)
         self._announce(self._once_there(give))
         self._hand.get_on()
 

@@ -25,6 +25,9 @@ def obey(ledger: Ledger, past: Past, job: Job, rejection: Rejection) -> tuple[Jo
     Raises Transient while a result of them is just being sent.
     """
     owner, uids = past.owner, rejection.sop_instance_uids
+    if rejection.title != EXPIRED:
+        # What readers drew on a radiograph falls with it.
+        uids = (*uids, *ledger.corrections.drawn_on(uids))
     rejected, leaving = ledger.rejections.rejected(
         job, owner, uids, rejection.title, rejection.reason
     )

@@ -1,26 +1,22 @@
 """A folder of radiographs in DICOM with the SEGs drawn on them, as this node's users produce it.
 
 A SEG belongs to the instance it references (PS3.3 C.7.6.12, C.8.20): by SOP Instance UID, whatever
-the files are called. Where several reference the same radiograph the latest is the truth: it is
-the one a person has corrected.
+the files are called. Where several reference the same radiograph, what a person has drawn is the
+truth, and of several such the latest.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import SegmentationStorage
 
 from inference.findings import Mask, Task
-from inference.header import text_of
-
-#: Segmented Property Type code values, as `sr_writer` writes them.
-_PROPERTY_TYPES = {"39607008": Task.LUNG, "112001": Task.INFECTION}
-#: What a segment drawn by hand is called in a viewer that knows no codes.
-_LABELS = {"lung": Task.LUNG, "infect": Task.INFECTION, "opacit": Task.INFECTION}
+from inference.segmentations.drawing import drawn_at, images_of, judges_infection
+from inference.segmentations.frames import union_of
+from inference.segmentations.segments import described
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +40,31 @@ class DicomCase:
         return self.path
 
     def mask(self, task: Task) -> Mask | None:
-        """The union of all segments of that task; None where the SEG has none, even empty."""
+        """The union of all segments of that task; None where the SEG does not say.
+
+        Empty where it has none because a reader has erased them.
+        """
         dataset = dcmread(self.segmentation)
-        numbers = {
-            int(segment.SegmentNumber)
-            for segment in dataset.SegmentSequence
-            if _task_of(segment) is task
-        }
-        if not numbers:
+        numbers = {one.number for one in described(dataset) if one.task is task}
+        if not numbers and not (task is Task.INFECTION and judges_infection(dataset)):
             return None
-        # A fractional segment is inside from one half on (PS3.3 C.8.20.2).
-        outside = dataset.get("MaximumFractionalValue", 0) / 2
-        mask = np.zeros((dataset.Rows, dataset.Columns), np.bool_)
-        frames = dataset.pixel_array.reshape(-1, *mask.shape)
-        for frame, groups in zip(frames, dataset.PerFrameFunctionalGroupsSequence, strict=True):
-            if groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber in numbers:
-                mask |= frame > outside
-        return mask
+        return union_of(dataset, numbers, self.sop_instance_uid)
 
 
 def read_pairs(folder: Path) -> list["DicomCase"]:
     """Every radiograph below `folder` that a SEG there references, by SOP Instance UID."""
     sources: dict[str, Path] = {}
-    segmentations: dict[str, tuple[str, Path]] = {}
+    segmentations: dict[str, tuple[bool, str, Path]] = {}
     for path, header in _headers(folder):
         if header.SOPClassUID != SegmentationStorage:
             sources[str(header.SOPInstanceUID)] = path
             continue
-        drawn_at = text_of(header, "ContentDate") + text_of(header, "ContentTime")
-        for uid in _referenced(header):
-            segmentations[uid] = max(segmentations.get(uid, ("", path)), (drawn_at, path))
+        is_by_hand = any(segment.is_by_hand for segment in described(header))
+        for uid in images_of(header):
+            rank = (is_by_hand, drawn_at(header), path)
+            segmentations[uid] = max(segmentations.get(uid, rank), rank)
     return [
-        DicomCase(sources[uid], segmentations[uid][1], uid)
+        DicomCase(sources[uid], segmentations[uid][2], uid)
         for uid in sorted(sources.keys() & segmentations.keys())
     ]
 
@@ -88,20 +77,3 @@ def _headers(folder: Path) -> Iterator[tuple[Path, Dataset]]:
             continue
         if "SOPClassUID" in header and "SOPInstanceUID" in header:
             yield path, header
-
-
-def _referenced(header: Dataset) -> Iterator[str]:
-    for series in header.get("ReferencedSeriesSequence", ()):
-        for instance in series.get("ReferencedInstanceSequence", ()):
-            yield str(instance.ReferencedSOPInstanceUID)
-
-
-def _task_of(segment: Dataset) -> Task | None:
-    for code in segment.get("SegmentedPropertyTypeCodeSequence", ()):
-        task = _PROPERTY_TYPES.get(text_of(code, "CodeValue"))
-        if task is not None:
-            return task
-    label = text_of(segment, "SegmentLabel").casefold()
-    # "Infection in left lung" names both; what it is stands before where it is.
-    found = {label.find(word): task for word, task in _LABELS.items() if word in label}
-    return found[min(found)] if found else None

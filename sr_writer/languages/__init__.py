@@ -51,6 +51,13 @@ class Words:
             text = text.translate(_ASCII)
         return text.encode(self.letters, "replace").decode(self.letters).rstrip()
 
+    def name(self, name: str) -> str:
+        """A person's name in its alphabetic writing (PS3.5 6.2.1), as far as there are letters."""
+        alphabetic = name.partition("=")[0]
+        if self.letters == "ascii":
+            alphabetic = alphabetic.translate(_ASCII)
+        return alphabetic.encode(self.letters, "ignore").decode(self.letters).strip("^ ")
+
     def caution(self, caution: Caution) -> str:
         return self(f"caution.{caution.code}")
 

@@ -73,7 +73,11 @@ def _content(case: Case) -> Dataset:
     comments = cautions(findings, words)
     if findings.certainty is not None:
         comments.append(words("notice.certainty"))
-    why = explanation(findings.decision, words.reason(findings.reason), comments, words)
+    if identity.reader:
+        comments.append(words("notice.reader"))
+    told_by = codes.READERS_VERDICT if identity.reader else codes.VERDICT
+    reason = words.reason(findings.reason)
+    why = explanation(findings.decision, reason, comments, words, told_by)
     previous = previous_findings(case)
     return measurement_report(
         identity,
@@ -198,7 +202,10 @@ def _region(polyline: Polyline, source: Source) -> ImageRegion:
     return ImageRegion(GraphicTypeValues.POLYLINE, polyline, image)
 
 
-def _algorithm(task: Task, identity: Identity) -> AlgorithmIdentification:
+def _algorithm(task: Task, identity: Identity) -> AlgorithmIdentification | None:
+    """None where a person did it."""
+    if identity.reader:
+        return None
     algorithm = identity.algorithm(task)
     return AlgorithmIdentification(
         algorithm.name,

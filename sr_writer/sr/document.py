@@ -16,6 +16,7 @@ from highdicom.sr import (
     ImageLibrary,
     LanguageOfContentItemAndDescendants,
     ObserverContext,
+    PersonObserverIdentifyingAttributes,
     RelationshipTypeValues,
     TextContentItem,
 )
@@ -32,6 +33,9 @@ from sr_writer.provenance import stamp
 from sr_writer.seg import SEG
 from sr_writer.source import Source
 from sr_writer.wording import research_use
+
+#: TID 1003 has to have a name.
+UNNAMED_READER = "Reader^Unnamed"
 
 
 def sr_document(
@@ -75,13 +79,9 @@ def evidence(source: Source, segmentation: Identity | None = None) -> Dataset:
         _series(header.SeriesInstanceUID, header.SOPClassUID, header.SOPInstanceUID)
     ]
     if segmentation is not None:
-        study.ReferencedSeriesSequence.append(
-            _series(
-                segmentation.series_instance_uid(SEG.role),
-                SEG.sop_class_uid,
-                segmentation.sop_instance_uid(SEG.role),
-            )
-        )
+        series_uid, instance_uid = segmentation.segmentation
+        masks = _series(series_uid, SEG.sop_class_uid, instance_uid)
+        study.ReferencedSeriesSequence.append(masks)
     return study
 
 
@@ -121,7 +121,7 @@ def measurement_report(
     root.ContentSequence = ContentSequence()
     language = codes.LANGUAGE[words.language]
     root.ContentSequence.extend(LanguageOfContentItemAndDescendants(CodedConcept(*language)))
-    root.ContentSequence.extend(device_observer(identity))
+    root.ContentSequence.extend(observer(identity, words))
     root.ContentSequence.append(
         CodeContentItem(codes.PROCEDURE_REPORTED, procedure, RelationshipTypeValues.HAS_CONCEPT_MOD)
     )
@@ -132,6 +132,14 @@ def measurement_report(
     root.ContentSequence.extend(content)
     dataset: Dataset = root
     return dataset
+
+
+def observer(identity: Identity, words: Words) -> ObserverContext:
+    """Who observed: a reader, where one has drawn what was counted (TID 1003), else this node."""
+    if identity.reader is None:
+        return device_observer(identity)
+    name = words.name(identity.reader.author) or UNNAMED_READER
+    return ObserverContext(dictionary.DCM.Person, PersonObserverIdentifyingAttributes(name))
 
 
 def device_observer(identity: Identity) -> ObserverContext:
@@ -148,11 +156,15 @@ def device_observer(identity: Identity) -> ObserverContext:
 
 
 def explanation(
-    verdict: Decision, reason: str, comments: Iterable[str], words: Words
+    verdict: Decision,
+    reason: str,
+    comments: Iterable[str],
+    words: Words,
+    told_by: codes.Verdict = codes.VERDICT,
 ) -> ContainerContentItem:
     """The verdict in codes, why, and what to read it with (TID 1500, Qualitative Evaluations)."""
     container = container_of(codes.QUALITATIVE_EVALUATIONS)
-    for name, values in codes.VERDICT:
+    for name, values in told_by:
         item = CodeContentItem(name, values[verdict], RelationshipTypeValues.CONTAINS)
         container.ContentSequence.append(item)
     container.ContentSequence.append(text_of(codes.SUMMARY, reason, words))

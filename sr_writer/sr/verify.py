@@ -14,7 +14,6 @@ from sr_writer.identity import (
     tracking_id,
 )
 from sr_writer.languages import Words
-from sr_writer.seg import SEG
 from sr_writer.source import Source
 from sr_writer.sr.previous_faults import earlier_groups, previous_faults
 from sr_writer.verify.content import (
@@ -39,8 +38,8 @@ def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     source, findings, identity = case.source, case.findings, case.identity
     if "CodingSchemeIdentificationSequence" not in dataset:
         yield "it does not identify its private coding scheme"
-    seg = identity.sop_instance_uid(SEG.role)
-    yield from evidence_faults(dataset, {source.header.SOPInstanceUID, seg})
+    _, masks = identity.segmentation
+    yield from evidence_faults(dataset, {source.header.SOPInstanceUID, masks})
     groups = dict(_groups(dataset))
     earlier = earlier_groups(case)
     for name, items in groups.items():
@@ -53,7 +52,10 @@ def faults(dataset: Dataset, case: Case) -> Iterator[str]:
     words = case.words
     said = concluded(verdict, detail(recounted(findings), words), words)
     yield from _opening_faults(dataset, said, words)
-    yield from _explanation_faults(dataset, verdict, words.reason(findings.reason), words)
+    told_by = codes.READERS_VERDICT if identity.reader else codes.VERDICT
+    reason = words.reason(findings.reason)
+    yield from _explanation_faults(dataset, verdict, reason, words, told_by)
+    yield from _observer_faults(dataset, identity)
     yield from _refusal_faults(dataset, findings, words)
     yield from predecessor_faults(dataset, identity)
     yield from equipment_faults(dataset)
@@ -111,19 +113,30 @@ def _opening_faults(dataset: Dataset, conclusion: str, words: Words) -> Iterator
 
 
 def _explanation_faults(
-    dataset: Dataset, verdict: Decision, reason: str, words: Words
+    dataset: Dataset,
+    verdict: Decision,
+    reason: str,
+    words: Words,
+    told_by: codes.Verdict = codes.VERDICT,
 ) -> Iterator[str]:
     """Whether the Qualitative Evaluations say this verdict and why."""
     [container] = [
         item for item in dataset.ContentSequence if is_named(item, codes.QUALITATIVE_EVALUATIONS)
     ]
     items = list(container.ContentSequence)
-    for name, values in codes.VERDICT:
+    for name, values in told_by:
         said = [item.ConceptCodeSequence[0] for item in items if is_named(item, name)]
         if not (len(said) == 1 and has_code(said[0], values[verdict])):
             yield f"it does not say, by {name.meaning}, that the decision is {verdict}"
     if texts(items, codes.SUMMARY) != [words.write(reason)]:
         yield "it does not say why"
+
+
+def _observer_faults(dataset: Dataset, identity: Identity) -> Iterator[str]:
+    """Whether a person observed exactly where a reader has drawn what was counted."""
+    named = [item for item in dataset.ContentSequence if is_named(item, codes.PERSON_OBSERVER_NAME)]
+    if len(named) != bool(identity.reader):
+        yield "it does not name who observed"
 
 
 def _refusal_faults(dataset: Dataset, findings: Findings, words: Words) -> Iterator[str]:

@@ -5,7 +5,7 @@ that it has known opacities in both lungs whatever a network thinks of it.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
@@ -18,11 +18,14 @@ from inference.decode import read_radiograph
 from inference.engines import Engine
 from inference.findings import Decision, Findings
 from inference.gray.quality import gray_statistics
+from inference.pipeline import Pipeline
 from inference.resize import fit
+from sr_writer.identity import Issue, Reader, Reference, tracking_id
 from sr_writer.kinds import USUAL
-from sr_writer.results import Output, write_results
+from sr_writer.results import Output, Results, write_results
 from sr_writer.sr.notice import write_notice
 from tests.phantoms import draw
+from tests.readers import as_ohif
 from tests.sr_writer.examples import CREATED, EQUIPMENT, findings, with_uid
 
 #: Columns are no multiple of eight, rows times columns is: see test_ohif for why that counts.
@@ -113,3 +116,25 @@ def _saved(name: str, outputs: Collection[Output], folder: Path) -> dict[str, Pa
     for output in outputs:
         files[output.role].write_bytes(output.content)
     return files
+
+
+def corrected_study(name: str, kind: Kind, seed: int, engine: Engine, folder: Path) -> Study:
+    """A phantom whose masks a reader has stored from OHIF, and our report of these."""
+    source = _drawn(name, kind, seed, COLUMNS, folder)
+    analysis = analyze(source, engine)
+    found, radiograph = analysis.findings, analysis.radiograph
+    labels = {tracking_id(one.task, one.laterality): one.mask for one in found.segments}
+    scratch = folder / f"{name}.drawn"
+    scratch.mkdir()
+    seg = as_ohif(source, labels, scratch)
+    drawn = Reference(
+        seg.StudyInstanceUID, seg.SeriesInstanceUID, seg.SOPClassUID, seg.SOPInstanceUID
+    )
+    by_hand = replace(found, pipeline=Pipeline(()), certainty=None)
+    issue = Issue(reader=Reader("Rontgen^Anna", drawn))
+    written = Results(
+        radiograph.header, by_hand, radiograph.pixels, EQUIPMENT, CREATED, issue
+    ).write(["SR"])
+    results = {"SEG": scratch / "ohif_seg.dcm", "SR": folder / f"{name}.sr.dcm"}
+    results["SR"].write_bytes(written[0].content)
+    return Study(name, source, found, results)

@@ -8,7 +8,7 @@ they make sense, PS3.16 6.2.5) stand where we put them. What matches no row is a
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydicom import Dataset
 
@@ -44,6 +44,10 @@ OBSERVER = (  # TID 1002, 1004
     Row(OBS, "CODE", "121005 DCM", 1, 1),
     Row(OBS, "UIDREF", "121012 DCM", 1, 1),
     *(Row(OBS, "TEXT", f"{value} DCM", 1, 1) for value in (121013, 121014, 121015, 121016)),
+)
+PERSON = (  # TID 1002, 1003
+    Row(OBS, "CODE", "121005 DCM", 1, 1),
+    Row(OBS, "PNAME", "121008 DCM", 1, 1),
 )
 IMAGE_LIBRARY = (  # TID 1600, 1601, 1602, 1603
     Row(
@@ -128,18 +132,34 @@ KEY_OBJECTS = (  # TID 2010
     Row("CONTAINS", "TEXT", "113012 DCM", 1, 1),
     Row("CONTAINS", "IMAGE", "", 1, MANY),
 )
+#: What only networks have.
+_OF_NETWORKS = {*ALGORITHM, *OBSERVER, *(Row("CONTAINS", "CODE", f"{value} DCM", 1, 1)
+                                         for value in (111017, 111064))}  # fmt: skip
+
+
+def _by_hand(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The same of a person's report, without what only networks have."""
+    return tuple(replace(row, below=_by_hand(row.below)) for row in rows if row not in _OF_NETWORKS)
+
+
+READERS_REPORT = (REPORT[0], *PERSON, *_by_hand(REPORT[1:]))
 ROOT = {
     "1500": Row("", "CONTAINER", "126000 DCM", 1, 1, REPORT, "1500"),
     "2010": Row("", "CONTAINER", "113000 DCM", 1, 1, KEY_OBJECTS, "2010"),
 }
 
 
-def template_faults(document: Dataset) -> list[str]:
-    """What of a document's content tree is not as its root template has it."""
+def template_faults(document: Dataset, *, by_hand: bool = False) -> list[str]:
+    """What of a document's content tree is not as its root template has it.
+
+    `by_hand`: it is on what a reader has drawn.
+    """
     template = document.ContentTemplateSequence[0]
     if template.MappingResource != "DCMR":
         return [f"the template is of {template.MappingResource}"]
-    return list(_item_faults(document, ROOT[template.TemplateIdentifier], "root"))
+    root = ROOT[template.TemplateIdentifier]
+    below = READERS_REPORT if by_hand else root.below
+    return list(_item_faults(document, replace(root, below=below), "root"))
 
 
 def concept_of(item: Dataset) -> str:
@@ -186,6 +206,8 @@ def _has_value(item: Dataset) -> bool:
     match item.ValueType:
         case "CONTAINER":
             return item.get("ContinuityOfContent") in ("CONTINUOUS", "SEPARATE")
+        case "PNAME":
+            return bool(item.get("PersonName"))
         case "TEXT":
             return bool(item.get("TextValue"))
         case "UIDREF":

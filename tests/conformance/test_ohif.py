@@ -22,6 +22,7 @@ from tests.conformance.ohif_scenario import VIEWERS
 from tests.conformance.screen import Screen, opacity, read_screen
 from tests.conformance.studies import (
     Study,
+    corrected_study,
     header_of,
     phantom_study,
     real_study,
@@ -51,6 +52,7 @@ def studies(engine: Engine, shared_data: Path, folder: Path) -> dict[str, Study]
         phantom_study("negative", Kind.HEALTHY, 8, engine, folder),
         phantom_study("undetermined", Kind.BLANK, 2, engine, folder),
         refused_study("refused", 3, phantom.findings, folder),
+        corrected_study("corrected", Kind.RIGHT_OPACITY, 6, engine, folder),
     ]
     return {study.name: study for study in every}
 

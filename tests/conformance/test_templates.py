@@ -23,7 +23,7 @@ from sr_writer.results import Output
 from tests.conformance.cases import HEADERS, notice
 from tests.conformance.templates import template_faults
 from tests.conformance.validators import program
-from tests.sr_writer import earlier
+from tests.sr_writer import earlier, read_by_a_person
 from tests.sr_writer.examples import all_results, faint, findings, write
 from tests.sr_writer.reading import child, children, everything, is_named, read
 
@@ -68,6 +68,13 @@ def test_a_result_follows_its_templates(found: Findings, kind: str) -> None:
 def test_a_report_of_earlier_radiographs_follows_its_templates(told: Progression) -> None:
     for output in earlier.written(told, "SR", "SR2D").values():
         assert template_faults(read(output)) == []
+
+
+@pytest.mark.parametrize("decision", [Decision.POSITIVE, Decision.NEGATIVE])
+def test_a_report_of_a_reader_follows_its_templates(decision: Decision) -> None:
+    found = read_by_a_person.drawn(decision)
+    for output in read_by_a_person.read("SR", "SR2D", found=found).values():
+        assert template_faults(read(output), by_hand=True) == []
 
 
 @pytest.mark.parametrize("decision", [Decision.NOT_ANALYSED, Decision.FAILED])
@@ -182,6 +189,7 @@ PIXELMED = {
     "result": lambda: all_results()["SR"],
     "notice as Comprehensive SR": lambda: notice(Decision.FAILED, SR2D),
     "key objects": lambda: all_results()["KO"],
+    "of a reader": lambda: read_by_a_person.read("SR")["SR"],
     "of earlier radiographs": lambda: earlier.written(earlier.TWO, "SR")["SR"],
 }
 

@@ -24,6 +24,7 @@ from tests.conformance.cases import DECISIONS, HEADERS, chest_headers, findings_
 from tests.conformance.validators import dciodvfy, dsrdump, program, run
 from tests.sr_writer.earlier import ALL_OMITTED, TWO, written
 from tests.sr_writer.examples import ROLES, findings, usual_results, write
+from tests.sr_writer.read_by_a_person import drawn, read
 
 
 @pytest.mark.parametrize("decision", DECISIONS)
@@ -42,6 +43,13 @@ def test_what_tells_of_earlier_radiographs_is_valid(told: Progression, tmp_path:
     assert all(dsrdump(files[role]) == [] for role in ("SR", "SR2D"))
     groups = measured(files["SR"])
     assert set(figures(groups, codes.INFECTED_PERCENT)) == {"COVID-19", "Left lung", "Right lung"}
+
+
+@pytest.mark.parametrize("decision", [Decision.POSITIVE, Decision.NEGATIVE])
+def test_a_report_of_a_reader_is_valid(decision: Decision, tmp_path: Path) -> None:
+    files = saved(read("SR", "SR2D", "SR@de", found=drawn(decision)), tmp_path)
+    assert {role: dciodvfy(file) for role, file in files.items()} == {role: [] for role in files}
+    assert all(dsrdump(files[role]) == [] for role in ("SR", "SR2D"))
 
 
 @pytest.mark.parametrize("side", Laterality)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pydicom import Dataset, dcmread
 
-from dicom_node.config import Destination, PriorsSection, Reports
+from dicom_node.config import CorrectionsSection, Destination, PriorsSection, Reports
 from dicom_node.config.profiles import Profile
+from dicom_node.intake.correction import SEGMENTATION
 from dicom_node.intake.rejection import KEY_OBJECT_SELECTION
 from dicom_node.ledger import InstanceKind, Job, Ledger, Origin, StoredInstance
 from dicom_node.queueing import Queues, Received
@@ -24,6 +25,10 @@ from tests.dicom_node.hearts import heart
 LEASE_S = 60.0
 PACS = "pacs"
 NOWHERE = Origin()
+_KINDS = {
+    KEY_OBJECT_SELECTION: InstanceKind.CORRECTION,
+    SEGMENTATION: InstanceKind.SEGMENTATION,
+}
 
 
 @dataclass
@@ -57,9 +62,7 @@ class Bench:
             path=stored.path,
             sha256=stored.sha256,
             size_bytes=stored.size_bytes,
-            kind=InstanceKind.CORRECTION
-            if header.SOPClassUID == KEY_OBJECT_SELECTION
-            else InstanceKind.RADIOGRAPH,
+            kind=_KINDS.get(header.SOPClassUID, InstanceKind.RADIOGRAPH),
             origin=origin,
         )
         return self.ledger.jobs.accept(instance, pipeline or self.pipeline).job_id
@@ -71,9 +74,12 @@ class Bench:
         reports: Reports = Reports(),  # noqa: B008 - frozen
         engine: Engine | None = None,
         priors: PriorsSection = PriorsSection(),  # noqa: B008 - frozen
+        corrections: CorrectionsSection = CorrectionsSection(),  # noqa: B008 - frozen
     ) -> Job:
         """One worker's turn at the job; what became of it."""
-        worker = self.worker(*profiles, reports=reports, engine=engine, priors=priors)
+        worker = self.worker(
+            *profiles, reports=reports, engine=engine, priors=priors, corrections=corrections
+        )
         worker.handle(Received(job_id, redelivered=False))
         job = self.ledger.jobs.get(job_id)
         assert job is not None
@@ -85,6 +91,7 @@ class Bench:
         reports: Reports = Reports(),  # noqa: B008 - frozen
         engine: Engine | None = None,
         priors: PriorsSection = PriorsSection(),  # noqa: B008 - frozen
+        corrections: CorrectionsSection = CorrectionsSection(),  # noqa: B008 - frozen
     ) -> Worker:
         names = [PACS, *(f"other{number}" for number in range(1, len(profiles)))]
         destinations = [
@@ -94,7 +101,7 @@ class Bench:
         return Worker(
             engine or self.engine, Settings(), Equipment(), destinations, reports,
             self.spool, self.ledger, self.queues, heart(self.ledger, "worker"),
-            priors=priors,
+            priors=priors, corrections=corrections,
         )  # fmt: skip
 
     def states(self, job_id: int, destination: str = PACS) -> dict[str, str]:
@@ -116,6 +123,15 @@ class Bench:
         while batch := self.ledger.deliveries.claim(destination, "sender", LEASE_S, 32):
             for delivery in batch:
                 arrived[delivery.role] = dcmread(self.spool.resolve(delivery.path))
+                self.ledger.deliveries.delivered(delivery.id, "sender", 0x0000)
+        return arrived
+
+    def deliver_all(self, destination: str = PACS) -> list[Dataset]:
+        """The same, however many there are of a role."""
+        arrived: list[Dataset] = []
+        while batch := self.ledger.deliveries.claim(destination, "sender", LEASE_S, 32):
+            for delivery in batch:
+                arrived.append(dcmread(self.spool.resolve(delivery.path)))
                 self.ledger.deliveries.delivered(delivery.id, "sender", 0x0000)
         return arrived
 

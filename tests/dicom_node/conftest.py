@@ -7,7 +7,7 @@ from typing import Unpack
 
 import pytest
 
-from dicom_node.config import Caller, PrioritySection
+from dicom_node.config import Caller, CorrectionsSection, PrioritySection
 from dicom_node.network.tls import Renewed
 from dicom_node.queueing import Queues
 from inference.engines import Engine
@@ -36,9 +36,11 @@ def running(tmp_path: Path) -> Iterator[Start]:
         callers: Sequence[Caller] = (),
         tls: Renewed | None = None,
         priority: PrioritySection = PrioritySection(),  # noqa: B008 - frozen
+        corrections: CorrectionsSection = CorrectionsSection(),  # noqa: B008 - frozen
         **keys: Unpack[NodeKeys],
     ) -> Running:
-        started.append(Running(tmp_path, callers, tls, priority=priority, **keys))
+        made = Running(tmp_path, callers, tls, priority=priority, corrections=corrections, **keys)
+        started.append(made)
         return started[-1]
 
     yield start

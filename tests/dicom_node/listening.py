@@ -6,7 +6,7 @@ from typing import Protocol, TypedDict, Unpack
 
 from pydicom import Dataset
 
-from dicom_node.config import Caller, NodeSection, PrioritySection
+from dicom_node.config import Caller, CorrectionsSection, NodeSection, PrioritySection
 from dicom_node.demo.modality import send
 from dicom_node.intake.listener import Installation, Listener
 from dicom_node.ledger import Ledger
@@ -45,6 +45,7 @@ class Running:
         tls: Renewed | None = None,
         min_free_bytes: int = 0,
         priority: PrioritySection = PrioritySection(),  # noqa: B008 - frozen
+        corrections: CorrectionsSection = CorrectionsSection(),  # noqa: B008 - frozen
         **keys: Unpack[NodeKeys],
     ) -> None:
         keys.setdefault("port", 0)
@@ -57,7 +58,7 @@ class Running:
         self.queues = Queues("filesystem://", node.queue_folder, prefetch=1)
         self.listener = Listener(
             node, callers, self.spool, self.ledger, self.queues, INSTALLATION, tls=tls,
-            priority=priority,
+            priority=priority, corrections=corrections,
         )  # fmt: skip
         self.listener.start()
 
@@ -79,5 +80,6 @@ class Start(Protocol):
         callers: Sequence[Caller] = (),
         tls: Renewed | None = None,
         priority: PrioritySection = ...,
+        corrections: CorrectionsSection = ...,
         **keys: Unpack[NodeKeys],
     ) -> Running: ...

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 COMMANDS = (
     *("up", "listen", "work", "send", "page", "config", "doctor", "conformance"),
     *("acceptance", "analyze", "demo"),
-    *("status", "alerts", "find", "jobs", "job", "requeue", "destinations"),
+    *("status", "alerts", "find", "jobs", "job", "requeue", "destinations", "corrections"),
     *("prune", "backup", "restore"),
     *("models", "train", "pack", "evaluate", "benchmark"),
 )

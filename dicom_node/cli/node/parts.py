@@ -204,6 +204,7 @@ def _listen(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -
             tls_of(config),
             config.priority,
             trail,
+            config.corrections,
         )
         listener.start()
         ready()
@@ -258,8 +259,11 @@ def _work(config: Config, stop: threading.Event, ready: Ready, trail: Trail, wor
             turns=Turns(config.priority.longest_wait_s),
             looked_at=partial(_tell_access, trail),
             priors=config.priors,
+            corrections=config.corrections,
         )
-        finding = Finding(ledger, spool, pipeline_of(config), Ranking(config.priority))
+        finding = Finding(
+            ledger, spool, pipeline_of(config), Ranking(config.priority), config.corrections
+        )
         with beside(stop, {"finding": finding.run}):
             worker.run(stop)
 

@@ -5,6 +5,7 @@ from dicom_node.cli.statement.markdown import named, table
 from dicom_node.config import Config, HandOverDestination
 from dicom_node.config.profiles import PRESETS, STANDARD, TRANSFER_SYNTAXES, Profile
 from dicom_node.delivery.outcome import Fate, fate_of, words
+from dicom_node.intake.correction import SEGMENTATION
 from dicom_node.intake.eligibility import ANALYSED_SOP_CLASSES
 from dicom_node.intake.rejection import KEY_OBJECT_SELECTION
 from dicom_node.network.dimse import storage_classes
@@ -12,6 +13,11 @@ from inference.decoding.transfer_syntaxes import decodable
 from sr_writer.kinds import KINDS, Kind
 
 _KEPT = "kept, not analysed"
+#: What of the classes that are sent is taken, beside what is kept.
+_TAKEN_AS = {
+    KEY_OBJECT_SELECTION: "rejection notes",
+    SEGMENTATION: f"readers', where `[corrections]` says so; else {_KEPT}",
+}
 _VERIFICATION = "1.2.840.10008.1.1"
 _COMMITMENT = "1.2.840.10008.1.20.1"
 _STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -42,10 +48,8 @@ def services() -> str:
     rows: list[tuple[str, ...]] = [(*named(_VERIFICATION), "yes", "yes")]
     rows += [(*named(uid), "no", "yes") for uid in ANALYSED_SOP_CLASSES if uid not in _sent()]
     for uid in _sent():
-        as_scp = "yes" if uid in ANALYSED_SOP_CLASSES else _KEPT
-        rows.append(
-            (*named(uid), "yes", "rejection notes" if uid == KEY_OBJECT_SELECTION else as_scp)
-        )
+        as_scp = _TAKEN_AS.get(uid, "yes" if uid in ANALYSED_SOP_CLASSES else _KEPT)
+        rows.append((*named(uid), "yes", as_scp))
     rows.append(("every other class of the Storage Service", "", "no", _KEPT))
     rows += [(*named(uid), "yes", "no") for uid in (_COMMITMENT, _STUDY_ROOT_FIND)]
     return table(("SOP Class", "UID", "SCU", "SCP"), rows)

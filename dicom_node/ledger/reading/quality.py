@@ -12,6 +12,7 @@ from math import sqrt
 
 from sqlalchemy import case, exists, func, select
 
+from dicom_node.ledger.readers.table import DRAWN
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.schema import findings, instances, jobs, overrides
 
@@ -103,7 +104,8 @@ class Quality(Part):
                 & (findings.c.issue == jobs.c.issue)
                 & ~was_asked_for,
             )
-            .where(jobs.c.received_at >= since)
+            # What a viewer has drawn is no device's.
+            .where(jobs.c.received_at >= since, instances.c.kind != DRAWN)
             .group_by(*columns, "late", findings.c.decision, findings.c.cautions)
         )
         found: dict[Device, tuple[Found, Found]] = {}

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, FromClause, and_, or_, select
 
+from dicom_node.ledger.readers.table import corrections
 from dicom_node.ledger.tables.ending import lose_damaged
 from dicom_node.ledger.tables.moves import Condition, move_deliveries, move_jobs
 from dicom_node.ledger.tables.records import Route
@@ -106,8 +107,8 @@ def build_what_is_missing(
     nothing that goes instead.
 
     Where that can be built the job is opened again. Where it cannot, the output was refused:
-    because all was built (`with_stand_ins`) and this radiograph has none, or because none of the
-    `routes` keeps it ready any more.
+    because all was built (`with_stand_ins`) and this radiograph has none, because none of the
+    `routes` keeps it ready any more, or because it is of a reader's drawing.
     """
     columns = deliveries.c.id, deliveries.c.destination, deliveries.c.reason, outputs.c.role
     query = select(*columns).join(outputs, deliveries.c.output_id == outputs.c.id)
@@ -119,13 +120,13 @@ def build_what_is_missing(
         row for row in lacking
         if routes is None or ((row.destination, row.role) in kept and not with_stand_ins)
     ]  # fmt: skip
+    if can_be_built and not open_to_build(connection, now, job_id, can_be_built[0].role):
+        can_be_built = []
     for row in lacking:
         if row not in can_be_built:
             said = f"{row.reason.removesuffix(_INSTEAD)} would go instead, and there is none"
             move_deliveries(connection, now, DeliveryState.SUBSTITUTED, Event.REFUSED,
                             deliveries.c.id == row.id, detail=said, reason=said)  # fmt: skip
-    if can_be_built:
-        open_to_build(connection, now, job_id, can_be_built[0].role)
 
 
 def lose_what_waits(
@@ -142,9 +143,14 @@ def lose_what_waits(
 
 
 def open_to_build(connection: Connection, now: datetime, job_id: int, role: str) -> bool:
-    """Open a job again that has been built, for what stands in for `role`; whether it had been."""
+    """Open a job again that has been built, for what stands in for `role`; whether it had been.
+
+    Not one of what a reader has drawn: of its report there is no more than was built.
+    """
+    drawn = select(corrections.c.job_id).where(corrections.c.job_id == job_id).exists()
     moved = move_jobs(connection, now, JobState.BUILT, Event.STANDING_IN, jobs.c.id == job_id,
-                      detail=role, due_at=now, published_at=None, attempts=0, deaths=0)  # fmt: skip
+                      ~drawn, detail=role, due_at=now, published_at=None, attempts=0,
+                      deaths=0)  # fmt: skip
     return bool(moved)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from dicom_node.ledger.readers.table import DRAWN
 from dicom_node.ledger.tables.database import Part, insert_once
 from dicom_node.ledger.tables.schema import instances
 
@@ -19,6 +20,8 @@ class InstanceKind(StrEnum):
     RADIOGRAPH = "RADIOGRAPH"
     #: A Key Object Selection: it may reject instances.
     CORRECTION = "CORRECTION"
+    #: A Segmentation, where those of readers are taken: one may have corrected ours.
+    SEGMENTATION = DRAWN
     #: Kept, and nothing done with it.
     OTHER = "OTHER"
 

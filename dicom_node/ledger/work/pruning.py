@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, false, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from dicom_node.ledger.readers.table import corrections
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.moves import Condition, move_jobs
 from dicom_node.ledger.tables.remains import purged
@@ -186,7 +187,9 @@ def pass_over_purged(
 def _due(kept: Kept) -> Condition:
     """Whether a job may go."""
     delivered, skipped, held = (
-        false() if before is None else and_(jobs.c.updated_at < before, ~_has_newer(before))
+        false()
+        if before is None
+        else and_(jobs.c.updated_at < before, ~_has_newer(before), ~_is_corrected_since(before))
         for before in (kept.delivered_before, kept.skipped_before, kept.held_before)
     )
     is_over = ~_has(deliveries.c.state.not_in(_OVER))
@@ -194,12 +197,24 @@ def _due(kept: Kept) -> Condition:
     ended = jobs.c.state.in_((JobState.BUILT, JobState.SKIPPED, JobState.FAILED))
     # What it rejects may still come, or come again.
     is_note = select(rejections.c.id).where(rejections.c.note_job_id == jobs.c.id).exists()
+    # What a reader has drawn goes as results do, and not as what there was nothing to do with.
+    is_correction = select(corrections.c.job_id).where(corrections.c.job_id == jobs.c.id).exists()
+    is_kept_only = is_correction & (jobs.c.state == JobState.SKIPPED)
     return ~is_note & or_(
+        is_over & is_kept_only & delivered,
         # Where nothing of it went anywhere, the spool has the only copy.
         is_over & (jobs.c.state == JobState.BUILT) & _has(_arrived()) & delivered,
-        is_over & (jobs.c.state == JobState.SKIPPED) & skipped,
+        is_over & (jobs.c.state == JobState.SKIPPED) & ~is_correction & skipped,
         is_over_but_held & ended & _has(deliveries.c.state == DeliveryState.HELD) & held,
     )
+
+
+def _is_corrected_since(before: datetime) -> Condition:
+    """Of a radiograph: what a reader has drawn is of no use without it."""
+    drawn = select(corrections.c.job_id).where(
+        corrections.c.image_uid == jobs.c.sop_instance_uid, corrections.c.kept_at >= before
+    )
+    return drawn.exists()
 
 
 def _arrived() -> Condition:
@@ -288,7 +303,16 @@ def _delete(connection: Connection, gone: Sequence[Row[Any]]) -> None:
     connection.execute(
         delete(commitments).where(commitments.c.id.in_(asked), commitments.c.id.not_in(still))
     )
-    for table in (events, deliveries, outputs, findings, overrides, progressions, sources):
+    for table in (
+        events,
+        deliveries,
+        outputs,
+        findings,
+        overrides,
+        progressions,
+        corrections,
+        sources,
+    ):
         connection.execute(delete(table).where(table.c.job_id.in_(ids)))
     connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
     connection.execute(delete(instances).where(instances.c.sop_instance_uid.in_(uids)))

@@ -6,6 +6,7 @@ from typing import Self
 from dicom_node.config import Config
 from dicom_node.errors import NodeError
 from dicom_node.ledger import (
+    Correction,
     Delivery,
     Entry,
     Failure,
@@ -32,6 +33,9 @@ class Story:
     findings: FindingsRecord | None  #: None: not analysed
     outlook: Outlook
     progression: Progression | None  #: of earlier radiographs, what its reports tell
+    corrections: list[
+        Correction
+    ]  #: what readers have drawn on it, or this one is; the latest first
     override: Override | None  #: a person asked that it be analysed although it was refused
 
     @classmethod
@@ -54,5 +58,6 @@ class Story:
             ledger.findings.of_job(job_id),
             Outlook.of(config, ledger, deliveries),
             ledger.progressions.of_job(job_id),
+            ledger.corrections.of_job(job_id),
             ledger.requeue.override_of(job_id),
         )

@@ -20,6 +20,12 @@ from dicom_node.ops.asked.following import (
     last_times,
     why,
 )
+from dicom_node.ops.asked.readers import (
+    agreement,
+    counted_by_node,
+    counted_by_reader,
+    reader_of,
+)
 from dicom_node.ops.asked.story import Story
 from dicom_node.ops.remedies import remedy
 from dicom_node.ops.standing import UNSEEN
@@ -61,6 +67,7 @@ def job(visit: Visit) -> Response:
         timeline=_timeline(story),
         left_out=max(0, len(story.events) - 2 * _ENDS),
         earlier=_earlier(story),
+        readers=_readers(story),
         picture=_picture(outputs),
         report=_report(visit, outputs),
         priorities=list(Priority),
@@ -134,6 +141,19 @@ def _earlier(story: Story) -> dict[str, object] | None:
         "change": change(shown),
         "omitted": [(one, WHY[one.why]) for one in told.omitted],
     }
+
+
+def _readers(story: Story) -> list[dict[str, object]]:
+    """What readers have drawn on it, the one that counts first; of a Segmentation, itself."""
+    return [
+        {
+            "name": reader_of(one),
+            "correction": one,
+            "figures": [("Reader", counted_by_reader(one)), ("Node", counted_by_node(one))],
+            "agreement": agreement(one),
+        }
+        for one in story.corrections
+    ]
 
 
 def _picture(outputs: list[Output]) -> Output | None:

@@ -137,7 +137,9 @@ class Bench:
 def keys_of(profile: Profile) -> dict[str, Any]:
     """Those of `[[destination]]` that make this profile."""
     keys = ("outputs", "transfer_syntaxes", "next_best", "rejection_notes")
-    return {key: getattr(profile, key) for key in keys}
+    said = {key: getattr(profile, key) for key in keys} | {"language": profile.language}
+    # A role says its language as well.
+    return said | {"outputs": [role.partition("@")[0] for role in profile.outputs]}
 
 
 def at(pacs: Pacs, name: str = "pacs", **keys: Any) -> Destination:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from inference.datasets.cases import DatasetError, free_of_infection, read_cases
@@ -18,6 +18,7 @@ from inference.quantify import quantify
 from sr_writer.equipment import Equipment
 from sr_writer.results import write_results
 from tests.inference.drawn_chests import chest, draw_split
+from tests.readers import Stroke, drawn
 
 UID = "1.2.826.0.1.3680043.10.1.1"
 
@@ -120,3 +121,20 @@ def test_a_radiograph_and_its_seg_are_a_case_whatever_the_files_are_called(
     assert np.array_equal(examples.masks[0].numpy(), infection[:, upright])
     learnt = examples.images[0].numpy().astype(float)
     assert np.corrcoef(learnt.ravel(), gray[:, upright].ravel())[0, 1] > 0.999
+
+
+def test_what_a_person_has_drawn_is_believed_before_a_later_network(tmp_path: Path) -> None:
+    write_pair(tmp_path, ["L", "F"])
+    source = dcmread(tmp_path / "a.dcm")
+    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber",
+                    "StudyDate", "StudyTime", "StudyID", "ReferringPhysicianName"):  # fmt: skip
+        setattr(source, keyword, "")
+    lungs = np.zeros((source.Rows, source.Columns), np.bool_)
+    lungs[10:50, 5:25] = True
+    seg = drawn(source, [Stroke("Lunge rechts", lungs), Stroke("Infekt", lungs)], at="20200101")
+    seg.save_as(tmp_path / "drawn.dcm", enforce_file_format=True)
+    (case,) = read_cases(tmp_path)
+    for task in Task:
+        mask = case.mask(task)
+        assert mask is not None
+        assert np.array_equal(mask, lungs)

@@ -1,0 +1,1 @@
+"""What readers say of a radiograph, beside what the node found."""

@@ -1,0 +1,42 @@
+"""The table of corrections: a row for each Segmentation that a reader has drawn."""
+
+from sqlalchemy import Column, Float, ForeignKey, Index, Table, UniqueConstraint
+
+from dicom_node.ledger.tables.columns import AnyText, UtcDateTime
+from dicom_node.ledger.tables.schema import jobs, metadata
+
+#: `InstanceKind` of a Segmentation that a reader may have drawn.
+DRAWN = "SEGMENTATION"
+
+# A host of the version before purges jobs without knowing of these.
+corrections = Table(
+    "corrections",
+    metadata,
+    # Of the Segmentation, and of the radiograph that it is drawn on.
+    Column("job_id", jobs.c.id.type, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("image_job_id", jobs.c.id.type, nullable=False),
+    Column("image_uid", AnyText, nullable=False),
+    Column("segmentation_uid", AnyText, nullable=False),
+    # Of the bytes that were counted.
+    Column("sha256", AnyText, nullable=False),
+    Column("author", AnyText, nullable=False),
+    Column("drawn_at", AnyText, nullable=False),
+    Column("algorithm", AnyText, nullable=False),
+    Column("predecessor", AnyText, nullable=False),
+    Column("kept_at", UtcDateTime, nullable=False),
+    Column("percent_left", Float),
+    Column("percent_right", Float),
+    Column("percent_both", Float),
+    # What the node had found then.
+    Column("node_left", Float),
+    Column("node_right", Float),
+    Column("node_both", Float),
+    Column("dice_lung_left", Float),
+    Column("dice_lung_right", Float),
+    Column("dice_infection", Float),
+    # The JSON of a list of `sr_writer.progression.Reference`: fixed, so that its report is built
+    # again as it was.
+    Column("before", AnyText, nullable=False),
+    UniqueConstraint("segmentation_uid", name="uq_corrections_segmentation"),
+    Index("ix_corrections_image", "image_uid"),
+)
