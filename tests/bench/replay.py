@@ -26,10 +26,13 @@ from pynetdicom.pdu_primitives import (
     MaximumLengthNotification,
 )
 
+from dicom_node.errors import OUT_OF_RESOURCES, SUCCESS
+
 #: Of a PDU's variable field; of what the other end takes, the most that is sent.
 LONGEST_PDU = 131072
 CONTEXT_ID = 1
 ANSWER_WITHIN_S = 120.0
+TRIES = 10
 
 _ASSOCIATE_AC, _P_DATA, _RELEASE_RP = 0x02, 0x04, 0x06
 #: The item of the user information that says how long a PDU may be (PS3.8 D.1).
@@ -94,15 +97,25 @@ def _associate_and_store(instance: Instance, port: int, called_aet: str, each: i
             raise ReplayError(f"{called_aet} answered an association with PDU {kind:#04x}")
         pdus = _store_pdus(instance, _longest(accepted))
         for _ in range(each):
-            connection.sendall(_renamed(pdus, instance.uid))
-            kind, answer = _read_pdu(connection)
-            _, found, status = answer.partition(_STATUS)
-            if kind != _P_DATA or not found or status[:2] != b"\x00\x00":
-                raise ReplayError(f"{called_aet} did not answer C-STORE with Success: {answer!r}")
+            _store(connection, _renamed(pdus, instance.uid))
         pdu = A_RELEASE_RQ()
         pdu.from_primitive(A_RELEASE())
         connection.sendall(pdu.encode())
         _read_pdu(connection)
+
+
+def _store(connection: socket.socket, pdus: bytes) -> None:
+    """Until it is stored: who is out of resources for a moment is asked again, as senders do."""
+    for _ in range(TRIES):
+        connection.sendall(pdus)
+        kind, answer = _read_pdu(connection)
+        _, found, rest = answer.partition(_STATUS)
+        status = int.from_bytes(rest[:2], "little")
+        if kind == _P_DATA and found and status == SUCCESS:
+            return
+        if kind != _P_DATA or status >> 8 != OUT_OF_RESOURCES >> 8:
+            break
+    raise ReplayError(f"C-STORE was not answered with Success: {answer!r}")
 
 
 def _request(instance: Instance, called_aet: str) -> bytes:
