@@ -159,11 +159,15 @@ def _goes_with(its: FromClause, others: FromClause, theirs: FromClause) -> Colum
     destination, as `deliveries` of the output `its`.
 
     A report and the notice that it followed are of one issue: what is kept ready for an output is
-    built after it.
+    built after it, and all that is kept ready together, in any order.
     """
     return and_(
         others.c.job_id == deliveries.c.job_id,
         others.c.destination == deliveries.c.destination,
         theirs.c.issue == its.c.issue,
-        or_(others.c.stands_in_for.is_(None), theirs.c.id > its.c.id),
+        or_(
+            others.c.stands_in_for.is_(None),
+            deliveries.c.stands_in_for.is_not(None),
+            theirs.c.id > its.c.id,
+        ),
     )
