@@ -4,23 +4,10 @@
 //   node override.mjs LINK ACCESSION WHY FOLDER
 //
 // Prints one line of JSON after each step: {step, ...what was to be seen}. Pictures go into FOLDER.
-import { join } from 'node:path';
-import puppeteer from 'puppeteer-core';
+import { PATIENCE, excess, tell, visit } from './visitor.mjs';
 
 const [link, accession, why, folder] = process.argv.slice(2);
-const PATIENCE = { timeout: 45_000, polling: 100 };
-const browser = await puppeteer.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-dev-shm-usage', '--no-first-run', '--disable-sync'],
-});
-const faults = [];
-let page;
-try {
-  page = await browser.newPage();
-  await page.setViewport({ width: 1280, height: 900 });
-  page.on('pageerror', (error) => faults.push(`page: ${error}`));
-  page.on('console', (said) => said.type() === 'error' && faults.push(`console: ${said.text()}`));
-  await page.goto(link);
+await visit(link, folder, async ({ page, faults, text, focus, press, shoot }) => {
   await focus('.find input');
   await page.keyboard.type(accession);
   await press('Enter');
@@ -32,7 +19,7 @@ try {
 
   await focus('#act-analyse-anyway');
   await press('Enter');
-  tell('asked', { dialog: await text('.dialog'), narrow: await narrow() });
+  tell('asked', { dialog: await text('.dialog'), narrow: await narrow(page) });
   await shoot('asked');
   // Without a reason the browser does not even send it.
   await page.keyboard.press('Enter');
@@ -54,45 +41,12 @@ try {
     faults,
   });
   await shoot('analysed');
-} catch (error) {
-  await page?.screenshot({ path: join(folder, 'fault.png') });
-  tell('failed', { error: String(error), faults });
-} finally {
-  await browser.close();
-}
-process.exit();
-
-function tell(step, seen) {
-  console.log(JSON.stringify({ step, ...seen }));
-}
-
-function text(selector) {
-  return page.$eval(selector, (element) => element.innerText);
-}
-
-/** As by the tabulator: what cannot be reached so is not there for many. */
-async function focus(selector) {
-  for (let left = 80; left > 0; left--) {
-    await page.keyboard.press('Tab');
-    if (await page.evaluate((one) => document.activeElement?.matches(one), selector)) return;
-  }
-  throw new Error(`the tabulator does not lead to ${selector}`);
-}
-
-async function press(key) {
-  await Promise.all([page.waitForNavigation(), page.keyboard.press(key)]);
-}
+});
 
 /** By how many pixels what is shown would be wider than a telephone. */
-async function narrow() {
+async function narrow(page) {
   await page.setViewport({ width: 390, height: 800 });
-  const wider = await page.evaluate(
-    () => document.documentElement.scrollWidth - window.innerWidth,
-  );
+  const wider = await excess(page);
   await page.setViewport({ width: 1280, height: 900 });
   return wider;
-}
-
-async function shoot(name) {
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
 }
