@@ -5,16 +5,9 @@
 // ASKED: {segments: [{label, pixels: FILE of one byte a pixel}], predecessor: an item or null}. Each
 // segment is a labelmap of its own, as OHIF keeps those that overlap.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { contentOf, dcmjs, naturalized } from './browserless.mjs';
 
-globalThis.window ??= globalThis;
-globalThis.self ??= globalThis;
-globalThis.document ??= {
-  createElement: () => ({ getContext: () => null, style: {} }),
-  addEventListener() {},
-  documentElement: { style: {} },
-};
 const { adaptersSEG } = await import('@cornerstonejs/adapters');
-const { default: dcmjs } = await import('dcmjs');
 
 const [, , sourceFile, askedFile, segFile] = process.argv;
 const asked = JSON.parse(readFileSync(askedFile, 'utf-8'));
@@ -68,13 +61,3 @@ const { dataset } = adaptersSEG.Cornerstone3D.Segmentation.generateSegmentation(
   asked.predecessor ? { predecessorImageId: 'file:predecessor' } : {},
 );
 writeFileSync(segFile, Buffer.from(dcmjs.data.datasetToDict(dataset).write()));
-
-function contentOf(file) {
-  const { buffer, byteOffset, byteLength } = readFileSync(file);
-  return buffer.slice(byteOffset, byteOffset + byteLength);
-}
-
-function naturalized(content) {
-  const { dict } = dcmjs.data.DicomMessage.readFile(content);
-  return dcmjs.data.DicomMetaDictionary.naturalizeDataset(dict);
-}

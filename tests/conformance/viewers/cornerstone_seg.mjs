@@ -4,19 +4,10 @@
 //
 // Prints a JSON list, one entry a pair: {labels: {number: label}, groups: [{number: pixels}]}.
 // Segments that overlap are put in labelmap groups of their own, so pixels are counted by group.
-import { readFileSync } from 'node:fs';
+import { contentOf, naturalized } from './browserless.mjs';
 
-// The packages are made for a browser: they look for these when they are loaded.
-globalThis.window ??= globalThis;
-globalThis.self ??= globalThis;
-globalThis.document ??= {
-  createElement: () => ({ getContext: () => null, style: {} }),
-  addEventListener() {},
-  documentElement: { style: {} },
-};
 const { cache, metaData } = await import('@cornerstonejs/core');
 const { adaptersSEG } = await import('@cornerstonejs/adapters');
-const { default: dcmjs } = await import('dcmjs');
 
 const results = [];
 for (let at = 2; at < process.argv.length; at += 2) {
@@ -41,16 +32,6 @@ async function read(sourceFile, segFile) {
     labels: Object.fromEntries(described.map((one) => [one.SegmentNumber, one.SegmentLabel])),
     groups: imported.labelMapImages.map((group) => countPixels([group].flat())),
   };
-}
-
-function contentOf(file) {
-  const { buffer, byteOffset, byteLength } = readFileSync(file);
-  return buffer.slice(byteOffset, byteOffset + byteLength);
-}
-
-function naturalized(content) {
-  const { dict } = dcmjs.data.DicomMessage.readFile(content);
-  return dcmjs.data.DicomMetaDictionary.naturalizeDataset(dict);
 }
 
 /** What OHIF tells Cornerstone of a radiograph, which has neither position nor orientation. */
