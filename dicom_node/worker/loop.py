@@ -15,7 +15,6 @@ from dicom_node.errors import (
     BrokerUnavailable,
     MemoryUnavailable,
     NodeError,
-    SpoolUnreadable,
     Transient,
     WorkerDied,
     is_retriable,
@@ -39,12 +38,12 @@ from dicom_node.worker.rejecting import obey, rejection_of
 from dicom_node.worker.retrying import retry_of
 from dicom_node.worker.spooling import read_received, spool_output
 from dicom_node.worker.steps import Steps
+from dicom_node.worker.telling import Telling
 from dicom_node.worker.waiting import AWAY_WAIT_S, once_there
 from inference.engines import Engine
-from inference.findings import Decision
 from inference.pipeline import Pipeline, Settings
 from sr_writer.equipment import Equipment
-from sr_writer.identity import Issue, results_digest
+from sr_writer.identity import results_digest
 from sr_writer.kind import in_all_languages
 from sr_writer.kinds import KINDS
 from sr_writer.kinds import Kind as OutputKind
@@ -92,7 +91,6 @@ class Worker:
             for to in destinations
         ]
         self._steps = Steps(profiles, kinds, self._routes, ledger)
-        self._notices = Notices(reports, saying_so, pipeline, equipment)
         self._spool = spool
         self._ledger = ledger
         self._queues = queues
@@ -111,6 +109,8 @@ class Worker:
             ledger, spool, pipeline, equipment, self._owner, kinds, noted, self._announce,
             self._priors,
         )  # fmt: skip
+        notices = Notices(reports, saying_so, pipeline, equipment)
+        self._telling = Telling(ledger, spool, self._past, notices)
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`; the job in hand is finished first."""
@@ -217,12 +217,7 @@ class Worker:
         logger.info("analysed", extra=account_of(findings) | stages.closing(JobState.BUILT))
 
     def _skip(self, job: Job, content: bytes, reason: str, stages: Stages) -> None:
-        notices: tuple[Output, ...] = ()
-        if not self._past.is_told(job, reason):
-            issue = self._past.supersede(job, content, Decision.NOT_ANALYSED)
-            write = partial(self._notices.not_analysed, content, reason, job.received_at, issue)
-            notices = self._try_to_write(job, write)
-            self._past.withdraw(job, content, Decision.NOT_ANALYSED)
+        notices = self._telling.not_analysed(job, content, reason)
         with stages.timed("notices"):
             self._hand_over(job, notices, partial(self._ledger.handover.skipped, reason=reason))
         logger.info("skipped", extra=stages.closing(JobState.SKIPPED) | {"reason": reason})
@@ -292,9 +287,7 @@ class Worker:
     def _fail(self, job: Job, stages: Stages, error: Exception, reason: str) -> None:
         known = isinstance(error, NodeError)
         told = reason if known else f"an unexpected error ({type(error).__name__})"
-        notices: tuple[Output, ...] = ()
-        if not self._past.is_told(job, reason):
-            notices = self._try_to_write(job, partial(self._failure_notices, job, told))
+        notices = self._telling.failed(job, reason, told)
         trace = "".join(format_exception(error))
         failed = partial(self._ledger.handover.failed, reason=reason, detail=trace)
         with stages.timed("notices"):
@@ -318,34 +311,6 @@ class Worker:
             wait_for_memory(self._engine, self._stop, self._hand.get_on)
         elif not retry.is_try:
             self._stop.wait(AWAY_WAIT_S)
-
-    def _failure_notices(self, job: Job, reason: str) -> tuple[Output, ...]:
-        content = read_received(self._spool, job)
-        issue = Issue(job.issue)
-        # Results of the bytes before stay, unless they lie where this image never belonged.
-        if self._past.is_misplaced(job, content):
-            issue = self._past.supersede(job, content, Decision.FAILED)
-            self._past.withdraw(job, content, Decision.FAILED)
-        return self._notices.failed(content, reason, job.received_at, issue)
-
-    def _try_to_write(
-        self, job: Job, write: Callable[[], tuple[Output, ...]]
-    ) -> tuple[Output, ...]:
-        """Notices, or none: no fault of theirs may change how the job ends. Raises Transient."""
-        try:
-            # What has already handed over a report cannot say as well that there is none.
-            own = self._past.own(job)
-            if any(sent.sop_instance_uid in own for sent in self._ledger.deliveries.of_job(job.id)):
-                return ()
-            return write()
-        except SpoolUnreadable as exc:
-            logger.warning("could not write a notice", extra={"reason": str(exc)})
-            return ()
-        except Transient:
-            raise
-        except Exception as exc:
-            logger.warning("could not write a notice", extra={"reason": repr(exc)})
-            return ()
 
 
 def _ids(job: Job) -> dict[str, object]:
