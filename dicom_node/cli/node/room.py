@@ -7,7 +7,8 @@ from pathlib import Path
 from dicom_node.config import Config
 from inference.engines.cores import cores
 
-#: What a worker takes at most, the networks and an 8-megapixel radiograph (deploy/FIGURES.md).
+#: What a worker takes at most, the networks and an 8-megapixel radiograph; 0.9 GB was measured
+#: (deploy/FIGURES.md).
 WORKER_BYTES = 2**30
 
 _MEMINFO = Path("/proc/meminfo")
