@@ -9,13 +9,15 @@ import socket
 import ssl
 import time
 from contextlib import suppress
+from io import BytesIO
 from typing import Any
 
 from pynetdicom.association import Association
 from pynetdicom.fsm import StateMachine
 from pynetdicom.transport import AssociationSocket, RequestHandler
 
-from dicom_node.network.messages import Messages
+from dicom_node.network.messages import LOOK_S, Messages
+from dicom_node.network.p_data import ESTABLISHED, DataReader
 
 #: Bytes. pynetdicom's 16 KiB costs a thread switch each; a 15 MB radiograph wants large PDUs.
 MAX_PDU_SIZE = 1024 * 1024
@@ -48,6 +50,7 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
         super().__init__(association, client_socket=accepted)
         self.fault = ""  #: why this end gave it up
         self._early = bytearray(request)
+        self._chunk = memoryview(bytearray(_CHUNK))
         self._timeout_s = timeout_s
         self._message_began = 0.0
         self._message_bytes = 0
@@ -55,7 +58,9 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
 
     @property
     def ready(self) -> bool:
-        """Whether to read: not while a whole message waits to be served, or memory has no end."""
+        """Whether to read, after a while in which there may be something: not before all that came
+        is served, or memory has no end.
+        """
         if self.socket is None or not self._is_connected:
             return False
         if self._early:
@@ -63,14 +68,17 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
         if self.assoc.dul.state_machine.current_state == _ENDED:
             self._drain()
             return False
-        if self.assoc.dimse.msg_queue.qsize():
+        messages = self.assoc.dimse
+        if not messages.all_served.is_set():
+            messages.all_served.wait(LOOK_S)
             return False
+        if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+            return True
+        is_awaited = self.assoc.dul.state_machine.current_state == ESTABLISHED
         try:
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
-            if poll.poll(0):
-                return True
-            return isinstance(self.socket, ssl.SSLSocket) and bool(self.socket.pending())
+            return bool(poll.poll(1000 * LOOK_S if is_awaited else 0))
         except (OSError, ValueError):
             self.event_queue.put("Evt17")
             return False
@@ -92,27 +100,47 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
             received = self._early[:nr_bytes]
             del self._early[:nr_bytes]
             return received
-        if nr_bytes > MAX_PDU_SIZE + _LENIENCE:
-            raise self._given_up(TooLong(f"a PDU of {nr_bytes} bytes; {MAX_PDU_SIZE} are taken"))
-        return self._receive(nr_bytes)
+        self.check_length(nr_bytes)
+        content = BytesIO()
+        self._receive(nr_bytes, content)
+        return bytearray(content.getbuffer())
 
-    def _receive(self, count: int) -> bytearray:
-        received = bytearray()
+    def unread(self, received: bytearray) -> None:
+        """Have it received again."""
+        self._early[:0] = received
+
+    def check_length(self, count: int) -> None:
+        """Of a PDU, as it is announced; raises TooLong."""
+        if count > MAX_PDU_SIZE + _LENIENCE:
+            raise self._given_up(TooLong(f"a PDU of {count} bytes; {MAX_PDU_SIZE} are taken"))
+
+    def recv_into(self, target: BytesIO, count: int) -> None:
+        """Exactly so many bytes of an established association, appended to `target`.
+
+        Raises TooSlow, OSError.
+        """
+        if self._receive(count, target) < count:
+            raise ConnectionError("closed within a PDU")
+
+    def _receive(self, count: int, target: BytesIO) -> int:
+        """How many came; fewer than `count` where the peer has closed."""
+        received = 0
         until = time.monotonic() + self._timeout_s
-        while len(received) < count:
+        while received < count:
             left_s = min(until, self._message_end()) - time.monotonic()
             if left_s <= 0:
-                raise self._given_up(TooSlow(f"{len(received)} of {count} bytes came in time"))
+                raise self._given_up(TooSlow(f"{received} of {count} bytes came in time"))
             assert self.socket is not None
             self.socket.settimeout(left_s)
             try:
-                part = self.socket.recv(min(count - len(received), _CHUNK))
+                part = self.socket.recv_into(self._chunk, min(count - received, _CHUNK))
             except TimeoutError:
                 continue
             if not part:
                 break
+            target.write(self._chunk[:part])
             received += part
-            self._message_bytes += len(part)
+            self._message_bytes += part
         return received
 
     def _message_end(self) -> float:
@@ -150,6 +178,7 @@ class States(StateMachine):  # type: ignore[misc]
     def do_action(self, event: str) -> None:
         try:
             super().do_action(event)
+            self.dul.assoc.dimse.notice()
         except Exception as exc:
             association = self.dul.assoc
             association.dul.socket.fault = str(exc)
@@ -181,6 +210,7 @@ class MakesAssociations(RequestHandler):  # type: ignore[misc]
         )
         association.dul.state_machine = States(association.dul)
         association.dimse = Messages(association)
+        association.dul._read_pdu_data = DataReader(association, association.dul.socket).read
         stop = association.dul.stop_dul
         # Nor is to be waited for what has ended, in whatever state.
         association.dul.stop_dul = lambda: not association.dul.is_alive() or stop()
