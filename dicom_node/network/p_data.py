@@ -40,6 +40,8 @@ class DataReader:
         dul, messages = self._association.dul, self._association.dimse
         self._read_one()
         while messages.message is not None and dul.event_queue.empty() and self._connection.ready:
+            # It comes: pynetdicom, which aborts whom it takes for silent, does not see it.
+            dul._idle_timer.restart()
             self._read_one()
 
     def _read_one(self) -> None:
