@@ -112,10 +112,14 @@ def store_values(dataset: Dataset, said_uid: bytes | None = None) -> list[tuple[
 
 
 def echo_pdus() -> bytes:
-    """A C-ECHO-RQ, PS3.7 9.3.5.1."""
+    return data_pdu_of(echo_values())
+
+
+def echo_values() -> list[tuple[int, bytes]]:
+    """A C-ECHO-RQ, PS3.7 9.3.5.1, as a presentation data value: control byte and content."""
     command = {0x0002: b"1.2.840.10008.1.1", 0x0100: b"\x30\0", 0x0110: b"\1\0",
                0x0800: b"\1\1"}  # fmt: skip
-    return data_pdu(0x03, _command(command))
+    return [(0x03, _command(command))]
 
 
 def report_pdus(information: bytes) -> bytes:
