@@ -122,6 +122,11 @@ def echo_values() -> list[tuple[int, bytes]]:
     return [(0x03, _command(command))]
 
 
+def cancel_values() -> list[tuple[int, bytes]]:
+    """A C-CANCEL-RQ (PS3.7 9.3.2.3), as a presentation data value."""
+    return [(0x03, _command({0x0100: b"\xff\x0f", 0x0120: b"\1\0", 0x0800: b"\1\1"}))]
+
+
 def report_pdus(information: bytes) -> bytes:
     """An N-EVENT-REPORT-RQ of storage commitment, PS3.7 10.3.1.1 and PS3.4 J.3.3."""
     command = {
@@ -187,10 +192,10 @@ def data_pdu(control: int, content: bytes) -> bytes:
     return data_pdu_of([(control, content)])
 
 
-def data_pdu_of(values: Sequence[tuple[int, bytes]]) -> bytes:
+def data_pdu_of(values: Sequence[tuple[int, bytes]], context_id: int = _CONTEXT_ID) -> bytes:
     """A P-DATA-TF of presentation data values: control byte and content."""
     return _pdu(DATA, b"".join(
-        struct.pack(">LBB", 2 + len(content), _CONTEXT_ID, control) + content
+        struct.pack(">LBB", 2 + len(content), context_id, control) + content
         for control, content in values
     ))  # fmt: skip
 

@@ -105,6 +105,29 @@ def test_an_answer_does_not_wait_for_the_end_of_the_next_message(
         assert time.monotonic() - began < 5
 
 
+def test_a_data_set_of_another_context_than_its_command_is_aborted(
+    running: Start, radiograph: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    node = running()
+    command, data = store_values(radiograph)
+    with connections(node.listener.port, 1) as (one,):
+        one.associate(radiograph.SOPClassUID)
+        one.send(all_in_one_pdu([command]) + wire.data_pdu_of([data], context_id=3))
+        assert one.receive().type == wire.ABORTED
+    wait_until(lambda: "aborted before" in caplog.records[-1].getMessage(), 20, "the log")
+    assert "two presentation contexts" in vars(caplog.records[-1])["reason"]
+    assert not list(node.spool.received())
+
+
+def test_a_cancel_is_not_answered_and_what_follows_is(running: Start, radiograph: Dataset) -> None:
+    with connections(running().listener.port, 1) as (one,):
+        one.associate(radiograph.SOPClassUID)
+        one.send(all_in_one_pdu([*wire.cancel_values(), *store_values(radiograph)]))
+        assert status_from(one) == SUCCESS
+        assert one.release().type == wire.RELEASED
+
+
 @pytest.mark.parametrize("uid", ["1.2.3", "1.2.34", "1." + "2" * 62])
 def test_the_file_begins_as_pynetdicom_would_have_it(
     running: Start, radiograph: Dataset, uid: str
