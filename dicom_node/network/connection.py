@@ -26,6 +26,9 @@ SLOWEST = 10_000
 #: Bytes by which some count a PDU longer than others (PS3.8 D.1): headers of its values, mostly.
 _LENIENCE = 16 * 1024
 _CHUNK = 256 * 1024
+#: Seconds that the socket's thread waits for something to read while it may have to send, and that
+#: it sleeps between two looks at all it has to do, of which one waits.
+_SHORT_LOOK_S, _BETWEEN_S = 0.001, 0.0001
 #: Bytes that are read, at most, once the association has ended.
 _DREGS = 4 * 1024 * 1024
 #: PS3.8 9.2.1: awaiting that the peer closes. pynetdicom reads on, for as long as the peer likes.
@@ -74,11 +77,12 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
             return False
         if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
             return True
-        is_awaited = self.assoc.dul.state_machine.current_state == ESTABLISHED
+        # Established, an association has nothing to send but answers; before and after, it may.
+        established = self.assoc.dul.state_machine.current_state == ESTABLISHED
         try:
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
-            return bool(poll.poll(1000 * LOOK_S if is_awaited else 0))
+            return bool(poll.poll(1000 * (LOOK_S if established else _SHORT_LOOK_S)))
         except (OSError, ValueError):
             self.event_queue.put("Evt17")
             return False
@@ -210,6 +214,7 @@ class MakesAssociations(RequestHandler):  # type: ignore[misc]
         )
         association.dul.state_machine = States(association.dul)
         association.dimse = Messages(association)
+        association.dul._run_loop_delay = _BETWEEN_S
         association.dul._read_pdu_data = DataReader(association, association.dul.socket).read
         stop = association.dul.stop_dul
         # Nor is to be waited for what has ended, in whatever state.
