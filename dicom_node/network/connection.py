@@ -7,6 +7,7 @@ ahead of what it has answered, 4 KiB at a time, and sees no data on a file numbe
 import select
 import socket
 import ssl
+import threading
 import time
 from contextlib import suppress
 from io import BytesIO
@@ -17,7 +18,7 @@ from pynetdicom.fsm import StateMachine
 from pynetdicom.transport import AssociationSocket, RequestHandler
 
 from dicom_node.network.messages import LOOK_S, Messages
-from dicom_node.network.p_data import ESTABLISHED, DataReader
+from dicom_node.network.p_data import ESTABLISHED, DataTransfer
 
 #: Bytes. pynetdicom's 16 KiB costs a thread switch each; a 15 MB radiograph wants large PDUs.
 MAX_PDU_SIZE = 1024 * 1024
@@ -55,6 +56,8 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
         self._early = bytearray(request)
         self._chunk = memoryview(bytearray(_CHUNK))
         self._timeout_s = timeout_s
+        #: An abort and an answer come from two threads.
+        self._sending = threading.Lock()
         self._message_began = 0.0
         self._message_bytes = 0
         accepted.settimeout(timeout_s)
@@ -156,10 +159,11 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
 
     def send(self, bytestream: bytes) -> None:
         """As pynetdicom does, but no longer than the time-out: a peer may stop reading."""
-        with suppress(OSError):
-            if self.socket is not None:
-                self.socket.settimeout(self._timeout_s)
-        super().send(bytestream)
+        with self._sending:
+            with suppress(OSError):
+                if self.socket is not None:
+                    self.socket.settimeout(self._timeout_s)
+            super().send(bytestream)
 
     def _shutdown_socket(self) -> None:
         # pynetdicom leaves it open where the peer has closed already.
@@ -215,7 +219,8 @@ class MakesAssociations(RequestHandler):  # type: ignore[misc]
         association.dul.state_machine = States(association.dul)
         association.dimse = Messages(association)
         association.dul._run_loop_delay = _BETWEEN_S
-        association.dul._read_pdu_data = DataReader(association, association.dul.socket).read
+        transfer = DataTransfer(association, association.dul.socket)
+        association.dul._read_pdu_data, association.dul.send_pdu = transfer.read, transfer.send
         stop = association.dul.stop_dul
         # Nor is to be waited for what has ended, in whatever state.
         association.dul.stop_dul = lambda: not association.dul.is_alive() or stop()
