@@ -7,6 +7,7 @@ ahead of what it has answered, 4 KiB at a time, and sees no data on a file numbe
 import select
 import socket
 import ssl
+import threading
 import time
 from contextlib import suppress
 from io import BytesIO
@@ -17,7 +18,7 @@ from pynetdicom.fsm import StateMachine
 from pynetdicom.transport import AssociationSocket, RequestHandler
 
 from dicom_node.network.messages import LOOK_S, Messages
-from dicom_node.network.p_data import ESTABLISHED, DataReader
+from dicom_node.network.p_data import ESTABLISHED, DataTransfer
 
 #: Bytes. pynetdicom's 16 KiB costs a thread switch each; a 15 MB radiograph wants large PDUs.
 MAX_PDU_SIZE = 1024 * 1024
@@ -26,6 +27,9 @@ SLOWEST = 10_000
 #: Bytes by which some count a PDU longer than others (PS3.8 D.1): headers of its values, mostly.
 _LENIENCE = 16 * 1024
 _CHUNK = 256 * 1024
+#: Seconds that the socket's thread waits for something to read while it may have to send, and that
+#: it sleeps between two looks at all it has to do, of which one waits.
+_SHORT_LOOK_S, _BETWEEN_S = 0.001, 0.0001
 #: Bytes that are read, at most, once the association has ended.
 _DREGS = 4 * 1024 * 1024
 #: PS3.8 9.2.1: awaiting that the peer closes. pynetdicom reads on, for as long as the peer likes.
@@ -52,6 +56,8 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
         self._early = bytearray(request)
         self._chunk = memoryview(bytearray(_CHUNK))
         self._timeout_s = timeout_s
+        #: An abort and an answer come from two threads.
+        self._sending = threading.Lock()
         self._message_began = 0.0
         self._message_bytes = 0
         accepted.settimeout(timeout_s)
@@ -77,11 +83,12 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
             return False
         if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
             return True
-        is_awaited = self.assoc.dul.state_machine.current_state == ESTABLISHED
+        # Established, an association has nothing to send but answers; before and after, it may.
+        established = self.assoc.dul.state_machine.current_state == ESTABLISHED
         try:
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
-            return bool(poll.poll(1000 * LOOK_S if is_awaited else 0))
+            return bool(poll.poll(1000 * (LOOK_S if established else _SHORT_LOOK_S)))
         except (OSError, ValueError):
             self.event_queue.put("Evt17")
             return False
@@ -155,10 +162,11 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
 
     def send(self, bytestream: bytes) -> None:
         """As pynetdicom does, but no longer than the time-out: a peer may stop reading."""
-        with suppress(OSError):
-            if self.socket is not None:
-                self.socket.settimeout(self._timeout_s)
-        super().send(bytestream)
+        with self._sending:
+            with suppress(OSError):
+                if self.socket is not None:
+                    self.socket.settimeout(self._timeout_s)
+            super().send(bytestream)
 
     def _shutdown_socket(self) -> None:
         # pynetdicom leaves it open where the peer has closed already.
@@ -213,7 +221,9 @@ class MakesAssociations(RequestHandler):  # type: ignore[misc]
         )
         association.dul.state_machine = States(association.dul)
         association.dimse = Messages(association)
-        association.dul._read_pdu_data = DataReader(association, association.dul.socket).read
+        association.dul._run_loop_delay = _BETWEEN_S
+        transfer = DataTransfer(association, association.dul.socket)
+        association.dul._read_pdu_data, association.dul.send_pdu = transfer.read, transfer.send
         stop = association.dul.stop_dul
         # Nor is to be waited for what has ended, in whatever state.
         association.dul.stop_dul = lambda: not association.dul.is_alive() or stop()

@@ -1,7 +1,9 @@
-"""P-DATA-TF PDUs, read straight into the message that they are of (PS3.8 9.3.5 and Annex E).
+"""P-DATA-TF PDUs, read straight into the message that they are of, and sent by whoever answers
+(PS3.8 9.3.5 and Annex E).
 
 pynetdicom copies what comes six times over: into a PDU, its items, their primitives, fragments
-and a message. Of a radiograph of 15 MB that took longer than to receive it.
+and a message. Of a radiograph of 15 MB that took longer than to receive it. And it hands each
+answer to the thread that reads, which is to be woken first.
 """
 
 import struct
@@ -9,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from pynetdicom import evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import P_DATA_TF
+from pynetdicom.pdu_primitives import P_DATA
 
 if TYPE_CHECKING:
     from dicom_node.network.connection import Connection
 
-_P_DATA_TF = 0x04
+_DATA = 0x04
 #: PS3.8 9.2.1: association established, ready for data transfer.
 ESTABLISHED = "Sta6"
 #: PS3.8 9.3.1: type, reserved, length of the rest.
@@ -24,13 +28,23 @@ _VALUE = struct.Struct(">LBB")
 _BOTH = 2
 
 
-class DataReader:
-    """What the thread of an association's socket reads with, in place of pynetdicom's reading."""
+class DataTransfer:
+    """How an association reads and sends while it is established, in place of pynetdicom's way."""
 
     def __init__(self, association: Association, connection: "Connection") -> None:
         self._association = association
         self._connection = connection
         self._read_other = association.dul._read_pdu_data
+        self._send_other = association.dul.send_pdu
+
+    def send(self, primitive: object) -> None:
+        """Called by the thread that serves; the one that reads sends whatever is no P-DATA."""
+        dul = self._association.dul
+        if isinstance(primitive, P_DATA) and dul.state_machine.current_state == ESTABLISHED:
+            # Action DT-1 (PS3.8 table 9-8).
+            dul._send(P_DATA_TF(primitive))
+        else:
+            self._send_other(primitive)
 
     def read(self) -> None:
         """The next PDU, and those of the same message that are there already.
@@ -51,7 +65,7 @@ class DataReader:
             return
         try:
             head = connection.recv(_HEAD.size)
-            if len(head) < _HEAD.size or head[0] != _P_DATA_TF:
+            if len(head) < _HEAD.size or head[0] != _DATA:
                 connection.unread(head)
                 self._read_other()
                 return
