@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from dicom_node.config import AlertsSection
+from dicom_node.drift.words import name_of, said_of
 from dicom_node.ledger import Day, Depth, Figures, Holding, Place, Standing
 from dicom_node.ops.processes import PARTS
 from dicom_node.ops.retention import Disk
@@ -31,6 +32,7 @@ class Condition(StrEnum):
     GONE = "CxrPartGone"
     FAILURES = "CxrFailureRate"
     CERTIFICATE = "CxrCertificateExpires"
+    DRIFT = "CxrDrift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Seen:
 
 def holding(seen: Seen, limits: AlertsSection) -> list[Holding]:
     """What holds now of the node as a whole."""
-    judges = (_oldest, _destinations, _dead_letters, _disk, _silent, _gone, _failures)
+    judges = (_oldest, _destinations, _dead_letters, _disk, _silent, _gone, _failures, _drift)
     return [one for judge in judges for one in judge(seen, limits)]
 
 
@@ -135,3 +137,12 @@ def _failures(seen: Seen, limits: AlertsSection) -> Iterator[Holding]:
     if came >= limits.failed_least and failed > limits.failed_share * came:
         said = f"{failed} of the {came} images that came within an hour failed"
         yield Holding(Condition.FAILURES, ANALYSIS, said)
+
+
+def _drift(seen: Seen, limits: AlertsSection) -> Iterator[Holding]:
+    """One for each device, whatever of it has shifted."""
+    said: dict[str, list[str]] = {}
+    for one in seen.figures.drifts if limits.drift_false_alarm_days else ():
+        said.setdefault(name_of(one.device), []).append(said_of(one))
+    for name, words in said.items():
+        yield Holding(Condition.DRIFT, name, "; ".join(words))

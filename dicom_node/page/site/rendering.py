@@ -75,7 +75,7 @@ def _measured(value: Measured, name: str) -> str:
     """`58.2 % ± 9.7`; brightness and contrast are shares of the gray range."""
     if value.mean is None:
         return "–"
-    if name == "sharpness":
+    if name not in ("brightness", "contrast"):
         return f"{value.mean:.2f} ± {value.deviation:.2f}"
     return f"{100 * value.mean:.1f} % ± {100 * value.deviation:.1f}"
 
