@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from dicom_node.config import AlertsSection
 from dicom_node.drift.words import name_of, said_of
-from dicom_node.ledger import Day, Depth, Figures, Holding, Place, Standing
+from dicom_node.ledger import Day, Depth, Drift, Figures, Holding, Place, Standing
 from dicom_node.ops.processes import PARTS
 from dicom_node.ops.retention import Disk
 from dicom_node.ops.wording import age, line, numbered
@@ -140,9 +140,10 @@ def _failures(seen: Seen, limits: AlertsSection) -> Iterator[Holding]:
 
 
 def _drift(seen: Seen, limits: AlertsSection) -> Iterator[Holding]:
-    """One for each device, whatever of it has shifted."""
-    said: dict[str, list[str]] = {}
+    """One for each device, whatever of it has shifted: the least likely with its evidence."""
+    found: dict[str, list[Drift]] = {}
     for one in seen.figures.drifts if limits.drift_false_alarm_days else ():
-        said.setdefault(name_of(one.device), []).append(said_of(one))
-    for name, words in said.items():
-        yield Holding(Condition.DRIFT, name, "; ".join(words))
+        found.setdefault(name_of(one.device), []).append(one)
+    for name, (first, *others) in found.items():
+        too = f"; shifted too: {', '.join(one.measure for one in others)}" if others else ""
+        yield Holding(Condition.DRIFT, name, f"images of {name}: {said_of(first)}{too}")

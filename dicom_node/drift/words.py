@@ -27,15 +27,22 @@ def said_of(drift: Drift) -> str:
     """`sharpness fell from 1.83 to 1.52 (medians; the last 7 days beside the 28 before; 412 and
     1,630 images; by chance once in 240 days)`.
     """
+    return f"{shift_of(drift)} ({evidence_of(drift)})"
+
+
+def shift_of(drift: Drift) -> str:
     measure = Measure(drift.measure)
     put = _PUT.get(measure, _as_percent)
     way = "rose" if drift.effect > 0 else "fell"
-    kind = "shares" if measure.is_share else "medians"
+    return f"{_NAMES.get(measure, measure)} {way} from {put(drift.before)} to {put(drift.now)}"
+
+
+def evidence_of(drift: Drift) -> str:
+    kind = "shares" if Measure(drift.measure).is_share else "medians"
     return (
-        f"{_NAMES.get(measure, measure)} {way} from {put(drift.before)} to {put(drift.now)}"
-        f" ({kind}; the last {WEEK.days} days beside the {BEFORE.days} before;"
+        f"{kind}; the last {WEEK.days} days beside the {BEFORE.days} before;"
         f" {drift.now_count:,} and {drift.before_count:,} images;"
-        f" by chance {_how_seldom(drift.chance)})"
+        f" by chance {_how_seldom(drift.chance)}"
     )
 
 

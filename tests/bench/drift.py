@@ -38,7 +38,7 @@ HOSPITALS, DAYS = 8, 540
 #: Patients of a device on a weekday.
 SIZES = (5, 15, 50)
 #: Of each: how often, and for how many days after the shift.
-TIMES, WITHIN = 20, 21
+TIMES, WITHIN = 10, 21
 #: A node has as many devices as that; the level is shared among them.
 DEVICES = 10
 COUNT = 100_000
@@ -99,7 +99,9 @@ SHIFTS: Mapping[str, Change] = {
 def main(words: list[str]) -> None:
     for part, do in {"alarms": alarms, "shifts": shifts, "cost": cost}.items():
         if not words or part in words:
-            print("\n".join(do()), end="\n\n", flush=True)
+            for line in do():
+                print(line, flush=True)
+            print()
 
 
 def alarms() -> Iterator[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dicom_node.drift.measures import BEFORE, SHARES, WEEK, Measure
-from dicom_node.drift.words import said_of
+from dicom_node.drift.words import evidence_of, shift_of
 from dicom_node.ledger import LOOKS, Device, Drift, Found, Ledger, Measured
 
 
@@ -45,8 +45,9 @@ class Weeks:
         return bool(self.drifts)
 
     @property
-    def said(self) -> list[tuple[Drift, str]]:
-        return [(one, said_of(one)) for one in self.drifts]
+    def said(self) -> list[tuple[Drift, str, str]]:
+        """And in words what has shifted, and by what it is seen."""
+        return [(one, shift_of(one), evidence_of(one)) for one in self.drifts]
 
     @property
     def more_is_infected(self) -> bool:

@@ -99,6 +99,8 @@ _ENVIRONMENT.filters |= {
     "shape": lambda state: _SHAPES[_look(state)],
     "span": span,
     "sparkline": sparkline,
+    # An alert: a drift has its evidence with it.
+    "told": lambda text: line(str(text or ""), 400),
     "uid": lambda text: line(str(text or ""), 64),
 }
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from dicom_node.alerts.watch import Watch
 from dicom_node.config import AlertsSection
 from dicom_node.drift.look import DriftLook
 from dicom_node.ledger import FindingsRecord, Origin
@@ -51,7 +52,8 @@ def test_a_shift_of_a_device_is_said_and_what_chance_may_do_is_not(
     said = shifted(page)
     assert "ER 1" in said
     assert "Maker Model, by PACS" in said
-    assert "positives rose from 10.0 % to 50.0 % (shares; the last 7 days beside the 28" in said
+    assert "<b>positives rose from 10.0 % to 50.0 %</b>" in said
+    assert "shares; the last 7 days beside the 28 before;" in said
     assert "40 and 40 images; by chance once in" in said
     assert "ROOM 2" not in said
     below = page[page.index('id="h-said"') :]
@@ -80,7 +82,7 @@ def test_images_that_look_otherwise_are_said_and_what_matters_to_nobody_is_not(
     page = looked(site)
     assert looks(page) == {"BRIGHT": True, "MANY": False, "FEW": False}
     assert next(iter(looks(page))) == "BRIGHT"
-    assert "brightness rose from 50.0 % to 65.0 % (medians;" in shifted(page)
+    assert "brightness rose from 50.0 % to 65.0 %</b>" in shifted(page)
     assert "65.0 % ± 10.0<br><small>50.0 % ± 10.0" in page
     assert "1.80 ± 0.00<br><small>1.80 ± 0.00" in page
     assert "0.60 ± 0.00<br><small>0.60 ± 0.00" in page
@@ -142,3 +144,13 @@ def test_a_hostile_name_of_a_device_that_drifts_stays_text(site: Site, filling: 
     assert "<b id=pwned>" not in page
     assert "<script>alert" not in page
     assert "\u202e" not in page
+
+
+def test_the_overview_tells_of_a_drift_with_its_evidence(site: Site, filling: Filling) -> None:
+    filling.put(20, Origin(station_name="NAMED"), bright(around(0.5, 40)))
+    filling.put(2, Origin(station_name="NAMED"), bright(around(0.9, 40)))
+    looked(site)
+    assert Watch(site.node.config, site.ledger).look()
+    page = site.as_("vera").page("/")
+    assert "images of NAMED by PACS: brightness rose from 50.0 % to 90.0 % (medians; " in page
+    assert "by chance less than once in 1,000 years" in page
