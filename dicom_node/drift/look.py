@@ -73,7 +73,7 @@ class DriftLook:
 
         examined, now = self._ledger.examinations, self._ledger.now()
         since = min([now - WEEK, *references(kept, now).values()]) - BEFORE - ALONE
-        known_since = since if examined.reach(since, self._pipeline) else None
+        known_since = since if examined.reaches_back_to(since, self._pipeline) else None
         images = counted(examined.since(since, self._pipeline), known_since)
         level = 1 / self._alerts.drift_false_alarm_days
         return drifting(images, kept, now, level, self._alerts.drift_least)

@@ -51,7 +51,7 @@ class Examinations(Part):
                 device = known.get(key) or known.setdefault(key, Device(*key))
                 yield _examined(device, *row[len(DEVICE) :])
 
-    def reach(self, when: datetime, pipeline: str) -> bool:
+    def reaches_back_to(self, when: datetime, pipeline: str) -> bool:
         """Whether anything came before then for this pipeline, and is still known."""
         query = select(jobs.c.id).where(jobs.c.received_at < when, jobs.c.pipeline == pipeline)
         with self._database.read() as connection:

@@ -99,9 +99,9 @@ def test_it_is_known_whether_all_of_the_weeks_is(ledger: Ledger, filling: Fillin
     softened(filling)
     examined = ledger.examinations
     since = START - WEEK - BEFORE - ALONE
-    assert examined.reach(since, PIPELINE)
-    assert not examined.reach(since, "fpn-2")
-    assert not examined.reach(START - timedelta(days=61), PIPELINE)
+    assert examined.reaches_back_to(since, PIPELINE)
+    assert not examined.reaches_back_to(since, "fpn-2")
+    assert not examined.reaches_back_to(START - timedelta(days=61), PIPELINE)
 
 
 def test_each_technique_sender_and_device_is_by_itself(ledger: Ledger, filling: Filling) -> None:
