@@ -10,8 +10,9 @@ comparisons, however these hang together. Averages add up, dependent or not: D l
 D * level, although each image is looked at on 35 days. One look a day at a level of 1/90 makes at
 most one false alarm in 90 days on average, however many devices there are. That neighbouring looks
 overlap makes false alarms only fewer: those that follow each other are one alarm, since what was
-said holds for a while. `python -m tests.bench.drift` measures the rate, and how soon a shift is
-found.
+said holds for a while. What comes after a false alarm is compared with weeks that were odd, which
+the bound leaves out. `python -m tests.bench.drift` counts these too, and measures the rate, and how
+soon a shift is found.
 
 Of thousands of images the least difference is no chance, and matters to nobody: so a shift must be
 of `LEAST_MOVED` or `LEAST_SHARE` besides, and there must be enough images on either side.

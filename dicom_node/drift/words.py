@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from dicom_node.drift.measures import BEFORE, WEEK, Measure
+from dicom_node.drift.measures import BEFORE, SHARES, WEEK, Measure
 from dicom_node.ledger import Device, Drift
 from dicom_node.ops.wording import line
 
@@ -31,14 +31,15 @@ def said_of(drift: Drift) -> str:
 
 
 def shift_of(drift: Drift) -> str:
-    measure = Measure(drift.measure)
-    put = _PUT.get(measure, _as_percent)
+    # By its text: a host that runs a newer version may compare what this one does not know.
+    put = _PUT.get(drift.measure, _as_number)
     way = "rose" if drift.effect > 0 else "fell"
-    return f"{_NAMES.get(measure, measure)} {way} from {put(drift.before)} to {put(drift.now)}"
+    name = _NAMES.get(drift.measure, line(drift.measure))
+    return f"{name} {way} from {put(drift.before)} to {put(drift.now)}"
 
 
 def evidence_of(drift: Drift) -> str:
-    kind = "shares" if Measure(drift.measure).is_share else "medians"
+    kind = "shares" if drift.measure in SHARES else "medians"
     return (
         f"{kind}; the last {WEEK.days} days beside the {BEFORE.days} before;"
         f" {drift.now_count:,} and {drift.before_count:,} images;"
@@ -61,7 +62,11 @@ def _as_percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-_NAMES: Mapping[Measure, str] = MappingProxyType(
+def _as_number(value: float) -> str:
+    return f"{value:.2f}"
+
+
+_NAMES: Mapping[str, str] = MappingProxyType(
     {
         Measure.POSITIVE: "positives",
         Measure.CAUTIONED: "images with a caution",
@@ -69,10 +74,9 @@ _NAMES: Mapping[Measure, str] = MappingProxyType(
         Measure.INFECTED: "the infected part of positives",
     }
 )
-_PUT: Mapping[Measure, Callable[[float], str]] = MappingProxyType(
+_PUT: Mapping[str, Callable[[float], str]] = MappingProxyType(
     {
+        **dict.fromkeys((*SHARES, Measure.BRIGHTNESS, Measure.CONTRAST), _as_percent),
         Measure.INFECTED: lambda percent: f"{percent:.1f} %",
-        Measure.SHARPNESS: lambda value: f"{value:.2f}",
-        Measure.STRANGENESS: lambda value: f"{value:.2f}",
     }
 )

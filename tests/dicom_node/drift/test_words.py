@@ -40,6 +40,10 @@ def test_each_measure_is_said_in_its_unit(
     assert said.startswith(words)
 
 
+def test_what_a_newer_version_compares_is_said_too() -> None:
+    assert said_of(replace(DRIFT, measure="noise")).startswith("noise fell from 1.83 to 1.52 (med")
+
+
 def test_every_measure_has_words() -> None:
     assert all(said_of(replace(DRIFT, measure=measure.value)) for measure in Measure)
 
