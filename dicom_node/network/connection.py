@@ -26,7 +26,7 @@ MAX_PDU_SIZE = 1024 * 1024
 SLOWEST = 10_000
 #: Bytes by which some count a PDU longer than others (PS3.8 D.1): headers of its values, mostly.
 _LENIENCE = 16 * 1024
-_CHUNK = 256 * 1024
+_CHUNK = 64 * 1024
 #: Seconds that the socket's thread waits for something to read while it may have to send, and that
 #: it sleeps between two looks at all it has to do, of which one waits.
 _SHORT_LOOK_S, _BETWEEN_S = 0.001, 0.0001

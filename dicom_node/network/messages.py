@@ -23,7 +23,7 @@ LONGEST_COMMAND = 16 * 1024
 #: Bytes of the data set of what is no C-STORE: a report on two thousand instances.
 LONGEST_REPORT = 256 * 1024
 #: Seconds between two looks of a thread for what nobody tells it, as that the node stops.
-LOOK_S = 0.02
+LOOK_S = 0.1
 #: Bits of a message control header (PS3.8 E.2).
 _OF_COMMAND, _IS_LAST = 1, 2
 
