@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from dicom_node.ledger.readers.table import corrections
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.moves import Condition, move_jobs
-from dicom_node.ledger.tables.remains import purged
+from dicom_node.ledger.tables.remains import fetched, inquiries, is_fetched, purged
 from dicom_node.ledger.tables.schema import (
     commitment_instances,
     commitments,
@@ -34,6 +34,7 @@ from dicom_node.ledger.tables.states import ARRIVED, DeliveryState, Event, JobSt
 from dicom_node.ledger.watching.tallies import keep_counts
 from dicom_node.ledger.work.instances import StoredInstance
 from dicom_node.skipping import PURGED
+from dicom_node.spool import FETCHED, RECEIVED
 
 #: Jobs looked at in one go, whether or not they may go.
 WINDOW = 1000
@@ -165,15 +166,8 @@ def pass_over_purged(
     The same bytes have had their results: they are passed over, until a person asks. Whatever is
     made from now on is a further issue: the UIDs of the first name what the destinations have.
     """
-    before = connection.execute(
-        select(purged).where(
-            purged.c.sop_instance_uid == instance.sop_instance_uid, purged.c.pipeline == pipeline
-        )
-    ).first()
-    if before is None:
-        return JobState.RECEIVED
-    connection.execute(update(jobs).where(jobs.c.id == job_id).values(issue=before.issue + 1))
-    if before.sha256 != instance.sha256:
+    before = name_after_purged(connection, job_id, pipeline, instance.sop_instance_uid)
+    if before is None or before.sha256 != instance.sha256:
         return JobState.RECEIVED
     reason = (
         f"{PURGED}, and purged on {before.at:%Y-%m-%d};"
@@ -182,6 +176,20 @@ def pass_over_purged(
     move_jobs(connection, now, JobState.RECEIVED, Event.PASSED_OVER, jobs.c.id == job_id,
               detail=reason, reason=reason)  # fmt: skip
     return JobState.SKIPPED
+
+
+def name_after_purged(
+    connection: Connection, job_id: int, pipeline: str, sop_instance_uid: str
+) -> Row[Any] | None:
+    """Let what is made by a new job be a further issue; what is left of the one before, if any."""
+    before = connection.execute(
+        select(purged).where(
+            purged.c.sop_instance_uid == sop_instance_uid, purged.c.pipeline == pipeline
+        )
+    ).first()
+    if before is not None:
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(issue=before.issue + 1))
+    return before
 
 
 def _due(kept: Kept) -> Condition:
@@ -204,6 +212,8 @@ def _due(kept: Kept) -> Condition:
         is_over & is_kept_only & delivered,
         # Where nothing of it went anywhere, the spool has the only copy.
         is_over & (jobs.c.state == JobState.BUILT) & _has(_arrived()) & delivered,
+        # The archive has what was fetched from it.
+        is_over & (jobs.c.state == JobState.BUILT) & is_fetched() & delivered,
         is_over & (jobs.c.state == JobState.SKIPPED) & ~is_correction & skipped,
         is_over_but_held & ended & _has(deliveries.c.state == DeliveryState.HELD) & held,
     )
@@ -249,7 +259,12 @@ def _paths(connection: Connection, gone: Sequence[Row[Any]]) -> set[str]:
     for table, its_job in ((jobs, jobs.c.id), (sources, sources.c.job_id)):
         needed = select(table.c.path).where(its_job.in_(others))
         paths.difference_update(connection.scalars(needed))
-    return paths
+    # What was fetched, and then sent here, lies there as well.
+    return paths | {path.replace(RECEIVED, FETCHED, 1) for path in paths if _is_received(path)}
+
+
+def _is_received(path: str) -> bool:
+    return path.startswith(f"{RECEIVED}/")
 
 
 def _remember(connection: Connection, now: datetime, gone: Sequence[Row[Any]]) -> None:
@@ -310,6 +325,8 @@ def _delete(connection: Connection, gone: Sequence[Row[Any]]) -> None:
         findings,
         overrides,
         progressions,
+        inquiries,
+        fetched,
         corrections,
         sources,
     ):
