@@ -238,7 +238,7 @@ def _has_fetched_that_waits() -> ColumnElement[bool]:
         .join(other, other.c.id == fetched.c.job_id)
         .join(its, (its.c.sop_instance_uid == other.c.sop_instance_uid)
               & (its.c.sha256 == other.c.sha256))
-        .where(its.c.patient_hash == patient,
+        .where(its.c.patient_hash == patient, fetched.c.sent_at.is_(None),
                other.c.state.in_((JobState.RECEIVED, JobState.ANALYZING)))
         .correlate(jobs)
         .exists()

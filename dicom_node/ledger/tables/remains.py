@@ -63,10 +63,14 @@ fetched = Table(
     Column("job_id", jobs.c.id.type, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("destination", AnyText, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    # When it was sent here after all: from then on it is as any other. NULL: it was not.
+    Column("sent_at", UtcDateTime),
 )
 
 
 def is_fetched() -> ColumnElement[bool]:
     """`Job.is_fetched` of each row of `jobs`."""
-    this = select(fetched.c.job_id).where(fetched.c.job_id == jobs.c.id)
+    this = select(fetched.c.job_id).where(
+        fetched.c.job_id == jobs.c.id, fetched.c.sent_at.is_(None)
+    )
     return this.correlate(jobs).exists()

@@ -260,11 +260,10 @@ def _paths(connection: Connection, gone: Sequence[Row[Any]]) -> set[str]:
         needed = select(table.c.path).where(its_job.in_(others))
         paths.difference_update(connection.scalars(needed))
     # What was fetched, and then sent here, lies there as well.
-    return paths | {path.replace(RECEIVED, FETCHED, 1) for path in paths if _is_received(path)}
-
-
-def _is_received(path: str) -> bool:
-    return path.startswith(f"{RECEIVED}/")
+    twice = select(fetched.c.job_id).where(fetched.c.sent_at.is_not(None))
+    sent_too = set(connection.scalars(twice.where(fetched.c.job_id.in_(ids))))
+    received = {row.path for row in gone if row.id in sent_too}
+    return paths | {path.replace(RECEIVED, FETCHED, 1) for path in received & paths}
 
 
 def _remember(connection: Connection, now: datetime, gone: Sequence[Row[Any]]) -> None:

@@ -9,7 +9,7 @@ reason, a damaged file or a worker that died, may have passed.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from dicom_node.ledger.tables.ending import FREE
 from dicom_node.ledger.tables.former import JOB
@@ -64,7 +64,7 @@ def accept_again(
     state, differs = JobState(job.state), job.sha256 != instance.sha256
     if priority < job.priority:
         rank(connection, now, job.id, priority, why=f"it came again, {why}")
-    if _is_sent_at_last(connection, job, instance, pipeline):
+    if _is_sent_at_last(connection, now, job, instance, pipeline):
         values = {name: getattr(instance, name) for name in INSTANCE}
         detail = "it was sent here, after it had been fetched"
         move_jobs(connection, now, state, Event.REOPENED, jobs.c.id == job.id, detail=detail,
@@ -127,13 +127,13 @@ def issue_for_another(connection: Connection, job: Row[Any]) -> int:
 
 
 def _is_sent_at_last(
-    connection: Connection, job: Row[Any], instance: StoredInstance, pipeline: str
+    connection: Connection, now: datetime, job: Row[Any], instance: StoredInstance, pipeline: str
 ) -> bool:
     """Whether the job's instance had only been fetched: now it is as any other that is sent here.
 
     Not where its results were sent, and purged, before that: they are not sent twice.
     """
-    this = fetched.c.job_id == job.id
+    this = (fetched.c.job_id == job.id) & fetched.c.sent_at.is_(None)
     if connection.execute(select(fetched.c.job_id).where(this)).first() is None:
         return False
     delivered = select(purged.c.pipeline).where(
@@ -145,7 +145,7 @@ def _is_sent_at_last(
         return False
     if was_rejected(connection, instance.sop_instance_uid, instance.sha256):
         return False
-    connection.execute(delete(fetched).where(this))
+    connection.execute(update(fetched).where(this).values(sent_at=now))
     told = progressions.c.job_id == job.id
     connection.execute(update(progressions).where(told).values(is_outdated=True))
     path = instances.c.sop_instance_uid == instance.sop_instance_uid
