@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from dicom_node.audit import Trail
-from dicom_node.config import Config
+from dicom_node.config import AnyDestination, Config
 from dicom_node.errors import BrokerUnavailable
 from dicom_node.ledger import Ledger
 from dicom_node.patients import Patients
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 _MEGABYTE = 1_000_000
 #: Of a destination's settings, this node's AE title and the bytes that an image may have.
-Ask = Callable[[Any, str, int], Archive]
+_Ask = Callable[[Any, str, int], Archive]
 
 
 def inquiry_loops(
@@ -43,15 +43,13 @@ def inquiry_loops(
     asked = [to for to in config.destinations if to.name in config.priors.ask]
     if not asked:
         return {}
-    ways = _ways()
     pipeline = pipeline_of()
     publish = partial(_publish, queues, pipeline)
     ours = maker.manufacturer, maker.model_name
     taking = Taking(ledger, spool, Patients.of(spool), pipeline, ours, publish)
-    largest = config.node.max_instance_mb * _MEGABYTE
     loops = (
         InquiryLoop(
-            to.name, ways[to.kind](to, config.node.aet, largest), config.priors, ledger, spool,
+            to.name, archive_of(config, to), config.priors, ledger, spool,
             taking, owner, told(trail, to),
         )
         for to in asked
@@ -59,9 +57,13 @@ def inquiry_loops(
     return {f"ask {loop.name}": loop.run for loop in loops}
 
 
-def _ways() -> Mapping[str, Ask]:
-    """By the kind of destination."""
-    return {"dicom": partial(DicomArchive, syntaxes=decodable()), "dicomweb": WebArchive}
+def archive_of(config: Config, to: AnyDestination) -> Archive:
+    """A destination of those that may have earlier radiographs, to be asked as its kind is."""
+    ways: Mapping[str, _Ask] = {
+        "dicom": partial(DicomArchive, syntaxes=decodable()),
+        "dicomweb": WebArchive,
+    }
+    return ways[to.kind](to, config.node.aet, config.node.max_instance_mb * _MEGABYTE)
 
 
 def _publish(queues: Queues, pipeline: str, job_id: int) -> None:

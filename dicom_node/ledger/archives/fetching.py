@@ -46,7 +46,12 @@ class Fetching(Part):
             if job_id is None:
                 return None
             note_arrival(connection, received_at, instance)
-            row = {"job_id": job_id, "destination": destination, "at": received_at}
+            row = {
+                "job_id": job_id,
+                "destination": destination,
+                "at": received_at,
+                "path": instance.path,
+            }
             connection.execute(insert(fetched).values(**row))
             detail = f"{Priority.LOW.name}: fetched from {destination}, {why}"
             subjects = [(job_id, None)]

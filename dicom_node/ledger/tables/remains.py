@@ -63,6 +63,8 @@ fetched = Table(
     Column("job_id", jobs.c.id.type, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("destination", AnyText, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    # Of its file in the spool: the job's, until it is sent here.
+    Column("path", AnyText, nullable=False),
     # When it was sent here after all: from then on it is as any other. NULL: it was not.
     Column("sent_at", UtcDateTime),
 )

@@ -34,7 +34,6 @@ from dicom_node.ledger.tables.states import ARRIVED, DeliveryState, Event, JobSt
 from dicom_node.ledger.watching.tallies import keep_counts
 from dicom_node.ledger.work.instances import StoredInstance
 from dicom_node.skipping import PURGED
-from dicom_node.spool import FETCHED, RECEIVED
 
 #: Jobs looked at in one go, whether or not they may go.
 WINDOW = 1000
@@ -130,7 +129,7 @@ class Pruning(Part):
         with self._database.read() as connection:
             return {
                 path
-                for table in (instances, jobs, sources, outputs)
+                for table in (instances, jobs, sources, outputs, fetched)
                 for path in connection.scalars(select(table.c.path).where(table.c.path.in_(paths)))
             }
 
@@ -253,17 +252,14 @@ def _paths(connection: Connection, gone: Sequence[Row[Any]]) -> set[str]:
     ids = [row.id for row in gone]
     uids = {row.sop_instance_uid for row in gone}
     paths = {row.path for row in gone}
-    for table in (outputs, sources):
+    for table in (outputs, sources, fetched):
         paths.update(connection.scalars(select(table.c.path).where(table.c.job_id.in_(ids))))
     others = select(jobs.c.id).where(jobs.c.sop_instance_uid.in_(uids), jobs.c.id.not_in(ids))
-    for table, its_job in ((jobs, jobs.c.id), (sources, sources.c.job_id)):
+    known = ((jobs, jobs.c.id), (sources, sources.c.job_id), (fetched, fetched.c.job_id))
+    for table, its_job in known:
         needed = select(table.c.path).where(its_job.in_(others))
         paths.difference_update(connection.scalars(needed))
-    # What was fetched, and then sent here, lies there as well.
-    twice = select(fetched.c.job_id).where(fetched.c.sent_at.is_not(None))
-    sent_too = set(connection.scalars(twice.where(fetched.c.job_id.in_(ids))))
-    received = {row.path for row in gone if row.id in sent_too}
-    return paths | {path.replace(RECEIVED, FETCHED, 1) for path in received & paths}
+    return paths
 
 
 def _remember(connection: Connection, now: datetime, gone: Sequence[Row[Any]]) -> None:

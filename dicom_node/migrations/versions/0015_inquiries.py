@@ -32,5 +32,6 @@ def upgrade() -> None:
         sa.Column("job_id", key, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("destination", sa.Text(), nullable=False),
         sa.Column("at", moment, nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
         sa.Column("sent_at", moment),
     )
