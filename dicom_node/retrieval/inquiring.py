@@ -207,7 +207,7 @@ class InquiryLoop:
     def _not_answered(self, inquiry: Inquiry, job: Job, error: NodeError) -> None:
         now, reason = self._ledger.now(), str(error)
         if isinstance(error, NotOffered):
-            reason = f"{reason}; see PACS, What an archive has to allow for earlier radiographs"
+            reason = f"{reason}; see PACS, Earlier radiographs from the archive"
         is_over = now - inquiry.begun_at >= timedelta(seconds=ASK_FOR_S)
         extra = {"destination": self.name, "reason": reason, "attempt": inquiry.attempts}
         if isinstance(error, Permanent) or is_over:

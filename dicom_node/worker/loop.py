@@ -203,7 +203,6 @@ class Worker:
         self._looked_at(job, content)
         findings = processed.analysis.findings
         stages.analysed(findings.durations_ms)
-        self._once_there(partial(self._priors.ask, job))
         if self._priors.is_unsent(job):
             self._keep(job, record_of(processed.analysis), stages)
             logger.info("analysed", extra=account_of(findings) | stages.closing(JobState.BUILT))
@@ -213,6 +212,8 @@ class Worker:
             with stages.timed(step.name):
                 built = self._spool_outputs(processed.write(step.roles))
             if is_last:
+                # Once its report has left, and before it counts as done.
+                self._once_there(partial(self._priors.ask, job))
                 if self._past.may_withdraw(job):
                     # What takes a place is on its way before what had it is taken back.
                     self._commit(job, built, commit)

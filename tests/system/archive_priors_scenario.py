@@ -147,7 +147,7 @@ def _held(orthanc: Orthanc, image: Dataset) -> list[str]:
 
 def _reports(orthanc: Orthanc, image: Dataset) -> list[Dataset]:
     """Structured Reports in the image's study, in the order they came."""
-    found = []
+    found: list[Dataset] = []
     for one in orthanc.get("/changes?limit=1000")["Changes"]:
         if one["ChangeType"] == "NewInstance":
             dataset = dcmread(BytesIO(orthanc.read(f"/instances/{one['ID']}/file")))

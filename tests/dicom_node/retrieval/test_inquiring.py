@@ -1,89 +1,35 @@
-"""Earlier radiographs that only an archive has: asked for once, fetched once, never sent."""
+"""Earlier radiographs that only an archive has: asked for once, fetched once, told at once."""
 
-import threading
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydicom import Dataset
 
-from dicom_node.config import PriorsSection, RetentionSection
-from dicom_node.config.profiles import Profile
+from dicom_node.cli.checks.archives import archives
+from dicom_node.cli.checks.check import Check, Level
+from dicom_node.config import parse
 from dicom_node.demo.node import free_port
 from dicom_node.demo.phantom import Kind
-from dicom_node.demo.phantom_dicom import as_dicom
-from dicom_node.intake.indexing import index_of
-from dicom_node.ledger import Became, Inquiry, InquiryState, Job, JobState, Priority
-from dicom_node.ops.retention import Retention
-from dicom_node.patients import Patients
-from dicom_node.queueing import Received
-from dicom_node.retrieval.dicom import DicomArchive
-from dicom_node.retrieval.inquiring import ASK_FOR_S, InquiryLoop
-from dicom_node.retrieval.taking import Taking
-from inference.decoding.transfer_syntaxes import decodable
+from dicom_node.ledger import Became, InquiryState, JobState, Priority
+from dicom_node.retrieval.inquiring import ASK_FOR_S
 from sr_writer.equipment import Equipment
 from sr_writer.progression import Omission
 from tests.dicom_node.bench import PACS, Bench
 from tests.dicom_node.ledger.records import job_of
-from tests.dicom_node.radiographs import changed, file_bytes
 from tests.dicom_node.rejecting import predecessors, referenced
-from tests.dicom_node.retrieval.archive import Held, archive
-from tests.phantoms import draw
+from tests.dicom_node.retrieval.archive import archive
+from tests.dicom_node.retrieval.asking import (
+    ASKING,
+    WANTED,
+    analyse,
+    became,
+    inquiry,
+    job_from,
+    loop_of,
+    visit,
+    work_all,
+)
 
 pytestmark = pytest.mark.slow
-
-WANTED = Profile(("SEG", "SR"), next_best=False)
-ASKING = PriorsSection(days=30, most=2, ask=(PACS,))
-
-
-def visit(day: str, kind: Kind = Kind.LEFT_OPACITY, **overrides: object) -> Dataset:
-    date = day.replace("-", "")
-    dates = dict.fromkeys(("StudyDate", "SeriesDate", "ContentDate", "AcquisitionDate"), date)
-    keys: dict[str, Any] = {"IssuerOfPatientID": "HOSPITAL"} | dates | overrides
-    return as_dicom(draw(kind, rows=382, columns=318, seed=4), **keys)
-
-
-def arrive(bench: Bench, image: Dataset) -> int:
-    content = file_bytes(image)
-    return bench.accept(content, "", index_of(content, "it", Patients.of(bench.spool)).origin)
-
-
-def analyse(bench: Bench, image: Dataset, priors: PriorsSection = ASKING) -> int:
-    job_id = arrive(bench, image)
-    assert bench.work(job_id, WANTED, priors=priors).state is JobState.BUILT
-    return job_id
-
-
-def loop_of(bench: Bench, to: Held | int, priors: PriorsSection = ASKING) -> InquiryLoop:
-    held = to if isinstance(to, Held) else Held(to, [])
-    maker = Equipment()
-    taking = Taking(
-        bench.ledger, bench.spool, Patients.of(bench.spool), bench.pipeline,
-        (maker.manufacturer, maker.model_name), lambda _: None,
-    )  # fmt: skip
-    asking = DicomArchive(held.destination, "CXRNODE", 100_000_000, decodable())
-    return InquiryLoop(PACS, asking, priors, bench.ledger, bench.spool, taking, "asker")
-
-
-def work_all(bench: Bench, priors: PriorsSection = ASKING) -> None:
-    """As long as any job waits."""
-    worker = bench.worker(WANTED, priors=priors)
-    while bench.ledger.jobs.count_waiting():
-        worker.handle(Received(0, redelivered=False))
-
-
-def inquiry(bench: Bench, job_id: int) -> Inquiry:
-    (found,) = bench.ledger.inquiries.of_job(job_id)
-    return found
-
-
-def became(bench: Bench, job_id: int) -> dict[str, Became]:
-    return {one.taken[:10]: one.became for one in inquiry(bench, job_id).shown}
-
-
-def job_from(bench: Bench, image: Dataset) -> Job:
-    (job,) = bench.ledger.jobs.of_instance(image.SOPInstanceUID)
-    return job
 
 
 def test_what_is_there_is_fetched_analysed_and_told_in_one_new_report(bench: Bench) -> None:
@@ -194,7 +140,10 @@ def test_no_more_studies_are_fetched_than_are_compared_the_last_ones(bench: Benc
 
 def test_neither_strangers_nor_our_own_results_nor_another_issuers_are_kept(bench: Bench) -> None:
     maker = Equipment()
-    ours = {"Manufacturer": maker.manufacturer, "ManufacturerModelName": maker.model_name}
+    ours: dict[str, Any] = {
+        "Manufacturer": maker.manufacturer,
+        "ManufacturerModelName": maker.model_name,
+    }
     shown = [
         visit("2026-03-01", PatientBirthDate="19010203"),
         visit("2026-03-02", PatientBirthDate=""),
@@ -213,104 +162,6 @@ def test_neither_strangers_nor_our_own_results_nor_another_issuers_are_kept(benc
     }
     assert [bench.ledger.jobs.of_instance(one.SOPInstanceUID) for one in shown] == [[]] * 5
     assert not bench.spool.has("fetched")
-
-
-def test_what_was_routed_here_meanwhile_is_no_second_job(bench: Bench) -> None:
-    first = visit("2026-03-01")
-    job_id = analyse(bench, visit("2026-03-04"))
-    arrive(bench, first)
-    with archive([first]) as pacs:
-        loop_of(bench, pacs).ask_next()
-        assert pacs.given == []
-    assert became(bench, job_id) == {"2026-03-01": Became.KNOWN}
-    assert not job_from(bench, first).is_fetched
-
-
-def test_what_is_routed_here_after_it_was_fetched_gets_its_results_sent(bench: Bench) -> None:
-    first = visit("2026-03-01")
-    analyse(bench, visit("2026-03-04"))
-    with archive([first]) as pacs:
-        loop_of(bench, pacs).ask_next()
-    work_all(bench)
-    bench.deliver()
-    # In the hand of a worker, too: what it reports comes too late.
-    fetched = job_from(bench, first)
-    arrive(bench, first)
-    job = job_from(bench, first)
-    assert (job.id, job.state, job.is_fetched) == (fetched.id, JobState.RECEIVED, False)
-    assert (job.priority, job.path.partition("/")[0]) == (Priority.ROUTINE, "received")
-    work_all(bench)
-    sent = {one.role for one in bench.ledger.deliveries.of_job(job.id)}
-    assert sent == {"SEG", "SR"}
-    # It came once more: nothing is sent twice.
-    bench.deliver()
-    arrive(bench, first)
-    assert job_from(bench, first).state is JobState.BUILT
-
-
-def test_of_one_that_cannot_be_analysed_nothing_is_sent_and_no_report_is_made_anew(
-    bench: Bench,
-) -> None:
-    broken = visit("2026-03-01", PixelData=b"\0" * 1000)
-    job_id = analyse(bench, visit("2026-03-04"))
-    with archive([broken]) as pacs:
-        loop = loop_of(bench, pacs)
-        loop.ask_next()
-    work_all(bench)
-    loop.tell()
-    assert job_from(bench, broken).state is JobState.FAILED
-    assert bench.ledger.deliveries.of_job(job_from(bench, broken).id) == []
-    assert inquiry(bench, job_id).state is InquiryState.CLOSED
-    assert job_of(bench.ledger, job_id).state is JobState.BUILT
-
-
-def test_results_of_what_was_fetched_are_sent_where_that_is_asked_for(bench: Bench) -> None:
-    sending = PriorsSection(days=30, ask=(PACS,), send=True)
-    first = visit("2026-03-01")
-    analyse(bench, visit("2026-03-04"), sending)
-    with archive([first]) as pacs:
-        loop_of(bench, pacs, sending).ask_next()
-    work_all(bench, sending)
-    sent = {one.role for one in bench.ledger.deliveries.of_job(job_from(bench, first).id)}
-    assert sent == {"SEG", "SR"}
-
-
-def test_retention_removes_what_was_fetched_and_it_may_be_fetched_again(bench: Bench) -> None:
-    first = visit("2026-03-01")
-    analyse(bench, visit("2026-03-04"))
-    with archive([first]) as pacs:
-        loop_of(bench, pacs).ask_next()
-        work_all(bench)
-        path = job_from(bench, first).path
-        bench.deliver()
-        bench.clock.advance(timedelta(days=31).total_seconds())
-        keeping = RetentionSection(delivered_days=30)
-        Retention(bench.ledger, bench.spool, keeping).purge(threading.Event())
-        assert bench.ledger.jobs.of_instance(first.SOPInstanceUID) == []
-        assert not bench.spool.has(path)
-        analyse(bench, visit("2026-03-05"))
-        loop_of(bench, pacs).ask_next()
-    assert job_from(bench, first).issue == 0
-
-
-def test_results_that_were_sent_and_purged_are_not_sent_twice_for_it(bench: Bench) -> None:
-    first = visit("2026-03-01")
-    analyse(bench, first)
-    bench.deliver()
-    bench.clock.advance(timedelta(days=31).total_seconds())
-    keeping = RetentionSection(delivered_days=30)
-    Retention(bench.ledger, bench.spool, keeping).purge(threading.Event())
-    analyse(bench, visit("2026-03-04"))
-    with archive([first]) as pacs:
-        loop_of(bench, pacs).ask_next()
-    work_all(bench)
-    job = job_from(bench, first)
-    assert (job.state, job.issue, job.is_fetched) == (JobState.BUILT, 1, True)
-    arrive(bench, first)
-    work_all(bench)
-    job = job_from(bench, first)
-    assert (job.state, job.is_fetched) == (JobState.BUILT, True)
-    assert bench.ledger.deliveries.of_job(job.id) == []
 
 
 def test_without_the_setting_nobody_is_asked(bench: Bench) -> None:
@@ -334,19 +185,17 @@ def test_a_destination_that_a_person_has_paused_is_not_asked(bench: Bench) -> No
     assert bench.ledger.inquiries.claim(PACS, "asker", 900.0) is None
 
 
-def test_both_files_go_of_what_was_fetched_and_then_sent_in_other_bytes(bench: Bench) -> None:
-    first = visit("2026-03-01")
-    analyse(bench, visit("2026-03-04"))
-    with archive([first]) as pacs:
-        loop_of(bench, pacs).ask_next()
-    fetched = job_from(bench, first).path
-    work_all(bench)
-    arrive(bench, changed(first, StudyDescription="as the router has it"))
-    work_all(bench)
-    received = job_from(bench, first).path
-    assert fetched.partition("_")[2] != received.partition("_")[2]
-    bench.deliver()
-    bench.clock.advance(timedelta(days=31).total_seconds())
-    keeping = RetentionSection(delivered_days=30)
-    Retention(bench.ledger, bench.spool, keeping).purge(threading.Event())
-    assert [bench.spool.has(path) for path in (fetched, received)] == [False, False]
+def test_the_doctor_tries_whether_an_archive_may_be_asked(bench: Bench) -> None:
+    def looked_at(port: int) -> Check:
+        to = {"name": PACS, "aet": "PACS", "host": "127.0.0.1", "port": port}
+        config = parse({"node": {"state": bench.folder}, "destination": [to],
+                        "priors": {"days": 30, "ask": [PACS]}})  # fmt: skip
+        (check,) = archives(config, network=True)
+        return check
+
+    with archive([]) as pacs:
+        assert looked_at(pacs.port).level is Level.OK
+    with archive([], gives=False) as pacs:
+        check = looked_at(pacs.port)
+    assert (check.level, check.found) == (Level.FAULT, "pacs offers no C-GET")
+    assert looked_at(free_port()).level is Level.FAULT
