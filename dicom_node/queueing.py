@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from amqp.exceptions import AccessRefused, NotAllowed
+from amqp.exceptions import AccessRefused, MessageNacked, NotAllowed
 from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.messaging import Consumer, Producer
@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 ANSWER_TIMEOUT_S = 2.0
 #: Seconds after a failure during which nothing is tried: a dead broker holds up one caller, once.
 REST_S = 5.0
+#: Seconds before an id that the broker refused is published again: a quorum queue that somebody
+#: else is just declaring says no until it has its leader.
+REFUSED_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 #: Seconds between two looks at `stop`.
 STOP_LOOK_S = 0.1
 #: Seconds a consumer waits at most before it tries a lost broker again.
@@ -118,7 +121,15 @@ class Queues:
                 confirm_timeout=ANSWER_TIMEOUT_S,
             )
 
-        self._command(send, queue)
+        def send_until_taken(channel: Any) -> None:
+            for wait_s in REFUSED_WAITS_S:
+                try:
+                    return send(channel)
+                except MessageNacked:
+                    time.sleep(wait_s)
+            return send(channel)
+
+        self._command(send_until_taken, queue)
 
     def depth(self, kind: Kind, pipeline: str = "") -> int:
         """How many ids wait in the broker, those in a consumer's hand not counted."""
@@ -198,20 +209,25 @@ class Queues:
         with self._lock:
             if time.monotonic() < self._rest_until:
                 raise BrokerUnavailable("the broker did not answer a moment ago")
-            if self._link is not None:
-                try:
-                    return self._run(self._link, command, queue)
-                except Exception:
-                    # It may just have been idle for too long: a fresh one tells.
-                    self._forget_link()
             try:
-                connection = self._connect(heartbeat_s=0)
-                self._link = _Link(connection, connection.channel(), set())
-                return self._run(self._link, command, queue)
+                return self._on_a_link(command, queue)
             except Exception as exc:
                 self._forget_link()
                 self._rest_until = time.monotonic() + REST_S
                 raise BrokerUnavailable(f"the broker did not answer: {exc!r}") from exc
+
+    def _on_a_link(self, command: Callable[[Any], _Answer], queue: str) -> _Answer:
+        if self._link is not None:
+            try:
+                return self._run(self._link, command, queue)
+            except MessageNacked:
+                raise
+            except Exception:
+                # It may just have been idle for too long: a fresh one tells.
+                self._forget_link()
+        connection = self._connect(heartbeat_s=0)
+        self._link = _Link(connection, connection.channel(), set())
+        return self._run(self._link, command, queue)
 
     def _run(self, link: _Link, command: Callable[[Any], _Answer], queue: str) -> _Answer:
         # Without its queue a message would be dropped in silence.

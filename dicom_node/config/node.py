@@ -11,6 +11,7 @@ from dicom_node.config.values import (
     FolderPath,
     Host,
     ListOf,
+    Processes,
     Seconds,
     Section,
     port_fault,
@@ -42,6 +43,7 @@ class NodeSection(Section):
     max_associations_of_one_host: Annotated[Count, Field(le=1000)] = 16
     association_timeout_s: Seconds = 5.0  #: a connection that asks for no association is closed
     network_timeout_s: Seconds = 60.0  #: an association on which nothing comes is aborted
+    listeners: Processes = 1  #: of one `cxr-node up`; "auto": as many as it has cores
     share_port: bool = False  #: several `listen` of this host listen on one address
     drain_s: Seconds = 5.0  #: a listener that stops aborts what has not ended by then
     #: One larger is refused, and never held in memory. An element has at most 4 GiB (PS3.5 7.1.1).

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from dicom_node.config.alerting import AlertsSection, NotifySection
 from dicom_node.config.audit import AuditSection
@@ -21,6 +21,7 @@ from dicom_node.config.values import (
     FolderPath,
     IpAddress,
     ListOf,
+    Processes,
     Seconds,
     Section,
     Share,
@@ -32,19 +33,6 @@ from inference.pipeline import STANDARD, Settings
 from sr_writer.equipment import Equipment
 
 Days = Annotated[Count, Field(le=36500)]
-
-
-_MOST_PROCESSES = 64
-
-
-def _is_processes(value: object) -> object:
-    """Before pydantic, which would say of each kind that it is not that."""
-    if value == "auto" or (type(value) is int and 1 <= value <= _MOST_PROCESSES):
-        return value
-    raise refused(f'must be a whole number from 1 to {_MOST_PROCESSES}, or "auto"')
-
-
-Processes = Annotated[int | Literal["auto"], BeforeValidator(_is_processes)]
 
 
 class TlsSection(Section):

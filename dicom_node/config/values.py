@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -192,3 +192,17 @@ FilePath = Annotated[
     AfterValidator(_from_credentials),
     AfterValidator(_from_folder),
 ]
+
+
+#: Of one part, on one host.
+_MOST_PROCESSES = 64
+
+
+def _is_processes(value: object) -> object:
+    """Before pydantic, which would say of each kind that it is not that."""
+    if value == "auto" or (type(value) is int and 1 <= value <= _MOST_PROCESSES):
+        return value
+    raise refused(f'must be a whole number from 1 to {_MOST_PROCESSES}, or "auto"')
+
+
+Processes = Annotated[int | Literal["auto"], BeforeValidator(_is_processes)]

@@ -5,6 +5,7 @@ memory whatever comes.
 """
 
 import re
+from functools import lru_cache
 from io import BytesIO
 from weakref import WeakKeyDictionary
 
@@ -12,6 +13,7 @@ from pydicom import Dataset
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.association import Association
+from pynetdicom.dsutils import create_file_meta, encode_file_meta
 from pynetdicom.events import Event
 
 from dicom_node.errors import TooLarge
@@ -25,6 +27,8 @@ NO_UID = "0"
 #: PS3.5 9.1, but for leading zeros, which too many devices write.
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _UID_LENGTH = 64
+#: (0002,0003) and its VR, as they are encoded.
+_MEDIA_STORAGE_SOP_INSTANCE_UID = b"\x02\x00\x03\x00UI"
 
 
 def uid_fault(text: str) -> str:
@@ -76,7 +80,13 @@ class StoreRequests:
             event.request.DataSet.getvalue(), self._max_bytes
         ):
             raise TooLarge(f"inflated, beyond max_instance_mb, {_megabytes(self._max_bytes)}")
-        content: bytes = event.encoded_dataset()
+        request = event.request
+        head = _part10_head(
+            request.AffectedSOPClassUID,
+            request.AffectedSOPInstanceUID,
+            UID(event.context.transfer_syntax),
+        )
+        content: bytes = head + request.DataSet.getvalue()
         return content
 
     def _on_pdu(self, event: Event) -> None:
@@ -109,6 +119,27 @@ class StoreRequests:
             self._dropped[association] = self._dropped.get(association, 0) + data_set.tell()
             data_set.seek(0)
             data_set.truncate()
+
+
+def _part10_head(sop_class_uid: UID, sop_instance_uid: UID, transfer_syntax: UID) -> bytes:
+    """Preamble and File Meta Information (PS3.10 7.1), as pynetdicom writes them."""
+    before, after = _around_uid(sop_class_uid, len(sop_instance_uid), transfer_syntax)
+    return before + sop_instance_uid.encode("ascii") + after
+
+
+@lru_cache(maxsize=256)
+def _around_uid(sop_class_uid: UID, length: int, transfer_syntax: UID) -> tuple[bytes, bytes]:
+    """What of a head comes before and after an instance's UID of so many characters.
+
+    To write a head with pydicom takes as long as to receive a small instance.
+    """
+    any_uid = UID("9" * length)
+    meta = encode_file_meta(create_file_meta(
+        sop_class_uid=sop_class_uid, sop_instance_uid=any_uid, transfer_syntax=transfer_syntax,
+    ))  # fmt: skip
+    before, element, after = meta.partition(_MEDIA_STORAGE_SOP_INSTANCE_UID)
+    size, value = after[:2], after[2:]
+    return bytes(128) + b"DICM" + before + element + size, value[length:]
 
 
 def _message_id(command: Dataset) -> int:

@@ -7,15 +7,18 @@ ahead of what it has answered, 4 KiB at a time, and sees no data on a file numbe
 import select
 import socket
 import ssl
+import threading
 import time
 from contextlib import suppress
+from io import BytesIO
 from typing import Any
 
 from pynetdicom.association import Association
 from pynetdicom.fsm import StateMachine
 from pynetdicom.transport import AssociationSocket, RequestHandler
 
-from dicom_node.network.messages import Messages
+from dicom_node.network.messages import LOOK_S, Messages
+from dicom_node.network.p_data import ESTABLISHED, DataTransfer
 
 #: Bytes. pynetdicom's 16 KiB costs a thread switch each; a 15 MB radiograph wants large PDUs.
 MAX_PDU_SIZE = 1024 * 1024
@@ -24,6 +27,9 @@ SLOWEST = 10_000
 #: Bytes by which some count a PDU longer than others (PS3.8 D.1): headers of its values, mostly.
 _LENIENCE = 16 * 1024
 _CHUNK = 256 * 1024
+#: Seconds that the socket's thread waits for something to read while it may have to send, and that
+#: it sleeps between two looks at all it has to do, of which one waits.
+_SHORT_LOOK_S, _BETWEEN_S = 0.001, 0.0001
 #: Bytes that are read, at most, once the association has ended.
 _DREGS = 4 * 1024 * 1024
 #: PS3.8 9.2.1: awaiting that the peer closes. pynetdicom reads on, for as long as the peer likes.
@@ -48,14 +54,19 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
         super().__init__(association, client_socket=accepted)
         self.fault = ""  #: why this end gave it up
         self._early = bytearray(request)
+        self._chunk = memoryview(bytearray(_CHUNK))
         self._timeout_s = timeout_s
+        #: An abort and an answer come from two threads.
+        self._sending = threading.Lock()
         self._message_began = 0.0
         self._message_bytes = 0
         accepted.settimeout(timeout_s)
 
     @property
     def ready(self) -> bool:
-        """Whether to read: not while a whole message waits to be served, or memory has no end."""
+        """Whether to read, after a while in which there may be something: not before all that came
+        is served, or memory has no end.
+        """
         if self.socket is None or not self._is_connected:
             return False
         if self._early:
@@ -63,14 +74,18 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
         if self.assoc.dul.state_machine.current_state == _ENDED:
             self._drain()
             return False
-        if self.assoc.dimse.msg_queue.qsize():
+        messages = self.assoc.dimse
+        if not messages.all_served.is_set():
+            messages.all_served.wait(LOOK_S)
             return False
+        if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+            return True
+        # Established, an association has nothing to send but answers; before and after, it may.
+        established = self.assoc.dul.state_machine.current_state == ESTABLISHED
         try:
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
-            if poll.poll(0):
-                return True
-            return isinstance(self.socket, ssl.SSLSocket) and bool(self.socket.pending())
+            return bool(poll.poll(1000 * (LOOK_S if established else _SHORT_LOOK_S)))
         except (OSError, ValueError):
             self.event_queue.put("Evt17")
             return False
@@ -92,27 +107,47 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
             received = self._early[:nr_bytes]
             del self._early[:nr_bytes]
             return received
-        if nr_bytes > MAX_PDU_SIZE + _LENIENCE:
-            raise self._given_up(TooLong(f"a PDU of {nr_bytes} bytes; {MAX_PDU_SIZE} are taken"))
-        return self._receive(nr_bytes)
+        self.check_length(nr_bytes)
+        content = BytesIO()
+        self._receive(nr_bytes, content)
+        return bytearray(content.getbuffer())
 
-    def _receive(self, count: int) -> bytearray:
-        received = bytearray()
+    def unread(self, received: bytearray) -> None:
+        """Have it received again."""
+        self._early[:0] = received
+
+    def check_length(self, count: int) -> None:
+        """Of a PDU, as it is announced; raises TooLong."""
+        if count > MAX_PDU_SIZE + _LENIENCE:
+            raise self._given_up(TooLong(f"a PDU of {count} bytes; {MAX_PDU_SIZE} are taken"))
+
+    def recv_into(self, target: BytesIO, count: int) -> None:
+        """Exactly so many bytes of an established association, appended to `target`.
+
+        Raises TooSlow, OSError.
+        """
+        if self._receive(count, target) < count:
+            raise ConnectionError("closed within a PDU")
+
+    def _receive(self, count: int, target: BytesIO) -> int:
+        """How many came; fewer than `count` where the peer has closed."""
+        received = 0
         until = time.monotonic() + self._timeout_s
-        while len(received) < count:
+        while received < count:
             left_s = min(until, self._message_end()) - time.monotonic()
             if left_s <= 0:
-                raise self._given_up(TooSlow(f"{len(received)} of {count} bytes came in time"))
+                raise self._given_up(TooSlow(f"{received} of {count} bytes came in time"))
             assert self.socket is not None
             self.socket.settimeout(left_s)
             try:
-                part = self.socket.recv(min(count - len(received), _CHUNK))
+                part = self.socket.recv_into(self._chunk, min(count - received, _CHUNK))
             except TimeoutError:
                 continue
             if not part:
                 break
+            target.write(self._chunk[:part])
             received += part
-            self._message_bytes += len(part)
+            self._message_bytes += part
         return received
 
     def _message_end(self) -> float:
@@ -124,10 +159,11 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
 
     def send(self, bytestream: bytes) -> None:
         """As pynetdicom does, but no longer than the time-out: a peer may stop reading."""
-        with suppress(OSError):
-            if self.socket is not None:
-                self.socket.settimeout(self._timeout_s)
-        super().send(bytestream)
+        with self._sending:
+            with suppress(OSError):
+                if self.socket is not None:
+                    self.socket.settimeout(self._timeout_s)
+            super().send(bytestream)
 
     def _shutdown_socket(self) -> None:
         # pynetdicom leaves it open where the peer has closed already.
@@ -150,6 +186,7 @@ class States(StateMachine):  # type: ignore[misc]
     def do_action(self, event: str) -> None:
         try:
             super().do_action(event)
+            self.dul.assoc.dimse.notice()
         except Exception as exc:
             association = self.dul.assoc
             association.dul.socket.fault = str(exc)
@@ -181,6 +218,9 @@ class MakesAssociations(RequestHandler):  # type: ignore[misc]
         )
         association.dul.state_machine = States(association.dul)
         association.dimse = Messages(association)
+        association.dul._run_loop_delay = _BETWEEN_S
+        transfer = DataTransfer(association, association.dul.socket)
+        association.dul._read_pdu_data, association.dul.send_pdu = transfer.read, transfer.send
         stop = association.dul.stop_dul
         # Nor is to be waited for what has ended, in whatever state.
         association.dul.stop_dul = lambda: not association.dul.is_alive() or stop()

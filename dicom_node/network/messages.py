@@ -4,21 +4,61 @@ pynetdicom collects command sets and data sets without an end, and starts a thre
 N-EVENT-REPORT that comes.
 """
 
+import threading
 from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 from pynetdicom import evt
+from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
 from pynetdicom.pdu_primitives import P_DATA
+
+if TYPE_CHECKING:
+    from dicom_node.network.connection import Connection
 
 #: Bytes of a command set: ten elements, of which four are UIDs (PS3.7 9.3.1 and 10.3.1).
 LONGEST_COMMAND = 16 * 1024
 #: Bytes of the data set of what is no C-STORE: a report on two thousand instances.
 LONGEST_REPORT = 256 * 1024
+#: Seconds between two looks of a thread for what nobody tells it, as that the node stops.
+LOOK_S = 0.02
+#: Bits of a message control header (PS3.8 E.2).
+_OF_COMMAND, _IS_LAST = 1, 2
 
 
 class Messages(DIMSEServiceProvider):  # type: ignore[misc]  # untyped
-    """What comes by one association: where it is too much, the association is aborted."""
+    """What comes by one association: where it is too much, the association is aborted.
+
+    Two threads serve an association; pynetdicom's look a thousand times a second whether the other
+    has something for them. Here each waits until the other says so.
+    """
+
+    def __init__(self, association: Association) -> None:
+        super().__init__(association)
+        self._something_came = threading.Event()
+        #: Set while no message is being served, nor waits for it.
+        self.all_served = threading.Event()
+        self.all_served.set()
+
+    def notice(self) -> None:
+        """Called by the thread that reads: there may be something for the one that serves."""
+        self._something_came.set()
+
+    def get_msg(self, block: bool = False) -> tuple[int | None, Any]:
+        """Called by the thread that serves, again and again: what it took before is served."""
+        if self.msg_queue.empty():
+            self.all_served.set()
+            self._something_came.wait(LOOK_S)
+        self._something_came.clear()
+        context_id, message = super().get_msg(block)
+        return context_id, message
+
+    def send_msg(self, primitive: object, context_id: int) -> None:
+        """An answer, after which the peer may send more."""
+        super().send_msg(primitive, context_id)
+        if self.msg_queue.empty():
+            self.all_served.set()
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Part of a message, or its end: then it waits in the queue until it is served."""
@@ -33,12 +73,34 @@ class Messages(DIMSEServiceProvider):  # type: ignore[misc]  # untyped
             self.message = None
             self._queue(message)
 
+    def receive_value(
+        self, context_id: int, control: int, count: int, connection: "Connection"
+    ) -> None:
+        """One presentation data value, of which `count` bytes are to be read yet (PS3.8 E.2).
+
+        Raises OSError.
+        """
+        message = self.message
+        if isinstance(message, C_STORE_RQ) and not control & _OF_COMMAND:
+            connection.recv_into(message.data_set, count)
+            if control & _IS_LAST:
+                self.message = None
+                self._queue(message)
+            return
+        primitive = P_DATA()
+        fragment = bytes([control]) + connection.recv(count)
+        primitive.presentation_data_value_list.append((context_id, fragment))
+        try:
+            self.receive_primitive(primitive)
+        except Exception as exc:
+            # Of hostile bytes pynetdicom raises what it likes.
+            self._give_up(f"a message cannot be read ({type(exc).__name__})")
+
     def _has_command_in_bounds(self, message: DIMSEMessage, primitive: P_DATA) -> bool:
-        # PS3.8 E.2: the first byte says whether what follows is of the command.
         more = sum(
             len(value)
             for _, value in primitive.presentation_data_value_list
-            if value and value[0] & 1
+            if value and value[0] & _OF_COMMAND
         )
         if _size(message.encoded_command_set) + more <= LONGEST_COMMAND:
             return True
@@ -54,6 +116,8 @@ class Messages(DIMSEServiceProvider):  # type: ignore[misc]  # untyped
             self._give_up(f"a message cannot be read ({type(exc).__name__})")
             return
         self.msg_queue.put((message.context_id, request))
+        self.all_served.clear()
+        self.notice()
 
     def _give_up(self, why: str) -> None:
         """Invalid PDU: what is sent for that is an A-ABORT (PS3.8 table 9-10, AA-8)."""

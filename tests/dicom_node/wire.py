@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -63,18 +63,8 @@ class Wire:
 
     def store(self, dataset: Dataset, said_uid: bytes) -> dict[int, bytes]:
         """Elements of the answer's command, group 0000, by element number."""
-        encoded = _encoded(dataset)
-        command = _command(
-            {
-                0x0002: str(dataset.SOPClassUID).encode(),
-                0x0100: b"\1\0",  # C-STORE-RQ
-                0x0110: b"\1\0",
-                0x0700: b"\0\0",
-                0x0800: b"\1\0",
-                0x1000: said_uid,
-            }
-        )
-        self.send(data_pdu(0x03, command) + data_pdu(0x02, encoded))
+        for control, content in store_values(dataset, said_uid):
+            self.send(data_pdu(control, content))
         answer = self.receive()
         assert answer.type == DATA, answer
         return elements(answer.content[6:])
@@ -101,6 +91,24 @@ def request_pdu(sop_class: str, called: bytes, calling: bytes) -> bytes:
     titles = called.ljust(16) + calling.ljust(16)
     application = _item(0x10, b"1.2.840.10008.3.1.1.1")
     return _pdu(0x01, struct.pack(">HH", 1, 0) + titles + bytes(32) + application + context + user)
+
+
+def store_values(dataset: Dataset, said_uid: bytes | None = None) -> list[tuple[int, bytes]]:
+    """A C-STORE-RQ (PS3.7 9.3.1) as two presentation data values: control byte and content.
+
+    `said_uid`: in its command; None: the data set's own.
+    """
+    command = _command(
+        {
+            0x0002: str(dataset.SOPClassUID).encode(),
+            0x0100: b"\1\0",  # C-STORE-RQ
+            0x0110: b"\1\0",
+            0x0700: b"\0\0",
+            0x0800: b"\1\0",
+            0x1000: str(dataset.SOPInstanceUID).encode() if said_uid is None else said_uid,
+        }
+    )
+    return [(0x03, command), (0x02, _encoded(dataset))]
 
 
 def echo_pdus() -> bytes:
@@ -172,8 +180,15 @@ def _pdu(kind: int, content: bytes) -> bytes:
 
 def data_pdu(control: int, content: bytes) -> bytes:
     """A P-DATA-TF of one presentation data value, PS3.8 9.3.5 and E.2."""
-    value = bytes([_CONTEXT_ID, control]) + content
-    return _pdu(DATA, struct.pack(">L", len(value)) + value)
+    return data_pdu_of([(control, content)])
+
+
+def data_pdu_of(values: Sequence[tuple[int, bytes]]) -> bytes:
+    """A P-DATA-TF of presentation data values: control byte and content."""
+    return _pdu(DATA, b"".join(
+        struct.pack(">LBB", 2 + len(content), _CONTEXT_ID, control) + content
+        for control, content in values
+    ))  # fmt: skip
 
 
 def _command(elements: dict[int, bytes]) -> bytes:

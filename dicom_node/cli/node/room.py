@@ -1,4 +1,4 @@
-"""How many workers a host has room for, by its cores and its memory."""
+"""How many workers and listeners a host has room for, by its cores and its memory."""
 
 import os
 from contextlib import suppress
@@ -22,6 +22,12 @@ def workers_of(config: Config) -> int:
     if asked != "auto":
         return asked
     return max(1, min(cores(), free_memory() // WORKER_BYTES))
+
+
+def listeners_of(config: Config) -> int:
+    """How many processes of the listener a host runs that runs all parts."""
+    asked = config.node.listeners
+    return cores() if asked == "auto" else asked
 
 
 def free_memory() -> int:

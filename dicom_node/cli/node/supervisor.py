@@ -1,5 +1,5 @@
 """`cxr-node up`: the whole node on one host, a child process a part, each restarted if it dies;
-of the worker as many as asked for.
+of worker and listener as many as asked for.
 
 Processes, not threads: a decoder that crashes on a hostile image takes down the worker alone, and
 the listener goes on answering.
@@ -28,7 +28,7 @@ from dicom_node.cli.node.parts import (
     wait_for_ledger,
 )
 from dicom_node.cli.node.preflight import check, check_folders
-from dicom_node.cli.node.room import workers_of
+from dicom_node.cli.node.room import listeners_of, workers_of
 from dicom_node.config import Config
 from dicom_node.errors import LedgerUnavailable, NodeError, UsageError
 from dicom_node.ops.privacy import keep_private
@@ -65,9 +65,11 @@ class Node:
         except LedgerUnavailable:
             return 1
         workers = workers_of(self._config)
+        processes = {Part.WORK: workers, Part.LISTEN: listeners_of(self._config)}
+        config = _sharing(self._config, processes[Part.LISTEN])
         for part in parts_of(self._config):
-            for _ in range(workers if part is Part.WORK else 1):
-                child = _Child(part, self._context, self._config, self._json_logs, workers)
+            for _ in range(processes.get(part, 1)):
+                child = _Child(part, self._context, config, self._json_logs, workers)
                 self._children.append(child)
         announced = False
         while not self._stop.wait(LOOK_S):
@@ -110,6 +112,14 @@ class Node:
         gave_up = [child.exit_code for child in self._children if child.gave_up]
         logger.info("stopped the node")
         return max(gave_up, default=0)
+
+
+def _sharing(config: Config, listeners: int) -> Config:
+    """For the parts, of which so many listen on one address."""
+    if listeners == 1:
+        return config
+    node = config.node.model_copy(update={"share_port": True})
+    return config.model_copy(update={"node": node})
 
 
 class _Child:

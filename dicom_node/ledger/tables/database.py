@@ -1,6 +1,7 @@
 """One engine for SQLite and PostgreSQL: the URL decides, every failure is LedgerUnavailable."""
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,6 +76,9 @@ class Database:
         self._engine = engine
         self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._clock = clock
+        #: Of this process's threads, on SQLite: who waits for its lock there looks for it at ever
+        #: longer intervals, and may be passed by for seconds.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     def now(self) -> datetime:
         return self._clock()
@@ -133,8 +137,20 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: committed, and on the disk, when the block ends without an exception."""
-        with _as_unavailable(), self._writer.begin() as connection:
+        with _as_unavailable(), self._in_turn(), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=LOCK_TIMEOUT_S):
+            raise LedgerUnavailable("other threads have been writing to the ledger for too long")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
 
 @contextmanager

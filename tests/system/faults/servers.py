@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -237,6 +237,17 @@ class RabbitMQ(Server):
         )
         # A channel asks once, when it is opened.
         self.close_connections(times=1, every_ms=0)
+
+    @contextmanager
+    def of_one_message_each(self) -> Iterator[None]:
+        """Queues that are full, and refuse, with one message in them; gone afterwards."""
+        policy = '{"max-length": 1, "overflow": "reject-publish"}'
+        self.run(_RABBITMQ / "rabbitmqctl", "--quiet", "set_policy", "full", ".*", policy)
+        try:
+            yield
+        finally:
+            self.run(_RABBITMQ / "rabbitmqctl", "--quiet", "clear_policy", "full")
+            self.on_queues('rabbit_amqqueue:delete(Q, false, false, <<"a test">>)')
 
     def on_queues(self, do: str) -> None:
         """`do` is Erlang about a queue `Q`."""
