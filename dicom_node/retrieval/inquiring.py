@@ -80,9 +80,11 @@ class InquiryLoop:
         self._taking = taking
         self._owner = owner
         self._heard = heard
+        self._stop = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
         """Ask until `stop`; nothing that happens in one turn ends it."""
+        self._stop = stop
         while not stop.is_set():
             try:
                 while not stop.is_set() and self.ask_next():
@@ -140,6 +142,9 @@ class InquiryLoop:
             for number, study in enumerate(candidates(studies, wanted)):
                 if used == wanted.most or number == MOST_LOOKED_INTO:
                     break
+                if self._stop.is_set():
+                    self._ledger.inquiries.later(inquiry, "", self._ledger.now())
+                    return
                 used += self._look_into(talk, study, wanted, inquiry, shown)
         found = tuple(shown.values())
         said = _words(found)

@@ -31,6 +31,8 @@ state = "state"
 [priors]
 days = 30
 ask = ["orthanc"]
+[audit]
+file = "audit.xml"
 [[destination]]
 name = "orthanc"
 preset = "ohif"
@@ -123,6 +125,7 @@ def _run(folder: Path, kind: str, orthanc: Orthanc, port: int) -> dict[str, Any]
             for name, one in held.items()
         },
         "attempts": inquiry.attempts,
+        "audited": (folder / "audit.xml").read_text("utf-8").count('csd-code="110112"'),
     }
 
 

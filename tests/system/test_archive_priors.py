@@ -68,3 +68,8 @@ def test_what_was_asked_for_and_why_it_was_not_compared_is_said(happened: dict[s
     assert "not compared: birth date or sex differ under this Patient ID" in happened["lines"]
     assert "asked an archive for earlier radiographs (orthanc: " in happened["lines"]
     assert "1 fetched" in happened["lines"]
+
+
+def test_who_was_asked_about_a_patient_is_in_the_audit_trail(happened: dict[str, Any]) -> None:
+    # Who is killed loses what was recorded within its last second.
+    assert 1 <= happened["audited"] <= happened["attempts"]

@@ -14,6 +14,7 @@ from sqlalchemy import case, exists, func, select
 
 from dicom_node.ledger.readers.table import DRAWN
 from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.remains import is_fetched
 from dicom_node.ledger.tables.schema import findings, instances, jobs, overrides
 
 #: What is measured of the gray values of each image (`inference.gray.quality`).
@@ -104,8 +105,8 @@ class Quality(Part):
                 & (findings.c.issue == jobs.c.issue)
                 & ~was_asked_for,
             )
-            # What a viewer has drawn is no device's.
-            .where(jobs.c.received_at >= since, instances.c.kind != DRAWN)
+            # What a viewer has drawn is no device's, and what was fetched is of another time.
+            .where(jobs.c.received_at >= since, instances.c.kind != DRAWN, ~is_fetched())
             .group_by(*columns, "late", findings.c.decision, findings.c.cautions)
         )
         found: dict[Device, tuple[Found, Found]] = {}
