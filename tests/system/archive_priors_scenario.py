@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pydicom import Dataset, dcmread
-from pydicom.uid import Comprehensive3DSRStorage
+from pydicom.uid import Comprehensive3DSRStorage, RLELossless
 
 from dicom_node.config import parse
 from dicom_node.demo.modality import send
@@ -78,6 +78,7 @@ def _run(folder: Path, kind: str, orthanc: Orthanc, port: int) -> dict[str, Any]
     config = folder / "node.toml"
     config.write_text(KEYS + ADDRESS[kind].format(orthanc=orthanc), "utf-8")
     held, now = before(), visit(20, Kind.RIGHT_OPACITY)
+    held["second"].compress(RLELossless, generate_instance_uid=False)
     send(held.values(), "127.0.0.1", orthanc.dicom_port, called_aet="ORTHANC")
     with RunningNode(folder / "state", config_file=config, port=port) as node:
         ledger = Ledger.open(parse({"node": {"state": folder / "state"}}).ledger_url)
@@ -125,8 +126,19 @@ def _run(folder: Path, kind: str, orthanc: Orthanc, port: int) -> dict[str, Any]
             for name, one in held.items()
         },
         "attempts": inquiry.attempts,
+        "syntaxes": [jobs[name][0].transfer_syntax_uid for name in ("first", "second")],
+        "said of whom": _said(str(now.PatientID), "".join(node.log), folder / "state"),
         "audited": (folder / "audit.xml").read_text("utf-8").count('csd-code="110112"'),
     }
+
+
+def _said(patient_id: str, log: str, state: Path) -> list[str]:
+    """Where the Patient ID stands, of what is to have none."""
+    found = ["log"] if patient_id in log else []
+    ledger = (state / "ledger.sqlite").read_bytes() + b"".join(
+        path.read_bytes() for path in state.glob("ledger.sqlite-wal")
+    )
+    return [*found, *(["ledger"] if patient_id.encode() in ledger else [])]
 
 
 def _is_closed(ledger: Ledger, job_id: int) -> bool:

@@ -5,6 +5,7 @@ them, the worker and who asks are killed meanwhile, and the report is made anew,
 from typing import Any
 
 import pytest
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from tests.conftest import missing
 from tests.system.orthanc import DICOMWEB, run_in_own_network
@@ -73,3 +74,11 @@ def test_what_was_asked_for_and_why_it_was_not_compared_is_said(happened: dict[s
 def test_who_was_asked_about_a_patient_is_in_the_audit_trail(happened: dict[str, Any]) -> None:
     # Who is killed loses what was recorded within its last second.
     assert 1 <= happened["audited"] <= happened["attempts"]
+
+
+def test_neither_log_nor_ledger_says_who_was_asked_about(happened: dict[str, Any]) -> None:
+    assert happened["said of whom"] == []
+
+
+def test_an_image_comes_as_the_archive_keeps_it(happened: dict[str, Any]) -> None:
+    assert happened["syntaxes"] == [ExplicitVRLittleEndian, RLELossless]
