@@ -19,7 +19,7 @@ from dicom_node.errors import (
     NodeError,
     NotOffered,
     NotRetrieved,
-    Permanent,
+    is_retriable,
 )
 from dicom_node.intake.taken import is_before, local, taken_of
 from dicom_node.ledger import Became, Inquiry, Job, JobState, Ledger, Shown
@@ -113,7 +113,7 @@ class InquiryLoop:
                 self._ask(inquiry, job)
             except LedgerUnavailable:
                 raise
-            except NodeError as exc:
+            except Exception as exc:
                 self._not_answered(inquiry, job, exc)
         return True
 
@@ -209,18 +209,22 @@ class InquiryLoop:
             became = Became.NOT_RETRIEVED
             return Shown(became, study.date, study.study_instance_uid, uid, str(exc))
 
-    def _not_answered(self, inquiry: Inquiry, job: Job, error: NodeError) -> None:
-        now, reason = self._ledger.now(), str(error)
+    def _not_answered(self, inquiry: Inquiry, job: Job, error: Exception) -> None:
+        now = self._ledger.now()
+        is_known = isinstance(error, NodeError)
+        # What a bug says may quote what an archive said of a patient.
+        reason = str(error) if is_known else f"unexpected {type(error).__name__}"
         if isinstance(error, NotOffered):
             reason = f"{reason}; see PACS, Earlier radiographs from the archive"
         is_over = now - inquiry.begun_at >= timedelta(seconds=ASK_FOR_S)
         extra = {"destination": self.name, "reason": reason, "attempt": inquiry.attempts}
-        if isinstance(error, Permanent) or is_over:
-            logger.warning("gave up to ask for earlier radiographs", extra=extra)
+        trace = None if is_known else error
+        if is_over or not is_retriable(error, inquiry.attempts):
+            logger.warning("gave up to ask for earlier radiographs", extra=extra, exc_info=trace)
             self._ledger.inquiries.given_up(inquiry, reason)
         else:
             wait_s = backoff_s(inquiry.attempts, random.random(), base_s=_AGAIN_S)
-            logger.info("will ask again", extra=extra | {"in_s": wait_s})
+            logger.info("will ask again", extra=extra | {"in_s": wait_s}, exc_info=trace)
             self._ledger.inquiries.later(inquiry, reason, now + timedelta(seconds=wait_s))
         # What it gave before that may have been analysed meanwhile.
         self._outdate(job)

@@ -40,7 +40,8 @@ class Taking:
             index = index_of(content, image.sop_instance_uid, self.patients)
             header = header_of(content)
         except NotDicom as exc:
-            raise NotRetrieved(f"{archive} gave {exc}") from exc
+            # What pydicom says of it may quote the patient.
+            raise NotRetrieved(f"{archive} gave no readable DICOM file") from exc
         if index.sop_instance_uid != image.sop_instance_uid:
             raise NotRetrieved(f"{archive} gave another instance than was asked for")
         taken = taken_of(index.origin.acquired_at, header)

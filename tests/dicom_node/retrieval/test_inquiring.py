@@ -1,5 +1,6 @@
 """Earlier radiographs that only an archive has: asked for once, fetched once, told at once."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from dicom_node.cli.checks.check import Check, Level
 from dicom_node.config import parse
 from dicom_node.demo.node import free_port
 from dicom_node.demo.phantom import Kind
+from dicom_node.errors import UNKNOWN_TRIES
 from dicom_node.ledger import Became, InquiryState, JobState, Priority
+from dicom_node.retrieval.archive import Conversation
 from dicom_node.retrieval.inquiring import ASK_FOR_S
 from sr_writer.equipment import Equipment
 from sr_writer.progression import Omission
@@ -199,3 +202,25 @@ def test_the_doctor_tries_whether_an_archive_may_be_asked(bench: Bench) -> None:
         check = looked_at(pacs.port)
     assert (check.level, check.found) == (Level.FAULT, "pacs offers no C-GET")
     assert looked_at(free_port()).level is Level.FAULT
+
+
+class _Buggy:
+    """Fails as no code of ours should."""
+
+    def open(self) -> AbstractContextManager[Conversation]:
+        raise ZeroDivisionError("of Doe^Jane")
+
+
+def test_a_bug_is_tried_a_few_times_and_quotes_nobody(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = analyse(bench, visit("2026-03-04"))
+    loop = loop_of(bench, free_port())
+    loop._archive = _Buggy()
+    for _ in range(UNKNOWN_TRIES):
+        assert loop.ask_next()
+        bench.clock.advance(3600)
+    assert not loop.ask_next()
+    found = inquiry(bench, job_id)
+    assert (found.state, found.reason) == (InquiryState.GIVEN_UP, "unexpected ZeroDivisionError")
+    assert caplog.records[-1].exc_info is not None
