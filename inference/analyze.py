@@ -30,6 +30,7 @@ class Analysis:
     findings: Findings
     radiograph: Radiograph  #: as the networks saw it: turned and inverted where that was needed
     gray: GrayStatistics  #: likewise
+    strangeness: float  #: `ProbabilityMaps.strangeness` of it so, 0 upwards
 
 
 def analyze(
@@ -61,7 +62,7 @@ def analyze(
         findings = quantify(masks, radiograph, pipeline, clock.durations_ms, refusal)
         is_inverse = Caution.POLARITY_CORRECTED in radiograph.cautions
         gray = gray_statistics(1 - square if is_inverse else square)
-    return Analysis(findings, radiograph, gray)
+    return Analysis(findings, radiograph, gray, view.strangeness)
 
 
 @dataclass(frozen=True, slots=True)

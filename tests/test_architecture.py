@@ -32,6 +32,7 @@ DOORS = {
               "inference/training/", "inference/datasets/examples.py",
               "inference/datasets/duplicates.py", "inference/evaluation/benchmark.py"),
     "segmentation_models_pytorch": ("inference/networks.py",),
+    "scipy.stats": ("dicom_node/drift/comparing.py", "inference/evaluation/"),
     "highdicom": ("sr_writer/",),
     "reportlab": ("sr_writer/doc/page.py", "sr_writer/doc/pen.py", "sr_writer/doc/typeface.py"),
 }  # fmt: skip

@@ -9,7 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from dicom_node.config import AlertsSection
-from dicom_node.ledger import Day, Depth, Figures, Holding, Place, Standing
+from dicom_node.drift.words import name_of, said_of
+from dicom_node.ledger import Day, Depth, Drift, Figures, Holding, Place, Standing
 from dicom_node.ops.processes import PARTS
 from dicom_node.ops.retention import Disk
 from dicom_node.ops.wording import age, line, numbered
@@ -31,6 +32,7 @@ class Condition(StrEnum):
     GONE = "CxrPartGone"
     FAILURES = "CxrFailureRate"
     CERTIFICATE = "CxrCertificateExpires"
+    DRIFT = "CxrDrift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Seen:
 
 def holding(seen: Seen, limits: AlertsSection) -> list[Holding]:
     """What holds now of the node as a whole."""
-    judges = (_oldest, _destinations, _dead_letters, _disk, _silent, _gone, _failures)
+    judges = (_oldest, _destinations, _dead_letters, _disk, _silent, _gone, _failures, _drift)
     return [one for judge in judges for one in judge(seen, limits)]
 
 
@@ -135,3 +137,13 @@ def _failures(seen: Seen, limits: AlertsSection) -> Iterator[Holding]:
     if came >= limits.failed_least and failed > limits.failed_share * came:
         said = f"{failed} of the {came} images that came within an hour failed"
         yield Holding(Condition.FAILURES, ANALYSIS, said)
+
+
+def _drift(seen: Seen, limits: AlertsSection) -> Iterator[Holding]:
+    """One for each device, whatever of it has shifted: the least likely with its evidence."""
+    found: dict[str, list[Drift]] = {}
+    for one in seen.figures.drifts if limits.drift_false_alarm_days else ():
+        found.setdefault(name_of(one.device), []).append(one)
+    for name, (first, *others) in found.items():
+        too = f"; shifted too: {', '.join(one.measure for one in others)}" if others else ""
+        yield Holding(Condition.DRIFT, name, f"images of {name}: {said_of(first)}{too}")

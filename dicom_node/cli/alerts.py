@@ -12,6 +12,9 @@ from dicom_node.errors import ChannelFailed, UsageError
 if TYPE_CHECKING:
     from dicom_node.config import Config
 
+#: Characters of what an alert says: a drift has its evidence with it.
+_WIDTH = 400
+
 DESCRIPTION = """\
 List the alerts that are on: what, of what, since when, and whether people were told of it. They are
 judged by [alerts] every half minute while any part of the node runs, and told by the channels of
@@ -57,7 +60,7 @@ def _show(config: "Config", *, as_json: bool) -> int:
     for one in alerts:
         told = f"told {moment(one.told_at)}" if one.is_open and one.told_at else "not told yet"
         of = f" ({line(one.subject)})" if one.subject else ""
-        print(f"{one.name}{of}: {line(one.words)}, since {moment(one.since)}, {told}")
+        print(f"{one.name}{of}: {line(one.words, _WIDTH)}, since {moment(one.since)}, {told}")
     if not alerts:
         print("nothing is on")
     for channel, count in waiting.items():

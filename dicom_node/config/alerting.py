@@ -82,6 +82,9 @@ class AlertsSection(Section):
     working_hours: Hours = ""  #: "": not watched
     failed_share: Share = 0.2  #: of what came within the last hour
     failed_least: Count = 10  #: images that must have come then for that
+    #: Of the whole node, without any shift: one false alarm in so many days; 0: not watched
+    drift_false_alarm_days: Annotated[int, Field(ge=0)] = 90
+    drift_least: Annotated[int, Field(ge=10)] = 30  #: images of a device, in the week and before
     throttle_s: Seconds = 3600.0  #: the same is told again only after so long
 
     @property

@@ -23,7 +23,7 @@ from dicom_node.ledger import InstanceKind, Origin, StoredInstance
 from dicom_node.patients import Patients
 from dicom_node.spool import StoredFile
 from inference.decoding.bounded import bounded
-from inference.header import items_of, texts_of
+from inference.header import items_of, number_of, texts_of
 
 #: Characters of a text that are kept: the most that any of them may have (VR LO).
 MOST_CHARACTERS = 64
@@ -35,9 +35,13 @@ _TEXTS = [*_MAKER, "StationName", "AccessionNumber", "PatientID", "IssuerOfPatie
 _TIMES = [("AcquisitionDateTime",), ("AcquisitionDate", "AcquisitionTime"),
           ("ContentDate", "ContentTime")]  # fmt: skip
 _ZONE = "TimezoneOffsetFromUTC"
+_VOLTAGE = "KVP"
+#: Kilovolts: more has no tube that X-rays a person.
+_MOST_KV = 400.0
 #: What was requested may stand here too, an item for each request (PS3.3 Table 10-9).
 _REQUESTS = "RequestAttributesSequence"
-_READ = [*_UID_KEYWORDS, *_TEXTS, *(keyword for keywords in _TIMES for keyword in keywords), _ZONE]
+_READ = [*_UID_KEYWORDS, *_TEXTS, *(keyword for keywords in _TIMES for keyword in keywords), _ZONE,
+         _VOLTAGE]  # fmt: skip
 
 #: VR DT, and VR DA with TM behind it; dots and colons as ACR-NEMA wrote them.
 _DATE_TIME = re.compile(
@@ -168,7 +172,13 @@ def _origin(header: Dataset, patients: Patients) -> Origin:
         manufacturer=said["Manufacturer"][:MOST_CHARACTERS],
         model_name=said["ManufacturerModelName"][:MOST_CHARACTERS],
         station_name=said["StationName"][:MOST_CHARACTERS],
+        kvp=_kvp(header),
     )
+
+
+def _kvp(header: Dataset) -> float | None:
+    value = number_of(header, _VOLTAGE)
+    return value if value is not None and 0 < value <= _MOST_KV else None
 
 
 def _values(header: Dataset, keyword: str) -> list[str]:

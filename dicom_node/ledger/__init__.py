@@ -17,10 +17,12 @@ from dicom_node.ledger.archives.inquiries import Became, Inquiries, Inquiry, Inq
 from dicom_node.ledger.figures import Dead, Depth, Figures, Gauges, Living, Place
 from dicom_node.ledger.readers.corrections import Correction, Corrections, Counted
 from dicom_node.ledger.reading.counts import Backlog, Counts, Day
+from dicom_node.ledger.reading.devices import Device, KvpRange
+from dicom_node.ledger.reading.examined import Examinations, Examined
 from dicom_node.ledger.reading.lookups import OF_RESULTS, Filter, JobLine, Lookups, Output
 from dicom_node.ledger.reading.lookups import STATES as JOB_STATES
 from dicom_node.ledger.reading.pace import Arrival, Declined, Flow, Pace, Stage, Stages
-from dicom_node.ledger.reading.quality import GRAY, Device, Found, Measured, Quality
+from dicom_node.ledger.reading.quality import LOOKS, Found, Measured, Quality
 from dicom_node.ledger.reading.reports import SKIPS_LOOKED_AT, Reports
 from dicom_node.ledger.reading.trial import Trial, TrialCase
 from dicom_node.ledger.sending.breakers import Breakers
@@ -73,6 +75,7 @@ from dicom_node.ledger.tables.states import (
     JobState,
 )
 from dicom_node.ledger.watching.alerts import Alert, Alerts, Holding, Turned
+from dicom_node.ledger.watching.drifts import Drift, Drifts
 from dicom_node.ledger.watching.notices import Notice, Notices
 from dicom_node.ledger.watching.tallies import Tallies
 from dicom_node.ledger.work.findings import Findings, FindingsRecord
@@ -109,10 +112,10 @@ from dicom_node.ledger.work.workers import GpuMemory, Process, WorkerRecord, Wor
 __all__ = [
     "ARRIVED",
     "DELIVERED",
-    "GRAY",
     "HEAD",
     "HELD",
     "JOB_STATES",
+    "LOOKS",
     "OF_RESULTS",
     "PERSON_WAITS_S",
     "REFUSED",
@@ -143,9 +146,11 @@ __all__ = [
     "DestinationEvent",
     "DestinationRecord",
     "Device",
+    "Drift",
     "Earlier",
     "Entry",
     "Event",
+    "Examined",
     "Failure",
     "Figures",
     "Filter",
@@ -163,6 +168,7 @@ __all__ = [
     "JobLine",
     "JobState",
     "Kept",
+    "KvpRange",
     "LeaseLost",
     "Ledger",
     "Line",
@@ -236,11 +242,13 @@ class Ledger:
         self.counts = Counts(database)
         self.pace = Pace(database)
         self.quality = Quality(database)
+        self.examinations = Examinations(database)
         self.lookups = Lookups(database)
         self.trial = Trial(database)
         self.gauges = Gauges(database)
         self.tallies = Tallies(database)
         self.alerts = Alerts(database)
+        self.drifts = Drifts(database)
         self.notices = Notices(database)
 
     @classmethod

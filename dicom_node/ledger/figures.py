@@ -13,6 +13,7 @@ from dicom_node.ledger.tables.lines import IMAGE_SINCE, RESULT_SINCE
 from dicom_node.ledger.tables.records import Standing
 from dicom_node.ledger.tables.schema import deliveries, jobs, workers
 from dicom_node.ledger.tables.states import MISSING, DeliveryState, JobState
+from dicom_node.ledger.watching.drifts import Drift, drifts_in
 from dicom_node.ledger.work.workers import LEASE_S
 
 #: What has ended badly within this is a matter of today.
@@ -79,6 +80,7 @@ class Figures:
     standings: Mapping[str, Standing]  #: of each destination of which anything is known
     living: tuple[Living, ...]
     last_arrival_at: datetime | None
+    drifts: tuple[Drift, ...] = ()
 
 
 class Gauges(Part):
@@ -95,6 +97,7 @@ class Gauges(Part):
                 standings=standings(connection),
                 living=tuple(_living(connection, now)),
                 last_arrival_at=connection.execute(select(func.max(jobs.c.received_at))).scalar(),
+                drifts=tuple(drifts_in(connection)),
             )
 
 

@@ -84,6 +84,8 @@ class Told:
         yield gauge(families.DEAD_LETTERS, dead)
         if self._figures.last_arrival_at is not None:
             yield gauge(families.LAST_ARRIVAL, {(): self._figures.last_arrival_at.timestamp()})
+        drifting = {one.device for one in self._figures.drifts}
+        yield gauge(families.DRIFT, {(): float(len(drifting))})
 
     def _standings(self) -> Iterator[Metric]:
         now, names = self._figures.at, self._known

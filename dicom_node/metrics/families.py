@@ -95,6 +95,10 @@ CERTIFICATE = _gauge(
     "certificate_left_seconds", "Until the first of this host's certificates expires."
 )
 
+DRIFT = _gauge(
+    "drift_devices", "Whose images have become otherwise, as the look of each day finds them."
+)
+
 ARRIVALS = _counter("arrivals_instances", "Instances received, by how known they were.", "known")
 OUTCOMES = _counter("outcomes_jobs", "How the analysis ended.", "outcome")
 SKIPS = _counter("skips_jobs", "Instances that were not to be analysed, and why.", "reason")

@@ -78,6 +78,9 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
         if not messages.all_served.is_set():
             messages.all_served.wait(LOOK_S)
             return False
+        if not self.assoc.dul.to_provider_queue.empty():
+            # Put there meanwhile: an answer, or an abort, goes before what comes.
+            return False
         if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
             return True
         # Established, an association has nothing to send but answers; before and after, it may.

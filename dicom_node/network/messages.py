@@ -12,6 +12,7 @@ from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
+from pynetdicom.dimse_primitives import C_CANCEL
 from pynetdicom.pdu_primitives import P_DATA
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Messages(DIMSEServiceProvider):  # type: ignore[misc]  # untyped
 
     def __init__(self, association: Association) -> None:
         super().__init__(association)
+        self._context_id = 0  #: of the first value of the message that is coming
         self._something_came = threading.Event()
         #: Set while no message is being served, nor waits for it.
         self.all_served = threading.Event()
@@ -81,6 +83,12 @@ class Messages(DIMSEServiceProvider):  # type: ignore[misc]  # untyped
         Raises OSError.
         """
         message = self.message
+        if message is None:
+            self._context_id = context_id
+        elif context_id != self._context_id:
+            # A data set would be taken for one in the transfer syntax of the command's.
+            self._give_up("a message is of two presentation contexts")
+            return
         if isinstance(message, C_STORE_RQ) and not control & _OF_COMMAND:
             connection.recv_into(message.data_set, count)
             if control & _IS_LAST:
@@ -114,6 +122,9 @@ class Messages(DIMSEServiceProvider):  # type: ignore[misc]  # untyped
         except Exception as exc:
             # Of hostile bytes pynetdicom raises what it likes.
             self._give_up(f"a message cannot be read ({type(exc).__name__})")
+            return
+        if isinstance(request, C_CANCEL):
+            # Nothing here can be cancelled, nor is one answered (PS3.7 9.3.2.3).
             return
         self.msg_queue.put((message.context_id, request))
         self.all_served.clear()

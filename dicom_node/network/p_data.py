@@ -6,6 +6,7 @@ and a message. Of a radiograph of 15 MB that took longer than to receive it. And
 answer to the thread that reads, which is to be woken first.
 """
 
+import ssl
 import struct
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,15 @@ class DataTransfer:
         self._send_other = association.dul.send_pdu
 
     def send(self, primitive: object) -> None:
-        """Called by the thread that serves; the one that reads sends whatever is no P-DATA."""
+        """Called by the thread that serves; the one that reads sends whatever is no P-DATA, and all
+        by TLS.
+        """
         dul = self._association.dul
-        if isinstance(primitive, P_DATA) and dul.state_machine.current_state == ESTABLISHED:
+        established = dul.state_machine.current_state == ESTABLISHED
+        # OpenSSL is not to be called by two threads at once for one connection, and the other may
+        # be reading what a sender has sent ahead.
+        secured = isinstance(self._connection.socket, ssl.SSLSocket)
+        if isinstance(primitive, P_DATA) and established and not secured:
             # Action DT-1 (PS3.8 table 9-8).
             dul._send(P_DATA_TF(primitive))
         else:
@@ -54,6 +61,8 @@ class DataTransfer:
         dul, messages = self._association.dul, self._association.dimse
         self._read_one()
         while messages.message is not None and dul.event_queue.empty() and self._connection.ready:
+            # It comes: pynetdicom, which aborts whom it takes for silent, does not see it.
+            dul._idle_timer.restart()
             self._read_one()
 
     def _read_one(self) -> None:

@@ -54,6 +54,7 @@ def record_of(analysis: Analysis) -> FindingsRecord:
         gray_brightness=gray.brightness,
         gray_contrast=gray.contrast,
         gray_sharpness=gray.sharpness,
+        strangeness=analysis.strangeness,
     )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pydicom import Dataset
 
@@ -37,6 +38,8 @@ ISOLATED = "--isolated"
 LARGE = {1: 12, 8: 3, 32: 1}
 SMALL = {1: 100, 8: 40, 32: 15}
 ROUNDS = 3
+#: Of `[node]`: places for all associations.
+ENOUGH: dict[str, Any] = {"max_associations": 64, "max_associations_of_one_host": 64}
 #: Radiographs of one run of the node, and of one of processes.
 SUSTAINED, PROCESSES = 40, 8
 
@@ -63,7 +66,7 @@ def storing() -> None:
              *((small, n, each) for n, each in SMALL.items())]  # fmt: skip
     rates: dict[str, list[list[float]]] = {}
     for _ in range(ROUNDS):
-        for name, peer in (("this node", _node), ("DCMTK --fork", _dcmtk), ("Orthanc", _orthanc)):
+        for name, peer in PEERS.items():
             with tempfile.TemporaryDirectory() as folder, peer(Path(folder)) as (port, aet):
                 replay(small, port, aet, 1, 1)
                 found = [replay(one, port, aet, n, each).per_second for one, n, each in cases]
@@ -138,8 +141,19 @@ def _drawn(rows: int, columns: int) -> Dataset:
 
 @contextmanager
 def _node(folder: Path) -> Iterator[tuple[int, str]]:
-    with listener(folder, max_associations=64, max_associations_of_one_host=64) as node:
+    with listener(folder, **ENOUGH) as node:
         yield node.port, "CXRNODE"
+
+
+@contextmanager
+def _listeners(folder: Path) -> Iterator[tuple[int, str]]:
+    """As `up` starts them with `listeners = 2`, without the workers, who would take the cores."""
+    keys = ENOUGH | {"share_port": True}
+    with (
+        listener(folder, **keys) as first,
+        listener(folder, port=first.port, **keys),
+    ):
+        yield first.port, "CXRNODE"
 
 
 @contextmanager
@@ -153,6 +167,13 @@ def _orthanc(folder: Path) -> Iterator[tuple[int, str]]:
     with running_orthanc(folder) as orthanc:
         yield orthanc.dicom_port, "ORTHANC"
 
+
+PEERS = {
+    "this node": _node,
+    "two listeners": _listeners,
+    "DCMTK --fork": _dcmtk,
+    "Orthanc": _orthanc,
+}
 
 if __name__ == "__main__":
     main()

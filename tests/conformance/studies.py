@@ -71,7 +71,7 @@ def real_study(name: str, data: Path, roles: Collection[str], folder: Path) -> S
     rows, columns = radiograph.pixels.shape
     found = findings(Decision.POSITIVE, shape=(rows, columns), spacing_mm=radiograph.spacing_mm)
     gray = gray_statistics(fit(radiograph.pixels, radiograph.orientation, 256))
-    analysis = Analysis(with_uid(found, radiograph.sop_instance_uid), radiograph, gray)
+    analysis = Analysis(with_uid(found, radiograph.sop_instance_uid), radiograph, gray, 0.5)
     return _study(name, source, analysis, roles, folder)
 
 

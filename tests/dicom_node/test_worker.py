@@ -17,6 +17,7 @@ from dicom_node.queueing import Received
 from dicom_node.worker import process, spool_output
 from inference.engines import ProbabilityMaps
 from inference.findings import ModelIdentity
+from inference.pipeline import Settings
 from sr_writer.equipment import Equipment
 from tests.dicom_node.bench import LEASE_S, PACS, Bench
 from tests.dicom_node.radiographs import changed, file_bytes, radiograph, unreadable
@@ -51,6 +52,9 @@ def test_what_was_found_is_in_the_ledger_too(bench: Bench) -> None:
     assert right is not None
     assert both is not None
     assert left > both > right
+    # Drawn, and like what was learnt from all the same.
+    assert found.strangeness is not None
+    assert 0 < found.strangeness <= Settings().strange_above
     assert found.reason in bench.text_of(job_id, "SR")
     skipped = bench.accept(file_bytes(radiograph(Kind.LATERAL)))
     assert bench.work(skipped, STANDARD).state is JobState.SKIPPED

@@ -112,10 +112,19 @@ def store_values(dataset: Dataset, said_uid: bytes | None = None) -> list[tuple[
 
 
 def echo_pdus() -> bytes:
-    """A C-ECHO-RQ, PS3.7 9.3.5.1."""
+    return data_pdu_of(echo_values())
+
+
+def echo_values() -> list[tuple[int, bytes]]:
+    """A C-ECHO-RQ, PS3.7 9.3.5.1, as a presentation data value: control byte and content."""
     command = {0x0002: b"1.2.840.10008.1.1", 0x0100: b"\x30\0", 0x0110: b"\1\0",
                0x0800: b"\1\1"}  # fmt: skip
-    return data_pdu(0x03, _command(command))
+    return [(0x03, _command(command))]
+
+
+def cancel_values() -> list[tuple[int, bytes]]:
+    """A C-CANCEL-RQ (PS3.7 9.3.2.3), as a presentation data value."""
+    return [(0x03, _command({0x0100: b"\xff\x0f", 0x0120: b"\1\0", 0x0800: b"\1\1"}))]
 
 
 def report_pdus(information: bytes) -> bytes:
@@ -183,10 +192,10 @@ def data_pdu(control: int, content: bytes) -> bytes:
     return data_pdu_of([(control, content)])
 
 
-def data_pdu_of(values: Sequence[tuple[int, bytes]]) -> bytes:
+def data_pdu_of(values: Sequence[tuple[int, bytes]], context_id: int = _CONTEXT_ID) -> bytes:
     """A P-DATA-TF of presentation data values: control byte and content."""
     return _pdu(DATA, b"".join(
-        struct.pack(">LBB", 2 + len(content), _CONTEXT_ID, control) + content
+        struct.pack(">LBB", 2 + len(content), context_id, control) + content
         for control, content in values
     ))  # fmt: skip
 

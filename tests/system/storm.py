@@ -86,9 +86,11 @@ class Listening:
 
 
 @contextmanager
-def listener(folder: Path, tls: Mapping[str, str] = _NO_TLS, **keys: object) -> Iterator[Listening]:
-    """`keys`: of `[node]`."""
-    port = free_port()
+def listener(
+    folder: Path, tls: Mapping[str, str] = _NO_TLS, *, port: int = 0, **keys: object
+) -> Iterator[Listening]:
+    """`keys`: of `[node]`. `port`: 0: any that is free."""
+    port = port or free_port()
     lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
     config = folder / "node.toml"
     lines += ["[tls]", *(f"{key} = {json.dumps(value)}" for key, value in tls.items())]

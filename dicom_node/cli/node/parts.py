@@ -215,6 +215,7 @@ def _listen(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -
 
 
 def _work(config: Config, stop: threading.Event, ready: Ready, trail: Trail, workers: int) -> None:
+    from dicom_node.drift.look import DriftLook
     from dicom_node.intake.ranking import Ranking
     from dicom_node.ops.finding import Finding
     from dicom_node.worker import Worker
@@ -264,7 +265,8 @@ def _work(config: Config, stop: threading.Event, ready: Ready, trail: Trail, wor
         finding = Finding(
             ledger, spool, pipeline_of(config), Ranking(config.priority), config.corrections
         )
-        with beside(stop, {"finding": finding.run}):
+        drift = DriftLook(ledger, pipeline_of(config), config.alerts)
+        with beside(stop, {"finding": finding.run, "drift": drift.run}):
             worker.run(stop)
 
 

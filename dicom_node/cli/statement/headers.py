@@ -16,7 +16,7 @@ from dicom_node.cli.statement.markdown import table
 #: Modules that read headers, by what for; of a package all of its modules.
 _READERS = {
     "whether it is analysed": ("dicom_node.intake.eligibility",),
-    "by what it is found": ("dicom_node.intake.indexing",),
+    "by what it is found, and compared": ("dicom_node.intake.indexing",),
     "what it takes back": ("dicom_node.intake.rejection",),
     "gray values, and whether they can be trusted": ("inference.decoding", "inference.gray"),
     "which way up, how large, how old": (
@@ -27,6 +27,8 @@ _READERS = {
 _NOT_OF_THE_INSTANCE = (0x0000, 0x0002)
 #: Characters of the shortest keyword; UID is pydicom's class.
 _SHORTEST = 4
+#: And one that is as short.
+_SHORT = "KVP"
 
 
 def used() -> str:
@@ -48,6 +50,8 @@ def _tags(module: str) -> Iterator[int]:
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
             match node:
                 case ast.Constant(value=str(name)) | ast.Attribute(attr=name):
-                    tag = tag_for_keyword(name) if len(name) >= _SHORTEST else None
+                    tag = (
+                        tag_for_keyword(name) if len(name) >= _SHORTEST or name == _SHORT else None
+                    )
                     if tag is not None and tag >> 16 not in _NOT_OF_THE_INSTANCE:
                         yield tag

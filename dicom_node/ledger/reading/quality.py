@@ -5,29 +5,25 @@ of a device.
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import sqrt
 
-from sqlalchemy import case, exists, func, select
+from sqlalchemy import case, func, select
 
 from dicom_node.ledger.readers.table import DRAWN
+from dicom_node.ledger.reading.devices import DEVICE, Device
+from dicom_node.ledger.reading.examined import was_asked_for
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.remains import is_fetched
-from dicom_node.ledger.tables.schema import findings, instances, jobs, overrides
+from dicom_node.ledger.tables.schema import findings, instances, jobs
 
-#: What is measured of the gray values of each image (`inference.gray.quality`).
-GRAY = ("brightness", "contrast", "sharpness")
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """As a header names it; "" where it does not say."""
-
-    manufacturer: str
-    model_name: str
-    station_name: str
+#: What is measured of each image: its gray values (`inference.gray.quality`), and how unlike those
+#: learnt from it is (`inference.engines.familiarity`); and the columns of it.
+LOOKS = {
+    **{name: findings.c[f"gray_{name}"] for name in ("brightness", "contrast", "sharpness")},
+    "strangeness": findings.c.strangeness,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +68,20 @@ class Found:
     cautions: Counter[str] = field(default_factory=Counter)  #: images that have each
     cautioned: int = 0  #: images that have any
     infected_percent: float | None = None  #: of both lungs, the mean of the positive ones
-    #: By each of `GRAY`; images that an older version analysed have none.
-    gray: dict[str, Measured] = field(default_factory=lambda: dict.fromkeys(GRAY, _NONE))
+    #: By each of `LOOKS`; images that an older version analysed have none.
+    looks: dict[str, Measured] = field(default_factory=lambda: dict.fromkeys(LOOKS, _NONE))
 
 
 class Quality(Part):
     """The part of the ledger behind the page of that name."""
 
-    def by_device(self, since: datetime, divide: datetime) -> Mapping[Device, tuple[Found, Found]]:
+    def by_device(self, since: datetime, divide: datetime) -> dict[Device, tuple[Found, Found]]:
         """Of each device: what came from `since` to `divide`, and what came after."""
-        columns = instances.c.manufacturer, instances.c.model_name, instances.c.station_name
         is_late = case((jobs.c.received_at >= divide, 1), else_=0).label("late")
-        grouped = (*columns, is_late, findings.c.decision, findings.c.cautions)
+        grouped = (*DEVICE, is_late, findings.c.decision, findings.c.cautions)
         percent = func.sum(findings.c.percent_both), func.count(findings.c.percent_both)
-        gray = [findings.c[f"gray_{name}"] for name in GRAY]
-        measured = [of for one in gray
+        measured = [of for one in LOOKS.values()
                     for of in (func.count(one), func.sum(one), func.sum(one * one))]  # fmt: skip
-        was_asked_for = exists().where(
-            overrides.c.job_id == jobs.c.id, overrides.c.sha256 == jobs.c.sha256
-        )
         query = (
             select(*grouped, func.count(), *percent, *measured)
             .select_from(jobs)
@@ -103,19 +94,20 @@ class Quality(Part):
                 findings,
                 (findings.c.job_id == jobs.c.id)
                 & (findings.c.issue == jobs.c.issue)
-                & ~was_asked_for,
+                & ~was_asked_for(),
             )
             # What a viewer has drawn is no device's, and what was fetched is of another time.
             .where(jobs.c.received_at >= since, instances.c.kind != DRAWN, ~is_fetched())
-            .group_by(*columns, "late", findings.c.decision, findings.c.cautions)
+            .group_by(*DEVICE[:-1], "kvp_range", "late", findings.c.decision, findings.c.cautions)
         )
         found: dict[Device, tuple[Found, Found]] = {}
         percent_sums: Counter[tuple[Device, int]] = Counter()
         counts: Counter[tuple[Device, int]] = Counter()
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        for maker, model, station, late, decision, cautions, count, percents, known, *sums in rows:
-            device = Device(maker, model, station)
+        for row in rows:
+            device = Device(*row[: len(DEVICE)])
+            late, decision, cautions, count, percents, known, *sums = row[len(DEVICE) :]
             of = found.setdefault(device, (Found(), Found()))[late]
             of.received += count
             if decision is None:
@@ -125,9 +117,9 @@ class Quality(Part):
             codes = json.loads(cautions)
             of.cautioned += count if codes else 0
             of.cautions.update(dict.fromkeys(codes, count))
-            for place, name in enumerate(GRAY):
+            for place, name in enumerate(LOOKS):
                 number, total, squared = sums[3 * place : 3 * place + 3]
-                of.gray[name] += Measured(number, total or 0.0, squared or 0.0)
+                of.looks[name] += Measured(number, total or 0.0, squared or 0.0)
             if decision == "positive" and known:
                 percent_sums[device, late] += percents
                 counts[device, late] += known

@@ -24,7 +24,7 @@ from dicom_node.ledger.tables.columns import AnyText, UtcDateTime
 from dicom_node.ledger.tables.states import Event
 
 #: The newest migration that this code knows.
-HEAD = "0015"
+HEAD = "0016"
 
 #: SQLite numbers rows by itself only where the key is its INTEGER.
 _ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -63,6 +63,8 @@ instances = Table(
     Column("manufacturer", AnyText, nullable=False, server_default=""),
     Column("model_name", AnyText, nullable=False, server_default=""),
     Column("station_name", AnyText, nullable=False, server_default=""),
+    # Kilovolts, peak; NULL where the header does not say, or was not read yet.
+    Column("kvp", Float),
     UniqueConstraint("sop_instance_uid", "sha256", name="uq_instances_instance_sha256"),
     Index("ix_instances_accession_number", "accession_number"),
     Index("ix_instances_patient_hash", "patient_hash"),
@@ -131,6 +133,8 @@ findings = Table(
     Column("gray_brightness", Float),
     Column("gray_contrast", Float),
     Column("gray_sharpness", Float),
+    # `ProbabilityMaps.strangeness`, likewise.
+    Column("strangeness", Float),
     UniqueConstraint("job_id", "issue", name="uq_findings_job_issue"),
     sqlite_autoincrement=True,
 )

@@ -1,4 +1,5 @@
-"""What a node watches itself by: counts that outlive what was purged, alerts, notices of them."""
+"""What a node watches itself by: counts that outlive what was purged, alerts, notices of them,
+devices whose images have become otherwise."""
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, Table, text
 
@@ -71,6 +72,32 @@ notices = Table(
         postgresql_where=text("ended_at IS NULL"),
     ),
     sqlite_autoincrement=True,
+)
+
+# What has become otherwise of a device's images, as it was seen clearest: a row for each measure.
+drifts = Table(
+    "drifts",
+    metadata,
+    # A device: of the instances' columns of these names, and a `KvpRange`.
+    Column("manufacturer", AnyText, primary_key=True),
+    Column("model_name", AnyText, primary_key=True),
+    Column("station_name", AnyText, primary_key=True),
+    Column("calling_aet", AnyText, primary_key=True),
+    Column("kvp_range", AnyText, primary_key=True),
+    Column("measure", AnyText, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    # A share, 0..1, or a median.
+    Column("now", Float, nullable=False),
+    Column("before", Float, nullable=False),
+    # Images.
+    Column("now_count", Integer, nullable=False),
+    Column("before_count", Integer, nullable=False),
+    Column("effect", Float, nullable=False),
+    Column("chance", Float, nullable=False),
+    # It is compared with what came before this, until what came while it held is no longer near.
+    Column("reference_until", UtcDateTime, nullable=False),
+    # NULL: it holds.
+    Column("ended_at", UtcDateTime),
 )
 
 # When something was last done that one process does for all.

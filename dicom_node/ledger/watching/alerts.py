@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select
 
-from dicom_node.ledger.tables.database import Part, insert_once
+from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.watched import alerts, notices, rounds
+from dicom_node.ledger.watching.rounds import is_due, last_round, take_turn
 
 #: A host that has looked at nothing for so long has been taken away.
 GONE_AFTER = timedelta(hours=1)
@@ -67,11 +68,9 @@ class Alerts(Part):
 
     def is_due(self, host: str, every_s: float) -> bool:
         """Whether nobody has looked at what `host` looks after ("": whichever) for so long."""
-        name, now, every = _round(host), self._database.now(), timedelta(seconds=every_s)
         with self._database.read() as connection:
-            at = connection.execute(select(rounds.c.at).where(rounds.c.name == name)).scalar()
-        # Later than can be: the clock has been set back since.
-        return at is None or abs(now - at) >= every
+            at = last_round(connection, _round(host))
+        return is_due(at, self._database.now(), every_s)
 
     def look(
         self,
@@ -86,7 +85,7 @@ class Alerts(Part):
         """
         now = self._database.now()
         with self._database.write() as connection:
-            if not _take_turn(connection, _round(host), now, every_s):
+            if not take_turn(connection, _round(host), now, every_s):
                 return None
             looked_after = {host} if host else {"", *_gone(connection, now)}
             query = select(alerts).where(alerts.c.host.in_(looked_after)).with_for_update()
@@ -143,17 +142,6 @@ def _is_quiet(alert: Alert, now: datetime, throttle: timedelta) -> bool:
 
 def _round(host: str) -> str:
     return f"{_OF_HOST}{host}" if host else _OF_NODE
-
-
-def _take_turn(connection: Connection, name: str, now: datetime, every_s: float) -> bool:
-    """Compare-and-set: of two who look at once, one does."""
-    begun = insert_once(connection, rounds, "name").values(name=name, at=now)
-    if connection.execute(begun.returning(rounds.c.name)).first():
-        return True
-    every = timedelta(seconds=every_s)
-    due = (rounds.c.at <= now - every) | (rounds.c.at >= now + every)
-    taken = update(rounds).where(rounds.c.name == name, due).values(at=now)
-    return connection.execute(taken.returning(rounds.c.name)).first() is not None
 
 
 def _gone(connection: Connection, now: datetime) -> Iterator[str]:

@@ -25,6 +25,8 @@ class FindingsRecord:
     gray_brightness: float | None = None
     gray_contrast: float | None = None
     gray_sharpness: float | None = None
+    #: `ProbabilityMaps.strangeness`, 0 upwards; None: not measured.
+    strangeness: float | None = None
 
 
 class Findings(Part):
@@ -59,6 +61,7 @@ def keep_findings(
             gray_brightness=found.gray_brightness,
             gray_contrast=found.gray_contrast,
             gray_sharpness=found.gray_sharpness,
+            strangeness=found.strangeness,
         )
     )
 
@@ -74,4 +77,5 @@ def _record(row: Row[Any]) -> FindingsRecord:
         gray_brightness=row.gray_brightness,
         gray_contrast=row.gray_contrast,
         gray_sharpness=row.gray_sharpness,
+        strangeness=row.strangeness,
     )

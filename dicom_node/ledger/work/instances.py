@@ -28,7 +28,7 @@ class InstanceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an instance comes from and whose it is; "" where the header does not say."""
+    """Where an instance comes from and whose it is; "" or None where the header does not say."""
 
     accession_number: str = ""
     patient_hash: str = ""  #: of Patient ID and its issuer, with the installation's key
@@ -37,6 +37,7 @@ class Origin:
     manufacturer: str = ""
     model_name: str = ""
     station_name: str = ""
+    kvp: float | None = None  #: kilovolts, peak
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,12 @@
-"""Whether the images of a device are read otherwise this week than in the weeks before, or look
-otherwise.
-"""
+"""What is said of each device's images, this week and in the weeks before, and what drifts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from math import sqrt
+from datetime import datetime
 
-from dicom_node.ledger import GRAY, Device, Found, Ledger, Measured
-
-#: This week, and the days before it that it is compared with: together thirty.
-WEEK, BEFORE = timedelta(days=7), timedelta(days=23)
-#: Images on either side, at least, for a shift to be said.
-_ENOUGH = 30
-#: Standard errors between two shares: by chance once in 370 comparisons.
-_FAR = 3.0
-#: And by how much of what single images differ by a mean has to move: of thousands of images the
-#: least difference is no chance, and no matter either. Any change of processing that a person would
-#: notice moves one of the three by 1 to 11 (`inference.gray.quality`).
-_MATTERS = 0.5
-#: Less than this, of the gray range or of the sharpness, is not to be seen on the page either.
-_LEAST = 0.005
+from dicom_node.drift.measures import BEFORE, SHARES, WEEK, Measure
+from dicom_node.drift.words import evidence_of, shift_of
+from dicom_node.ledger import LOOKS, Device, Drift, Found, Ledger, Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +21,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One of what is measured of the gray values of a device's images, now and before."""
+    """One of what is measured of a device's images, now and before."""
 
     name: str
     now: Measured
@@ -44,70 +30,68 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
-    """One device, this week beside the weeks before."""
+class Weeks:
+    """One device, this week beside the weeks before: all of its images."""
 
     device: Device
     now: Found
     before: Found
     shares: tuple[Share, ...]
     looks: tuple[Look, ...]
-
-    @property
-    def is_read_otherwise(self) -> bool:
-        return any(share.is_shifted for share in self.shares)
-
-    @property
-    def looks_otherwise(self) -> bool:
-        return any(look.is_shifted for look in self.looks)
+    drifts: tuple[Drift, ...]  #: found at the last look, in the images that are compared
 
     @property
     def is_shifted(self) -> bool:
-        return self.is_read_otherwise or self.looks_otherwise
+        return bool(self.drifts)
+
+    @property
+    def said(self) -> list[tuple[Drift, str, str]]:
+        """And in words what has shifted, and by what it is seen."""
+        return [(one, shift_of(one), evidence_of(one)) for one in self.drifts]
+
+    @property
+    def more_is_infected(self) -> bool:
+        """Or less, of the positives."""
+        return any(one.measure == Measure.INFECTED for one in self.drifts)
 
 
-def drifts(ledger: Ledger, now: datetime) -> list[Drift]:
-    """Each device of the last thirty days: those that have shifted first, then the busiest."""
+def weeks_of(ledger: Ledger, now: datetime) -> list[Weeks]:
+    """Of each device that sent anything: those that drift first, then the busiest."""
     divide = now - WEEK
     found = ledger.quality.by_device(divide - BEFORE, divide)
-    all_ = [Drift(device, late, early, _shares(late, early), _looks(late, early))
-            for device, (early, late) in found.items()]  # fmt: skip
+    drifts = ledger.drifts.all()
+    # What drifted at the last look, and has sent nothing since that is still told of here.
+    for one in drifts:
+        found.setdefault(one.device, (Found(), Found()))
+    all_ = [
+        _weeks(device, late, early, tuple(one for one in drifts if one.device == device))
+        for device, (early, late) in found.items()
+    ]
     return sorted(all_, key=lambda one: (not one.is_shifted, -one.now.received))
 
 
-def _shares(late: Found, early: Found) -> tuple[Share, ...]:
-    def of(found: Found) -> Mapping[str, tuple[int, int]]:
-        return {
-            "positive": (found.decisions["positive"], found.analysed),
-            "undetermined": (found.decisions["undetermined"], found.analysed),
-            "with a caution": (found.cautioned, found.analysed),
-            "not analysed": (found.received - found.analysed, found.received),
-        }
-
-    now, before = of(late), of(early)
-    return tuple(_share(name, *now[name], *before[name]) for name in now)
+def _weeks(device: Device, late: Found, early: Found, drifts: tuple[Drift, ...]) -> Weeks:
+    shifted = {one.measure for one in drifts}
+    return Weeks(device, late, early, _shares(late, early, shifted), _looks(late, early, shifted),
+                 drifts)  # fmt: skip
 
 
-def _share(name: str, count: int, of: int, count_before: int, of_before: int) -> Share:
-    now = count / of if of else None
-    before = count_before / of_before if of_before else None
-    is_far = False
-    if now is not None and before is not None and min(of, of_before) >= _ENOUGH:
-        pooled = (count + count_before) / (of + of_before)
-        error = sqrt(pooled * (1 - pooled) * (1 / of + 1 / of_before))
-        is_far = error > 0 and abs(now - before) / error >= _FAR
-    return Share(name, now, before, is_far)
+def _shares(late: Found, early: Found, shifted: Collection[str]) -> tuple[Share, ...]:
+    now, before = _shares_of(late), _shares_of(early)
+    return tuple(Share(one, now[one], before[one], one in shifted) for one in SHARES)
 
 
-def _looks(late: Found, early: Found) -> tuple[Look, ...]:
-    both = ((name, late.gray[name], early.gray[name]) for name in GRAY)
-    return tuple(Look(name, now, before, _has_moved(now, before)) for name, now, before in both)
+def _shares_of(found: Found) -> Mapping[Measure, float | None]:
+    def share(count: int, of: int) -> float | None:
+        return count / of if of else None
+
+    return {
+        Measure.POSITIVE: share(found.decisions["positive"], found.analysed),
+        Measure.UNDETERMINED: share(found.decisions["undetermined"], found.analysed),
+        Measure.CAUTIONED: share(found.cautioned, found.analysed),
+        Measure.NOT_ANALYSED: share(found.received - found.analysed, found.received),
+    }
 
 
-def _has_moved(now: Measured, before: Measured) -> bool:
-    """Whether the mean is elsewhere by more than chance makes it, and by as much as matters."""
-    if now.mean is None or before.mean is None or min(now.count, before.count) < _ENOUGH:
-        return False
-    moved = abs(now.mean - before.mean)
-    error = sqrt(now.deviation**2 / now.count + before.deviation**2 / before.count)
-    return moved >= max(_FAR * error, _MATTERS * before.deviation, _LEAST)
+def _looks(late: Found, early: Found, shifted: Collection[str]) -> tuple[Look, ...]:
+    return tuple(Look(one, late.looks[one], early.looks[one], one in shifted) for one in LOOKS)

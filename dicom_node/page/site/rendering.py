@@ -75,7 +75,7 @@ def _measured(value: Measured, name: str) -> str:
     """`58.2 % ± 9.7`; brightness and contrast are shares of the gray range."""
     if value.mean is None:
         return "–"
-    if name == "sharpness":
+    if name not in ("brightness", "contrast"):
         return f"{value.mean:.2f} ± {value.deviation:.2f}"
     return f"{100 * value.mean:.1f} % ± {100 * value.deviation:.1f}"
 
@@ -99,6 +99,8 @@ _ENVIRONMENT.filters |= {
     "shape": lambda state: _SHAPES[_look(state)],
     "span": span,
     "sparkline": sparkline,
+    # An alert: a drift has its evidence with it.
+    "told": lambda text: line(str(text or ""), 400),
     "uid": lambda text: line(str(text or ""), 64),
 }
 

@@ -1,11 +1,11 @@
-"""Quality: what the networks say of each device's images, this week beside the weeks before;
-and how far readers who corrected them agree.
+"""Quality: what the networks say of each device's images, this week beside the weeks before, and
+which devices drift; and how far readers who corrected them agree.
 """
 
 from starlette.responses import Response
 
 from dicom_node.ops.asked.agreement import by_month
-from dicom_node.ops.asked.shifts import drifts
+from dicom_node.ops.asked.shifts import weeks_of
 from dicom_node.page.access.visit import Visit
 
 #: Seconds for which it is the same for all who look: days change slowly.
@@ -15,14 +15,17 @@ _CAUTIONS = 3
 
 
 def quality(visit: Visit) -> Response:
-    ledger = visit.node.ledger
-    found = visit.node.once_in(_STANDS_S, "quality", lambda: drifts(ledger, ledger.now()))
+    ledger, alerts = visit.node.ledger, visit.node.config.alerts
+    found = visit.node.once_in(_STANDS_S, "quality", lambda: weeks_of(ledger, ledger.now()))
     agreed = visit.node.once_in(
         _STANDS_S, "agreement", lambda: by_month(ledger.corrections.latest())
     )
     return visit.page(
         "quality.html",
-        drifts=found,
+        weeks=found,
+        looked_at=ledger.drifts.looked_at(),
+        every_days=alerts.drift_false_alarm_days,
+        least=alerts.drift_least,
         months=agreed,
         cautions={one.device: one.now.cautions.most_common(_CAUTIONS) for one in found},
     )

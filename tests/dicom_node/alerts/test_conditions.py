@@ -8,7 +8,7 @@ import pytest
 
 from dicom_node.alerts.conditions import Condition, Seen, holding
 from dicom_node.config import AlertsSection
-from dicom_node.ledger import Day, Dead, Depth, Figures, Living, Place, Standing
+from dicom_node.ledger import Day, Dead, Depth, Device, Drift, Figures, Living, Place, Standing
 from dicom_node.ops.retention import Disk
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
@@ -155,3 +155,26 @@ def test_many_failures_are_told_where_much_has_come() -> None:
     ]
     assert said(hour(10, 2)) == []
     assert said(hour(9, 9)) == []
+
+
+DRIFT = Drift(
+    Device("Maker", "Model", "XR-2"), "sharpness", NOW, 1.5, 1.8, 100, 400, -2.0, 1 / 240,
+    ago(7 * 86_400),
+)  # fmt: skip
+
+
+def test_a_device_that_drifts_is_told_of_once_whatever_has_shifted() -> None:
+    other = replace(DRIFT, device=Device("", "", "XR-3"))
+    more = replace(DRIFT, measure="brightness", now=0.7, before=0.5, effect=2.0)
+    found = said(with_figures(drifts=(DRIFT, more, other)))
+    assert [(name, subject) for name, subject, _ in found] == [
+        (Condition.DRIFT, "XR-2 (Maker Model)"),
+        (Condition.DRIFT, "XR-3"),
+    ]
+    told = "images of XR-2 (Maker Model): sharpness fell from 1.80 to 1.50 (medians;"
+    assert found[0][2].startswith(told)
+    assert found[0][2].endswith("; shifted too: brightness")
+
+
+def test_where_drift_is_not_watched_none_is_told() -> None:
+    assert said(with_figures(drifts=(DRIFT,)), AlertsSection(drift_false_alarm_days=0)) == []

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from dicom_node.__main__ import main
 from dicom_node.alerts.watch import Watch, watching
 from dicom_node.config import Config, parse
-from dicom_node.ledger import Ledger, Process
+from dicom_node.ledger import Device, Drift, Ledger, Process
 from dicom_node.ops.processes import PARTS
 from tests.certificates import Authority
 from tests.dicom_node.alerts.posted import Posted, web_hook
@@ -97,6 +98,33 @@ def test_onset_and_recovery_are_told_once_each_whoever_looks(
     look()
     assert told(hook) == [("CxrOldestWaiting", "firing"), ("CxrOldestWaiting", "resolved")]
     assert "1.2.3.1" not in json.dumps(hook.bodies)
+
+
+def test_a_device_that_drifts_is_told_once_and_its_recovery_too(
+    ledger: Ledger, clock: Clock, configured: Callable[..., Config], hook: Posted
+) -> None:
+    watch = Watch(configured(), ledger)
+    found = Drift(
+        Device("Maker", "Model", "XR-2", "PACS", "below 100 kV"), "sharpness", clock.now, 1.5, 1.8,
+        100, 400, -2.0, 1 / 240, clock.now - timedelta(days=7),
+    )  # fmt: skip
+    more = replace(found, measure="brightness", now=0.7, before=0.5, effect=2.0)
+    for held in ([], [found], [found, more], [], []):
+        clock.advance(86_401)
+        ledger.drifts.keep(held, 86_400)
+        for _ in range(3):
+            clock.advance(31)
+            live(ledger)
+            watch.look()
+            tell_all(watch)
+    assert told(hook) == [("CxrDrift", "firing"), ("CxrDrift", "resolved")]
+    begun = hook.bodies[0]["alerts"][0]
+    assert begun["subject"] == "XR-2 (Maker Model) by PACS, below 100 kV"
+    assert begun["words"] == (
+        "images of XR-2 (Maker Model) by PACS, below 100 kV:"
+        " sharpness fell from 1.80 to 1.50 (medians; the last 7 days beside the 28 before; 100 and"
+        " 400 images; by chance once in 240 days)"
+    )
 
 
 def test_a_channel_that_fails_is_tried_again_and_holds_up_no_other(

@@ -133,6 +133,23 @@ def test_an_association_that_stops_within_a_message_is_ended_in_the_time_configu
         assert idle.is_closed_by_the_node()
 
 
+def test_a_message_that_keeps_coming_for_longer_than_that_is_taken(
+    running: Start, radiograph: Dataset
+) -> None:
+    node = running(network_timeout_s=1.0)
+    command, (_, data) = wire.store_values(radiograph)
+    with connections(node.listener.port, 1) as (one,):
+        assert one.associate(radiograph.SOPClassUID).type == wire.ACCEPTED
+        one.send(wire.data_pdu(*command))
+        for at in range(200):
+            # Never so long apart that the reading thread would look for something else.
+            one.send(wire.data_pdu(0, data[100 * at : 100 * at + 100]))
+            time.sleep(0.01)
+        one.send(wire.data_pdu(2, data[20_000:]))
+        assert one.receive().type == wire.DATA
+    assert len(list(node.spool.received())) == 1
+
+
 def test_what_no_state_foresees_ends_the_association_and_leaves_no_thread(
     running: Start, radiograph: Dataset
 ) -> None:

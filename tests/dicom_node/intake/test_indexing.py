@@ -70,6 +70,7 @@ def test_what_a_header_says_is_kept() -> None:
     dataset.Manufacturer, dataset.ManufacturerModelName = "ACME", "Shiny"
     dataset.PatientID, dataset.IssuerOfPatientID = "4711", "HOSPITAL"
     dataset.AcquisitionDate, dataset.AcquisitionTime = "20261127", "081502.25"
+    dataset.KVP = "117.5"
     read = index(dataset)
     assert read.kind is InstanceKind.RADIOGRAPH
     assert read.study_instance_uid == dataset.StudyInstanceUID
@@ -81,7 +82,17 @@ def test_what_a_header_says_is_kept() -> None:
         manufacturer="ACME",
         model_name="Shiny",
         station_name="XR-2",
+        kvp=117.5,
     )
+
+
+@pytest.mark.parametrize(
+    ("raw", "kvp"),
+    [(b"80", 80.0), (b"117,5", 117.5), (b"0", None), (b"117500", None), (b"nan", None),
+     (b"high", None), (b"80\\90", None), (b"", None)],
+)  # fmt: skip
+def test_the_tube_voltage_is_kept_where_it_is_one(raw: bytes, kvp: float | None) -> None:
+    assert index_of({"KVP": ("DS", raw)}).origin.kvp == kvp
 
 
 def test_nothing_but_its_four_uids_has_to_be_there() -> None:
@@ -161,8 +172,8 @@ def test_a_sequence_in_the_place_of_a_text_is_not_kept() -> None:
     keyword=st.sampled_from(
         ["AccessionNumber", "PatientID", "IssuerOfPatientID", "StationName", "Manufacturer",
          "AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime",
-         "TimezoneOffsetFromUTC"]),
-    vr=st.sampled_from(["LO", "SH", "DT", "US", "OB", "UN", "SQ"]),
+         "TimezoneOffsetFromUTC", "KVP"]),
+    vr=st.sampled_from(["LO", "SH", "DS", "DT", "US", "OB", "UN", "SQ"]),
     value=st.binary(max_size=70),
 )  # fmt: skip
 def test_a_hostile_header_costs_no_instance(keyword: str, vr: str, value: bytes) -> None:

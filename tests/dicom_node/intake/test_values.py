@@ -3,6 +3,8 @@
 import copy
 import logging
 import struct
+import threading
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -74,6 +76,56 @@ def test_messages_that_come_in_one_pdu_are_all_answered(
         one.associate(radiograph.SOPClassUID)
         one.send(all_in_one_pdu(values))
         assert [status_from(one) for _ in range(3)] == [SUCCESS] * 3
+
+
+def test_an_answer_does_not_wait_for_the_end_of_the_next_message(
+    running: Start, radiograph: Dataset
+) -> None:
+    is_over = threading.Event()
+
+    def keep_coming() -> None:
+        while not is_over.wait(0.003):
+            one.send(wire.data_pdu(0, bytes(100)))
+
+    command, _ = store_values(radiograph)
+    with connections(running().listener.port, 1) as (one,):
+        one.associate(radiograph.SOPClassUID)
+        pdu = all_in_one_pdu([*wire.echo_values(), command, (0, bytes(100))])
+        one.send(pdu[:-1])
+        time.sleep(0.3)  # in which the echo is served, while the rest of its PDU is awaited
+        sender = threading.Thread(target=keep_coming)
+        one.send(pdu[-1:])
+        sender.start()
+        began = time.monotonic()
+        try:
+            assert status_from(one) == SUCCESS
+        finally:
+            is_over.set()
+            sender.join()
+        assert time.monotonic() - began < 5
+
+
+def test_a_data_set_of_another_context_than_its_command_is_aborted(
+    running: Start, radiograph: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    node = running()
+    command, data = store_values(radiograph)
+    with connections(node.listener.port, 1) as (one,):
+        one.associate(radiograph.SOPClassUID)
+        one.send(all_in_one_pdu([command]) + wire.data_pdu_of([data], context_id=3))
+        assert one.receive().type == wire.ABORTED
+    wait_until(lambda: "aborted before" in caplog.records[-1].getMessage(), 20, "the log")
+    assert "two presentation contexts" in vars(caplog.records[-1])["reason"]
+    assert not list(node.spool.received())
+
+
+def test_a_cancel_is_not_answered_and_what_follows_is(running: Start, radiograph: Dataset) -> None:
+    with connections(running().listener.port, 1) as (one,):
+        one.associate(radiograph.SOPClassUID)
+        one.send(all_in_one_pdu([*wire.cancel_values(), *store_values(radiograph)]))
+        assert status_from(one) == SUCCESS
+        assert one.release().type == wire.RELEASED
 
 
 @pytest.mark.parametrize("uid", ["1.2.3", "1.2.34", "1." + "2" * 62])

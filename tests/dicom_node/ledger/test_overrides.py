@@ -109,8 +109,8 @@ def test_it_says_nothing_of_its_device(ledger: Ledger, clock: Clock) -> None:
         clock.now - timedelta(days=30), clock.now - timedelta(days=7)
     ).values()
     assert (now.received, now.analysed, now.cautioned) == (2, 1, 0)
-    assert now.gray["brightness"].mean == pytest.approx(0.6)
-    assert now.gray["sharpness"].count == 1
+    assert now.looks["brightness"].mean == pytest.approx(0.6)
+    assert now.looks["sharpness"].count == 1
 
 
 def test_results_are_searched_by_destination_and_reason(ledger: Ledger) -> None:

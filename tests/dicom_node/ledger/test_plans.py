@@ -92,7 +92,13 @@ ASKED: dict[str, Ask] = {
     "fold": lambda ledger: ledger.tallies.fold(),
     "alerts.is_due": lambda ledger: ledger.alerts.is_due("", 30.0),
     "notices.claim": lambda ledger: ledger.notices.claim(["email"]),
+    "drifts.is_due": lambda ledger: ledger.drifts.is_due(86400.0),
+    "examinations.since": lambda ledger: list(ledger.examinations.since(A_DAY_AGO, PIPELINE)),
+    "examinations.reaches_back_to": lambda ledger: ledger.examinations.reaches_back_to(
+        A_DAY_AGO, PIPELINE
+    ),
     # People, who wait for it.
+    "quality": lambda ledger: ledger.quality.by_device(A_DAY_AGO, START),
     "summary": lambda ledger: ledger.reports.summary(),
     "destinations": lambda ledger: ledger.destinations.all(),
     "workers": lambda ledger: ledger.workers.all(),
