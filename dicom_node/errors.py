@@ -13,6 +13,7 @@
     │   ├── UnusableCorrection             a reader's segmentation that cannot be counted
     │   ├── InvalidResult                  the gate refused what we built
     │   ├── NotOffered                     a destination does not offer what was asked of it
+    │   ├── NotRetrieved                   an archive does not give an image that it shows
     │   └── DamagedInSpool                 a spooled file is gone, or not the bytes that were kept
     └── Transient                  retried with capped exponential backoff and jitter
         ├── SpoolUnavailable       0xA700  the disk did not take (or give) the file: costs no try
@@ -116,6 +117,10 @@ class InvalidResult(Permanent):
 
 class NotOffered(Permanent):
     """A destination does not offer the service that was asked of it, to this node at least."""
+
+
+class NotRetrieved(Permanent):
+    """An archive shows an earlier radiograph, and does not give it: it is not compared with."""
 
 
 class DamagedInSpool(Permanent):

@@ -29,6 +29,8 @@ KEY_BYTES = 32
 _UID_LENGTH = 64
 #: Digits of a file's SHA-256 in its name.
 DIGEST_LENGTH = 12
+#: Folders of what was sent here, and of what was fetched: the same file has the same name in both.
+RECEIVED, FETCHED = "received", "fetched"
 _MARK = "mark"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNSAFE = re.compile(r"[^0-9A-Za-z.-]")
@@ -74,7 +76,14 @@ class Spool:
         The room that is left then is for the results of what has been received.
         """
         self._refuse_without_room()
-        return self._store("received", sop_instance_uid, content, ".dcm")
+        return self._store(RECEIVED, sop_instance_uid, content, ".dcm")
+
+    def store_fetched(self, sop_instance_uid: str, content: bytes) -> StoredFile:
+        """The same of what nobody sent: apart, since a ledger that has forgotten it need not know
+        it again, and must not send what is made of it.
+        """
+        self._refuse_without_room()
+        return self._store(FETCHED, sop_instance_uid, content, ".dcm")
 
     def _refuse_without_room(self) -> None:
         room = self.room()
@@ -133,7 +142,7 @@ class Spool:
     def received(self) -> Iterator[ReceivedFile]:
         """All that was received and is there, in no order."""
         with _as_unavailable(f"spool {self._root}"):
-            for folder in sorted((self._root / "received").glob("??")):
+            for folder in sorted((self._root / RECEIVED).glob("??")):
                 with os.scandir(folder) as files:
                     yield from (_received(file) for file in files if file.name.endswith(".dcm"))
 

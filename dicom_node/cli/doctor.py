@@ -101,7 +101,7 @@ def _document(check: "Check", where: str) -> dict[str, str]:
 
 def _checks(arguments: argparse.Namespace) -> "Iterator[Check]":
     """Each as soon as it is made, the quick ones first."""
-    from dicom_node.cli.checks import clocks, destinations, networks, outside, places
+    from dicom_node.cli.checks import archives, clocks, destinations, networks, outside, places
     from dicom_node.cli.checks.check import Level, fault, ok
 
     try:
@@ -128,6 +128,7 @@ def _checks(arguments: argparse.Namespace) -> "Iterator[Check]":
     if all(check.level is Level.OK for check in runs):
         yield networks.engine(config)
     yield from destinations.destinations(config, network=asks)
+    yield from archives.archives(config, network=asks)
     if arguments.round_trip:
         from dicom_node.cli.checks.round_trip import round_trip
 

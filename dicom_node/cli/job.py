@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
+    from dicom_node.ops.asked.archives import archive_lines
     from dicom_node.ops.asked.earlier import earlier_lines
     from dicom_node.ops.asked.following import (
         analysed_line,
@@ -81,6 +82,8 @@ def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
     yield f"  study     {name(job.study_instance_uid)}"
     yield f"  instance  {name(job.sop_instance_uid)}"
     yield f"  received  {moment(job.received_at)} from {name(job.calling_aet)}, {job.priority.name}"
+    if job.is_fetched:
+        yield "  fetched   so that others are compared with it; nothing of it is sent"
     if story.findings:
         yield f"  analysed  {analysed_line(story.events, story.findings)}"
     if story.corrections:
@@ -89,6 +92,9 @@ def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
     if story.progression:
         yield "earlier radiographs"
         yield from earlier_lines(story.progression, story.findings)
+    if story.inquiries:
+        yield "archives asked for earlier radiographs"
+        yield from archive_lines(story.inquiries)
     yield "timeline (UTC)"
     yield from event_lines(story.events, story.deliveries, whole=whole)
     yield "deliveries"
@@ -114,6 +120,8 @@ def _document(story: "Story") -> dict[str, Any]:
         "override": asdict(story.override) if story.override else None,
         "corrections": [asdict(one) for one in story.corrections],
         "earlier_radiographs": asdict(story.progression) if story.progression else None,
+        "archives_asked": [asdict(one) for one in story.inquiries],
+        "is_fetched": job.is_fetched,
         "sop_instance_uid": job.sop_instance_uid,
         "study_instance_uid": job.study_instance_uid,
         "attempts": job.attempts,

@@ -43,6 +43,8 @@ class AnyDestination(Section):
     known_outputs: ClassVar[tuple[Kind, ...]] = KINDS
     #: How the kind can have it confirmed that an output is kept, beside "none".
     known_verifications: ClassVar[tuple[str, ...]] = ()
+    #: Whether it has images, and can be asked for them (`[priors]`).
+    may_have_priors: ClassVar[bool] = False
 
     kind: str
     #: The ledger knows the destination by this: keep it when its address changes.
@@ -148,6 +150,7 @@ class Destination(PortDestination):
     """An Application Entity that results go to by C-STORE."""
 
     known_verifications: ClassVar[tuple[str, ...]] = ("commitment", "query")
+    may_have_priors: ClassVar[bool] = True
 
     kind: Literal["dicom"] = DEFAULT_KIND
     name: str = ""  #: left out: its address

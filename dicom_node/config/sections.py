@@ -1,5 +1,6 @@
 """The sections of the configuration, nested as the file is: each part is given its own."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -144,6 +145,17 @@ class PriorsSection(Section):
         0  #: how far back they may be; 0: none are compared
     )
     most: Annotated[Count, Field(le=6)] = 5  #: of them, the most recent; a page has room for six
+    #: Names of destinations that are asked for those that never came here.
+    ask: ListOf[Text] = ()
+    send: bool = False  #: results of what was fetched so, as those of any other
+
+    @model_validator(mode="after")
+    def _asks_for_what_is_compared(self) -> Self:
+        if self.ask and not self.days:
+            raise refused("[priors] ask is of no use without days")
+        if self.send and not self.ask:
+            raise refused("[priors] send is of no use without ask")
+        return self
 
 
 class CorrectionsSection(Section):
@@ -333,6 +345,19 @@ class Config(Section):
             for one in secured
             if one.lacks_trust
         ]
+        faults += _faults_of_asking(info.data.get("priors") or PriorsSection(), destinations)
         if faults:
             raise refused(*faults)
         return secured
+
+
+def _faults_of_asking(
+    priors: PriorsSection, destinations: Sequence[AnyDestination]
+) -> Iterator[str]:
+    known = {destination.name: destination for destination in destinations}
+    for name in priors.ask:
+        if name not in known:
+            yield f"[priors] ask names {name!r}, which is no [[destination]]"
+        elif not known[name].may_have_priors:
+            kind = known[name].kind
+            yield f"[priors] ask names {name!r}: a destination of the kind {kind!r} has no images"

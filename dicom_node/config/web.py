@@ -130,6 +130,7 @@ class WebDestination(ServerDestination):
     """An origin server of the Studies Service that results go to by STOW-RS."""
 
     known_verifications: ClassVar[tuple[str, ...]] = ("query",)
+    may_have_priors: ClassVar[bool] = True
     url_key: ClassVar[str] = "stow"
 
     kind: Literal["dicomweb"]

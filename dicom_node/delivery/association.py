@@ -110,6 +110,20 @@ class DicomAssociation:
 
         return self._status(ask, timeout_s), found
 
+    def get(self, wanted: Dataset, model: str, timeout_s: float) -> int:
+        """The last status of a C-GET (PS3.7 9.1.3); what it is given by then, the handler of
+        C-STORE has. `timeout_s`: for each answer. Raises DestinationUnavailable.
+        """
+
+        def ask() -> Dataset:
+            for status, _ in self._association.send_c_get(wanted, model):
+                last: Dataset = status
+                if last.get("Status") not in _PENDING:
+                    return last
+            return Dataset()
+
+        return self._status(ask, timeout_s)
+
     def _status(self, ask: Callable[[], Dataset], timeout_s: float) -> int:
         self._association.dimse_timeout = timeout_s
         started = time.monotonic()
@@ -139,10 +153,12 @@ def associate(
     contexts: Collection[tuple[str, str]],
     timeout_s: float = CONNECT_TIMEOUT_S,
     handlers: Sequence[dimse.Handler] = (),
+    given: Collection[str] = (),
 ) -> Iterator[DicomAssociation]:
     """Associate with `to`, proposing each (SOP Class, transfer syntax) in a context of its own.
 
-    `handlers`: of what it asks of us meanwhile. Raises DestinationUnavailable with the reason.
+    `handlers`: of what it asks of us meanwhile; `given`: SOP Classes of which it stores instances
+    here then, and we none there. Raises DestinationUnavailable with the reason.
     """
     ae = dimse.requestor(aet, contexts, timeout_s)
     witness = _Witness(timeout_s)
@@ -151,7 +167,7 @@ def associate(
     started = time.monotonic()
     try:
         handling = [*witness.handlers, *handlers]
-        association = dimse.associate(ae, to.host, to.port, to.aet, handling, tls)
+        association = dimse.associate(ae, to.host, to.port, to.aet, handling, tls, given)
     except socket.gaierror as exc:
         raise DestinationUnavailable(f"{to.name}: host {to.host} is unknown ({exc})") from exc
     except (OSError, ValueError) as exc:

@@ -19,7 +19,7 @@ from dicom_node.spool import Spool
 
 #: Study Root Query/Retrieve Information Model - FIND (PS3.4 C.6.2.2); a search by QIDO-RS counts as
 #: the same question.
-_STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 #: What was answered for good; what is sent again is no event yet.
 _ENDED = {Fate.DELIVERED: False, Fate.REFUSED: True, Fate.CLASS_REFUSED: True}
 
@@ -79,16 +79,9 @@ class AuditedQuery:
         return found
 
     def _tell(self, deliveries: Sequence[Delivery], fault: str) -> None:
-        self._trail.record(
-            events.queried(
-                self._trail.process,
-                self._there,
-                _STUDY_ROOT_FIND,
-                ImplicitVRLittleEndian,
-                _asked(deliveries),
-                fault,
-            )
-        )
+        query, syntax = encoded(_asked(deliveries))
+        here, there = self._trail.process, self._there
+        self._trail.record(events.queried(here, there, STUDY_ROOT_FIND, syntax, query, fault))
 
 
 def participant_of(to: AnyDestination) -> Participant:
@@ -100,13 +93,18 @@ def participant_of(to: AnyDestination) -> Participant:
     return Participant(to.address, name=to.name)
 
 
-def _asked(deliveries: Sequence[Delivery]) -> bytes:
+def encoded(query: Dataset) -> tuple[bytes, str]:
+    """A question as it is told, and in which transfer syntax."""
+    written = DicomBytesIO()
+    written.is_little_endian, written.is_implicit_VR = True, True
+    write_dataset(written, query)
+    return written.getvalue(), ImplicitVRLittleEndian
+
+
+def _asked(deliveries: Sequence[Delivery]) -> Dataset:
     """All questions of one study in one data set."""
     wanted = Dataset()
     wanted.QueryRetrieveLevel = "IMAGE"
     wanted.StudyInstanceUID = deliveries[0].study_instance_uid
     wanted.SOPInstanceUID = [each.sop_instance_uid for each in deliveries]
-    written = DicomBytesIO()
-    written.is_little_endian, written.is_implicit_VR = True, True
-    write_dataset(written, wanted)
-    return written.getvalue()
+    return wanted

@@ -13,11 +13,11 @@ from dicom_node.delivery.association import DicomAssociation, associate
 from dicom_node.errors import SUCCESS, DestinationUnavailable, NotOffered
 from dicom_node.ledger import Delivery
 
-_SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 #: Seconds for each answer.
 _ANSWER_S = 30.0
 #: Refused: SOP Class not supported, not authorised (PS3.7 Annex C).
-_NOT_FOR_US = (0x0122, 0x0124)
+NOT_FOR_US = (0x0122, 0x0124)
 
 
 class DicomQuery:
@@ -30,8 +30,8 @@ class DicomQuery:
     def held(self, deliveries: Sequence[Delivery]) -> Collection[int]:
         """Ids of the deliveries whose instance it shows, one question for each."""
         model = StudyRootQueryRetrieveInformationModelFind
-        with associate(self._aet, self._to, [(model, syntax) for syntax in _SYNTAXES]) as archive:
-            if archive.syntax_for(model, _SYNTAXES) is None:
+        with associate(self._aet, self._to, [(model, syntax) for syntax in SYNTAXES]) as archive:
+            if archive.syntax_for(model, SYNTAXES) is None:
                 raise NotOffered(f"{self._to.name} offers no C-FIND")
             return {each.id for each in deliveries if self._shows(archive, *_names(each))}
 
@@ -42,7 +42,7 @@ class DicomQuery:
         """
         model = StudyRootQueryRetrieveInformationModelFind
         try:
-            with associate(self._aet, self._to, [(model, one) for one in _SYNTAXES]) as archive:
+            with associate(self._aet, self._to, [(model, one) for one in SYNTAXES]) as archive:
                 self._shows(archive, generate_uid(), generate_uid(), generate_uid())
         except (DestinationUnavailable, NotOffered) as exc:
             return str(exc)
@@ -55,11 +55,7 @@ class DicomQuery:
         wanted.StudyInstanceUID = study
         wanted.SeriesInstanceUID = series
         wanted.SOPInstanceUID = instance
-        status, found = archive.find(wanted, StudyRootQueryRetrieveInformationModelFind, _ANSWER_S)
-        if status in _NOT_FOR_US:
-            raise NotOffered(f"{self._to.name}: answered C-FIND with {status:#06x}")
-        if status != SUCCESS:
-            raise DestinationUnavailable(f"{self._to.name}: answered C-FIND with {status:#06x}")
+        found = matches(archive, self._to.name, wanted)
         try:
             # Some archives answer with all that they have of the series.
             return any(
@@ -70,6 +66,18 @@ class DicomQuery:
             raise DestinationUnavailable(
                 f"{self._to.name}: its answer to C-FIND cannot be read ({type(exc).__name__})"
             ) from exc
+
+
+def matches(archive: DicomAssociation, name: str, wanted: Dataset) -> list[Dataset]:
+    """What it shows of what is `wanted`; raises DestinationUnavailable, and NotOffered where it
+    lets nobody ask.
+    """
+    status, found = archive.find(wanted, StudyRootQueryRetrieveInformationModelFind, _ANSWER_S)
+    if status in NOT_FOR_US:
+        raise NotOffered(f"{name}: answered C-FIND with {status:#06x}")
+    if status != SUCCESS:
+        raise DestinationUnavailable(f"{name}: answered C-FIND with {status:#06x}")
+    return found
 
 
 def _names(delivery: Delivery) -> tuple[str, str, str]:

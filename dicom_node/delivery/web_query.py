@@ -32,12 +32,12 @@ class WebQuery:
 
     def _shows(self, requests: Session, delivery: Delivery) -> bool:
         uid = delivery.sop_instance_uid
-        answer = self._ask(
-            requests, qido.of_instance(self._to.stow, delivery.study_instance_uid, uid)
-        )
+        url = qido.of_instance(self._to.stow, delivery.study_instance_uid, uid)
+        answer = search(requests, self._to.name, url)
         if answer.status == _NOT_FOUND:
             # That there is no such study, or no search at all: what nobody has tells them apart.
-            if self._ask(requests, qido.of_no_study(self._to.stow)).status == _NOT_FOUND:
+            nothing = qido.of_no_study(self._to.stow)
+            if search(requests, self._to.name, nothing).status == _NOT_FOUND:
                 raise NotOffered(f"{self._to.name}: offers no search ({answer.words})")
             return False
         shown = qido.found(answer.body, uid)
@@ -45,13 +45,16 @@ class WebQuery:
             raise NotOffered(f"{self._to.name}: answered a search with what is none")
         return shown
 
-    def _ask(self, requests: Session, url: str) -> Answer:
-        answer = requests.request("GET", url, _ANSWER_S, {"Accept": qido.ACCEPT})
-        if answer.status in _NOT_FOR_US:
-            raise NotOffered(f"{self._to.name}: answered a search with {answer.words}")
-        if answer.status != _NOT_FOUND:
-            assert_open(answer, self._to.name)
-            if answer.status >= 300:
-                said = f"answered a search with {answer.words}"
-                raise DestinationUnavailable(f"{self._to.name}: {said}")
-        return answer
+
+def search(requests: Session, name: str, url: str) -> Answer:
+    """The answer to a question, be it that nothing is found; raises DestinationUnavailable, and
+    NotOffered where one may not ask.
+    """
+    answer = requests.request("GET", url, _ANSWER_S, {"Accept": qido.ACCEPT})
+    if answer.status in _NOT_FOR_US:
+        raise NotOffered(f"{name}: answered a search with {answer.words}")
+    if answer.status != _NOT_FOUND:
+        assert_open(answer, name)
+        if answer.status >= 300:
+            raise DestinationUnavailable(f"{name}: answered a search with {answer.words}")
+    return answer

@@ -4,6 +4,7 @@ from pydicom import Dataset
 from pydicom.valuerep import PersonName
 
 from inference.header import text_of, value_of
+from sr_writer.progression import Omission
 
 #: Another value of one of these: results there are at a wrong place.
 IDENTITY = (
@@ -24,3 +25,16 @@ def as_read(dataset: Dataset, keyword: str) -> str:
         # Trailing components may be left out (PS3.5 6.2.1.1).
         return "=".join(group.strip().rstrip("^ ") for group in str(value).split("=")).rstrip("=")
     return text_of(dataset, keyword)
+
+
+def contradiction(before: Dataset, after: Dataset) -> Omission | None:
+    """Why two radiographs of one Patient ID and issuer may not be of one patient: what contradicts
+    that, or leaves it unproved; None: they are. By a second identifier, as at a bedside.
+    """
+    births = [text_of(header, "PatientBirthDate").strip() for header in (before, after)]
+    sexes = [text_of(header, "PatientSex").strip().upper() for header in (before, after)]
+    if all(births) and births[0] != births[1]:
+        return Omission.OTHER_PATIENT
+    if all(sexes) and sexes[0] != sexes[1]:
+        return Omission.OTHER_PATIENT
+    return None if all(births) else Omission.UNCONFIRMED

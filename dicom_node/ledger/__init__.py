@@ -4,13 +4,16 @@ SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL 
 method is one transaction. A Ledger's members are its rooms, so that each part of the node says what
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `tables` (what is kept, what
 goes in and out, and how it changes), `work` (what arrived, the jobs, what was found, who works),
-`sending` (deliveries and destinations), `readers` (what they have drawn), `watching` (counts and
+`sending` (deliveries and destinations), `readers` (what they have drawn),
+`archives` (what they are asked for), `watching` (counts and
 alerts), `reading` (what people and metrics ask).
 """
 
 from datetime import datetime
 from typing import Self
 
+from dicom_node.ledger.archives.fetching import Fetching
+from dicom_node.ledger.archives.inquiries import Became, Inquiries, Inquiry, InquiryState, Shown
 from dicom_node.ledger.figures import Dead, Depth, Figures, Gauges, Living, Place
 from dicom_node.ledger.readers.corrections import Correction, Corrections, Counted
 from dicom_node.ledger.reading.counts import Backlog, Counts, Day
@@ -126,6 +129,7 @@ __all__ = [
     "Arrival",
     "Arrived",
     "Backlog",
+    "Became",
     "BuiltOutput",
     "Candidate",
     "Change",
@@ -156,6 +160,8 @@ __all__ = [
     "GpuMemory",
     "Holding",
     "IllegalTransition",
+    "Inquiry",
+    "InquiryState",
     "Instance",
     "InstanceKind",
     "Job",
@@ -183,6 +189,7 @@ __all__ = [
     "Route",
     "Search",
     "Selection",
+    "Shown",
     "Silence",
     "Skipped",
     "Source",
@@ -218,6 +225,8 @@ class Ledger:
         self.progressions = Progressions(database)
         self.rejections = Rejecting(database)
         self.corrections = Corrections(database)
+        self.inquiries = Inquiries(database)
+        self.fetching = Fetching(database)
         self.deliveries = Deliveries(database)
         self.repairs = Repairs(database)
         self.requeue = Requeue(database)

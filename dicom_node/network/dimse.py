@@ -10,13 +10,13 @@ import socket
 import ssl
 import struct
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import UID
-from pynetdicom import AE, _config, evt
+from pynetdicom import AE, _config, build_role, evt
 from pynetdicom._handlers import (
     standard_dimse_recv_handler,
     standard_dimse_sent_handler,
@@ -130,15 +130,19 @@ def associate(
     called_aet: str,
     handlers: Sequence[Handler] = (),
     tls: tuple[ssl.SSLContext, str] | None = None,
+    given: Collection[str] = (),
 ) -> Association:
     """Ask for an association, established or not; raises socket.gaierror for an unknown host.
 
-    `tls`: a context, and the name that the peer's certificate is to be for.
+    `tls`: a context, and the name that the peer's certificate is to be for. `given`: SOP Classes of
+    which the peer may store instances here, as a C-GET does (PS3.7 D.3.3.4).
     """
     handlers = [(evt.EVT_CONN_OPEN, _send_at_once), *handlers]
+    roles = [build_role(uid, scp_role=True) for uid in given]
     return ae.associate(
-        host, port, ae_title=called_aet, max_pdu=MAX_PDU_SIZE, evt_handlers=handlers, tls_args=tls
-    )
+        host, port, ae_title=called_aet, max_pdu=MAX_PDU_SIZE, ext_neg=roles,
+        evt_handlers=handlers, tls_args=tls,
+    )  # fmt: skip
 
 
 def _send_at_once(event: Event) -> None:

@@ -25,7 +25,7 @@ from dicom_node.ops.running import last_run
 from dicom_node.spool import Spool
 
 #: What the spool keeps; its `tmp` is nobody's.
-_KINDS = ("received", "outputs", "quarantine")
+_KINDS = ("received", "fetched", "outputs", "quarantine")
 _KEY = "key"
 #: A mark that no ledger has. A copy of one that was never marked would take a spool without a mark
 #: for its own.

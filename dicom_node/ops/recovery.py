@@ -85,6 +85,7 @@ class Recovery:
         if self._may_judge():
             jobs += self._ledger.jobs.free_expired()
             deliveries += self._ledger.deliveries.free_expired()
+        self._ledger.inquiries.free_of(dead)
         self._ledger.workers.leave(dead)
         self._ledger.workers.forget_vanished()
         self._looked_at = self._ledger.now()

@@ -86,8 +86,11 @@ def exchange(
     headers: Mapping[str, str],
     content: bytes,
     timeout_s: float,
+    largest: int = LARGEST_ANSWER,
 ) -> Answer:
-    """Raises DestinationAway where no connection is to be had, DestinationUnavailable where it was
+    """What came back, of `largest` bytes at most.
+
+    Raises DestinationAway where no connection is to be had, DestinationUnavailable where it was
     lost or nothing came within `timeout_s`, for all of it.
     """
     until = time.monotonic() + timeout_s
@@ -98,7 +101,7 @@ def exchange(
         with client.stream(
             method, url, headers={**headers, **sized}, content=pieces, timeout=timeout
         ) as response:
-            body = _read(name, response, until, timeout_s)
+            body = _read(name, response, until, timeout_s, largest)
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as exc:
         where = f"{exc.request.url.host}:{_port(exc.request.url)}"
         raise DestinationAway(f"{name}: no connection to {where} ({_why(exc)})") from exc
@@ -140,16 +143,18 @@ def _pieces(name: str, content: bytes, until: float, timeout_s: float) -> Iterat
         yield content[start : start + _PIECE]
 
 
-def _read(name: str, response: httpx2.Response, until: float, timeout_s: float) -> bytes:
+def _read(
+    name: str, response: httpx2.Response, until: float, timeout_s: float, largest: int
+) -> bytes:
     """A server may say one byte after the other, or never end."""
-    body = b""
+    body = bytearray()
     for piece in response.iter_raw():
         body += piece
-        if len(body) > LARGEST_ANSWER:
-            raise DestinationUnavailable(f"{name}: an answer longer than {LARGEST_ANSWER} bytes")
+        if len(body) > largest:
+            raise DestinationUnavailable(f"{name}: an answer longer than {largest} bytes")
         if time.monotonic() > until:
             raise DestinationUnavailable(_no_answer(name, timeout_s))
-    return body
+    return bytes(body)
 
 
 def _no_answer(name: str, timeout_s: float) -> str:

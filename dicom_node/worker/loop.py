@@ -21,7 +21,16 @@ from dicom_node.errors import (
 )
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.intake.correction import SEGMENTATION
-from dicom_node.ledger import BuiltOutput, Job, JobState, LeaseLost, Ledger, Route, Turns
+from dicom_node.ledger import (
+    BuiltOutput,
+    FindingsRecord,
+    Job,
+    JobState,
+    LeaseLost,
+    Ledger,
+    Route,
+    Turns,
+)
 from dicom_node.ledger.watching.counting import steps_words
 from dicom_node.ledger.work.workers import LEASE_S
 from dicom_node.logs import bound
@@ -194,11 +203,17 @@ class Worker:
         self._looked_at(job, content)
         findings = processed.analysis.findings
         stages.analysed(findings.durations_ms)
+        if self._priors.is_unsent(job):
+            self._keep(job, record_of(processed.analysis), stages)
+            logger.info("analysed", extra=account_of(findings) | stages.closing(JobState.BUILT))
+            return
         for step, is_last in self._steps.of(job.id):
             commit: Callable[..., list[int]] = self._ledger.handover.handed_over
             with stages.timed(step.name):
                 built = self._spool_outputs(processed.write(step.roles))
             if is_last:
+                # Once its report has left, and before it counts as done.
+                self._once_there(partial(self._priors.ask, job))
                 if self._past.may_withdraw(job):
                     # What takes a place is on its way before what had it is taken back.
                     self._commit(job, built, commit)
@@ -216,8 +231,16 @@ class Worker:
             self._once_there(partial(self._priors.analysed, job))
         logger.info("analysed", extra=account_of(findings) | stages.closing(JobState.BUILT))
 
+    def _keep(self, job: Job, findings: FindingsRecord, stages: Stages) -> None:
+        """What was found, for others to be compared with: nothing is built, or sent."""
+        detail = steps_words(stages.durations_ms)
+        built = partial(self._ledger.handover.built, findings=findings, detail=detail)
+        self._commit(job, [], built, routes=())
+        self._once_there(partial(self._priors.analysed, job))
+
     def _skip(self, job: Job, content: bytes, reason: str, stages: Stages) -> None:
-        notices = self._telling.not_analysed(job, content, reason)
+        is_told = not self._priors.is_unsent(job)
+        notices = self._telling.not_analysed(job, content, reason) if is_told else ()
         with stages.timed("notices"):
             self._hand_over(job, notices, partial(self._ledger.handover.skipped, reason=reason))
         logger.info("skipped", extra=stages.closing(JobState.SKIPPED) | {"reason": reason})
@@ -287,7 +310,8 @@ class Worker:
     def _fail(self, job: Job, stages: Stages, error: Exception, reason: str) -> None:
         known = isinstance(error, NodeError)
         told = reason if known else f"an unexpected error ({type(error).__name__})"
-        notices = self._telling.failed(job, reason, told)
+        is_told = not self._priors.is_unsent(job)
+        notices = self._telling.failed(job, reason, told) if is_told else ()
         trace = "".join(format_exception(error))
         failed = partial(self._ledger.handover.failed, reason=reason, detail=trace)
         with stages.timed("notices"):

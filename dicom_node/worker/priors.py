@@ -1,4 +1,5 @@
-"""The same patient's earlier radiographs beside the one in hand, from what is here already.
+"""The same patient's earlier radiographs beside the one in hand, from what is here already; what an
+archive may have besides is asked for once the reports are built, and told in new ones.
 
 Patients are told apart by Patient ID and issuer, of which the ledger has a keyed hash, and by a
 second identifier, as at a bedside: birth date, and sex where both say one. These are compared in
@@ -6,19 +7,19 @@ the received files, so that nothing more of the patient is kept. Dates are those
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from pydicom import Dataset
 
 from dicom_node.config import PriorsSection
 from dicom_node.errors import Permanent, SpoolUnreadable
-from dicom_node.ledger import Job, JobState, Ledger, Relative
+from dicom_node.intake.belonging import contradiction
+from dicom_node.intake.taken import days_between, is_before, local, taken_of
+from dicom_node.ledger import Became, Job, JobState, Ledger, Relative
 from dicom_node.spool import Spool
 from dicom_node.worker.processing import read_dataset
 from inference.findings import Decision
-from inference.header import text_of
 from sr_writer.progression import Omission, Omitted, Prior, Progression
 
 logger = logging.getLogger(__name__)
@@ -26,10 +27,12 @@ logger = logging.getLogger(__name__)
 #: Of what is not compared, those that a report names.
 MOST_OMITTED = 10
 _DECIDED = (Decision.POSITIVE, Decision.NEGATIVE)
+_TOLD: Mapping[Became, Omission] = {
+    Became.OTHER_PATIENT: Omission.OTHER_PATIENT,
+    Became.UNCONFIRMED: Omission.UNCONFIRMED,
+    Became.NOT_RETRIEVED: Omission.NOT_RETRIEVED,
+}
 _UNFINISHED = (JobState.RECEIVED, JobState.ANALYZING)
-#: As `Progression.taken`: a date alone is as long as this.
-_DATE = len("2026-11-28")
-_TIME = len("2026-11-28T12:30:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,20 @@ class Priors:
         at = self.ledger.now()
         self.ledger.progressions.fix(job, self._look(job, content), at)
 
+    def ask(self, job: Job) -> None:
+        """Have the archives asked for what never came here: once, when the job is analysed first,
+        and after its results are built.
+        """
+        asked = self.section.ask
+        if not asked or job.is_fetched or job.overridden:
+            return
+        if self.ledger.findings.of_job(job.id) is None:
+            self.ledger.inquiries.begin(job.id, job.issue, asked)
+
+    def is_unsent(self, job: Job) -> bool:
+        """Whether it is only there for others to be compared with."""
+        return job.is_fetched and not self.section.send
+
     def analysed(self, job: Job) -> list[int]:
         """Have reports made anew that do not know what they could by now: those of later
         radiographs, which this one precedes, and its own, if another was analysed beside it.
@@ -69,6 +86,10 @@ class Priors:
         outdated = [one.job_id for one in later if progressions.unknown_to(one.job_id, [this])]
         if progressions.unknown_to(job.id, [one for one in built if _precedes(one, this)]):
             outdated.append(job.id)
+        if job.is_fetched:
+            # Once, for all that is fetched for them.
+            in_hand = self.ledger.inquiries.in_hand(outdated)
+            outdated = [one for one in outdated if one not in in_hand]
         return self._outdate(outdated, f"job {job.id} is analysed")
 
     def rejected(self, job: Job) -> list[int]:
@@ -92,7 +113,7 @@ class Priors:
         """With nothing to tell where there is no date to compare, or nothing earlier."""
         header = read_dataset(content, header_only=True)
         this = self.ledger.progressions.itself(job)
-        taken = _taken(this.acquired_at if this else "", header)
+        taken = taken_of(this.acquired_at if this else "", header)
         compared: dict[str, _Earlier] = {}
         omitted: dict[str, Omitted] = {}
         for one in self._earlier(job, taken) if taken else ():
@@ -106,17 +127,30 @@ class Priors:
                 omitted.pop(study, None)
             else:
                 omitted.setdefault(study, one.omitted(why))
+        for shown in self._shown(job):
+            if shown.study_instance_uid not in compared and len(omitted) < MOST_OMITTED:
+                omitted.setdefault(shown.study_instance_uid, shown)
         priors = tuple(self._prior(one) for one in reversed(compared.values()))
-        return Progression(taken, priors, tuple(reversed(omitted.values())))
+        oldest_first = list(reversed(omitted.values()))
+        oldest_first.sort(key=lambda one: one.taken)
+        return Progression(taken, priors, tuple(oldest_first))
+
+    def _shown(self, job: Job) -> Iterator[Omitted]:
+        """What archives have and is not here, for a reason that a report tells."""
+        for inquiry in self.ledger.inquiries.of_job(job.id):
+            for one in inquiry.shown:
+                if one.became in _TOLD and one.taken:
+                    why = _TOLD[one.became]
+                    yield Omitted(one.taken, one.sop_instance_uid, one.study_instance_uid, why)
 
     def _earlier(self, job: Job, taken: str) -> list["_Earlier"]:
         """The last taken first. Without what was passed over: a lateral view is no prior."""
         found = [
-            _Earlier(one, _local(one.acquired_at) or _taken("", self._header(one)))
+            _Earlier(one, local(one.acquired_at) or taken_of("", self._header(one)))
             for one in self.ledger.progressions.relatives(job)
             if one.is_rejected or one.state is not JobState.SKIPPED
         ]
-        before = (one for one in found if _is_before(one.taken, taken))
+        before = (one for one in found if is_before(one.taken, taken))
         return sorted(before, key=lambda one: one.taken, reverse=True)
 
     def _why_not(
@@ -126,7 +160,7 @@ class Priors:
         relative = one.relative
         if relative.is_rejected:
             return Omission.REJECTED
-        if _days_between(one.taken, taken) > self.section.days:
+        if days_between(one.taken, taken) > self.section.days:
             return Omission.TOO_OLD
         if relative.pipeline != job.pipeline:
             return Omission.OTHER_PIPELINE
@@ -138,7 +172,7 @@ class Priors:
             return Omission.UNDETERMINED
         if is_full:
             return Omission.TOO_MANY
-        return _whose(self._header(relative), header)
+        return contradiction(self._header(relative), header)
 
     def _header(self, one: Relative) -> Dataset:
         """Of its received file, whole; an empty one where that is lost."""
@@ -167,48 +201,5 @@ class _Earlier:
         return Omitted(self.taken, image.sop_instance_uid, image.study_instance_uid, why)
 
 
-def _whose(before: Dataset, after: Dataset) -> Omission | None:
-    """Whether both are of one patient: what contradicts that, or leaves it unproved."""
-    births = [text_of(header, "PatientBirthDate").strip() for header in (before, after)]
-    sexes = [text_of(header, "PatientSex").strip().upper() for header in (before, after)]
-    if all(births) and births[0] != births[1]:
-        return Omission.OTHER_PATIENT
-    if all(sexes) and sexes[0] != sexes[1]:
-        return Omission.OTHER_PATIENT
-    return None if all(births) else Omission.UNCONFIRMED
-
-
 def _precedes(one: Relative, other: Relative) -> bool:
-    return _is_before(_local(one.acquired_at), _local(other.acquired_at))
-
-
-def _taken(acquired_at: str, header: Dataset) -> str:
-    """When it was taken, as `Progression.taken`; "" where nothing says. Never when it came."""
-    return _local(acquired_at) or _local(_study_date(header))
-
-
-def _study_date(header: Dataset) -> str:
-    """YYYY-MM-DD; "" where there is none, or no date."""
-    text = text_of(header, "StudyDate").strip()
-    try:
-        return date.fromisoformat(f"{text[:4]}-{text[4:6]}-{text[6:]}").isoformat()
-    except ValueError:
-        return ""
-
-
-def _local(moment: str) -> str:
-    """The modality's own clock, as everybody there reads it; without fractions and offset."""
-    return moment[:_TIME] if len(moment) >= _TIME else moment[:_DATE]
-
-
-def _is_before(one: str, other: str) -> bool:
-    """Of one day without a time neither is known to be the earlier."""
-    if not one or not other:
-        return False
-    if one[:_DATE] != other[:_DATE]:
-        return one[:_DATE] < other[:_DATE]
-    return len(one) == len(other) == _TIME and one < other
-
-
-def _days_between(one: str, other: str) -> int:
-    return (date.fromisoformat(other[:_DATE]) - date.fromisoformat(one[:_DATE])).days
+    return is_before(local(one.acquired_at), local(other.acquired_at))

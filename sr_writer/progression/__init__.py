@@ -37,6 +37,8 @@ class Omission(StrEnum):
     FAILED = "failed"
     #: Not analysed yet.
     WAITING = "waiting"
+    #: An archive has it, and did not give it.
+    NOT_RETRIEVED = "not_retrieved"
     #: By a rejection note, or its results were withdrawn by a person.
     REJECTED = "rejected"
     TOO_OLD = "too_old"
@@ -90,7 +92,7 @@ class Progression:
     @property
     def known(self) -> frozenset[str]:
         """SOP Instance UIDs of those of which more than that they exist is told."""
-        unfinished = (Omission.WAITING, Omission.FAILED)
+        unfinished = (Omission.WAITING, Omission.FAILED, Omission.NOT_RETRIEVED)
         return self.compared | {
             one.sop_instance_uid for one in self.omitted if one.why not in unfinished
         }

@@ -10,7 +10,7 @@ import pytest
 
 from dicom_node.__main__ import main
 from dicom_node.config import parse
-from dicom_node.ledger import FindingsRecord, Ledger, Route, Turns
+from dicom_node.ledger import Became, FindingsRecord, Ledger, Route, Shown, Turns
 from tests.dicom_node.ledger.records import PIPELINE, START, Clock, built, claimed, instance, output
 from tests.sr_writer.earlier import TWO
 
@@ -265,3 +265,31 @@ def test_a_job_without_earlier_radiographs_says_nothing_of_them(ledger: Ledger, 
     built(ledger, "PACS", roles="A")
     assert "earlier radiographs" not in job("1")
     assert json.loads(job("1", "--json"))["earlier_radiographs"] is None
+
+
+def test_archives_that_were_asked_are_told_with_what_became_of_what_they_showed(
+    ledger: Ledger, job: Job
+) -> None:
+    built(ledger, "PACS", roles="A")
+    ledger.inquiries.begin(1, 0, ["away", "pacs"])
+    away = ledger.inquiries.claim("away", "s1", 60.0)
+    asked = ledger.inquiries.claim("pacs", "s1", 60.0)
+    assert away is not None
+    assert asked is not None
+    ledger.inquiries.later(away, HOSTILE, ledger.now())
+    shown = (
+        Shown(Became.NOT_ELIGIBLE, "2026-03-03", "1.2.2", "1.2.3", HOSTILE),
+        Shown(Became.FETCHED, "2026-03-02T08:00:00", "1.2.1", "1.2.4"),
+    )
+    ledger.inquiries.answered(asked, shown, "pacs: 1 fetched, 1 not eligible")
+    lines = job("1").splitlines()
+    heading = lines.index("archives asked for earlier radiographs")
+    assert lines[heading + 1 : lines.index("timeline (UTC)")] == [
+        "  away is asked again: ?]0;owned??[2J FAILED?",
+        "  pacs answered; what was fetched is being analysed",
+        "    2026-03-02T08:00:00  fetched",
+        "    2026-03-03  not to be analysed: ?]0;owned??[2J FAILED?",
+    ]
+    assert any("earlier radiographs (pacs: 1 fetched, 1 not eligible)" in one for one in lines)
+    (_, document) = json.loads(job("1", "--json"))["archives_asked"]
+    assert [one["became"] for one in document["shown"]] == ["not_eligible", "fetched"]

@@ -277,6 +277,7 @@ def _send(
     trail: Trail,
     kinds: "Mapping[str, DestinationKind] | None",
 ) -> None:
+    from dicom_node.cli.node.priors import inquiry_loops
     from dicom_node.delivery.kinds import DESTINATION_KINDS
     from dicom_node.delivery.sender import Sender
 
@@ -301,7 +302,11 @@ def _send(
             config.priority.longest_wait_s,
             trail,
         )
-        with beside(stop, {"retention": retention.run}):
+        asking = inquiry_loops(
+            config, partial(pipeline_of, config), equipment_of(config), ledger, spool, queues,
+            heartbeat.owner, trail,
+        )  # fmt: skip
+        with beside(stop, {"retention": retention.run} | asking):
             sender.run(stop)
 
 

@@ -20,7 +20,8 @@ _TAKEN_AS = {
 }
 _VERIFICATION = "1.2.840.10008.1.1"
 _COMMITMENT = "1.2.840.10008.1.20.1"
-_STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+#: Study Root, FIND and GET.
+_QUERY_RETRIEVE = ("1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.3")
 #: What each failure that a C-STORE can end with means to who sent it.
 _ANSWERED = (
     (errors.SUCCESS, "on disk and in the ledger; it will be analysed", "may delete its copy"),
@@ -51,7 +52,7 @@ def services() -> str:
         as_scp = _TAKEN_AS.get(uid, "yes" if uid in ANALYSED_SOP_CLASSES else _KEPT)
         rows.append((*named(uid), "yes", as_scp))
     rows.append(("every other class of the Storage Service", "", "no", _KEPT))
-    rows += [(*named(uid), "yes", "no") for uid in (_COMMITMENT, _STUDY_ROOT_FIND)]
+    rows += [(*named(uid), "yes", "no") for uid in (_COMMITMENT, *_QUERY_RETRIEVE)]
     return table(("SOP Class", "UID", "SCU", "SCP"), rows)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Select, exists, select
 from dicom_node.ledger.readers.table import DRAWN
 from dicom_node.ledger.reading.devices import DEVICE, Device
 from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.remains import is_fetched
 from dicom_node.ledger.tables.schema import findings, instances, jobs, overrides
 from dicom_node.ledger.tables.states import JobState
 
@@ -96,6 +97,8 @@ def _query(when: datetime, pipeline: str) -> "Select[Any]":
             jobs.c.pipeline == pipeline,
             jobs.c.state.not_in([JobState.RECEIVED, JobState.ANALYZING]),
             instances.c.kind != DRAWN,
+            # No device sent it, and it is of another time.
+            ~is_fetched(),
         )
         .order_by(jobs.c.received_at, jobs.c.id)
     )

@@ -15,6 +15,7 @@ from dicom_node.ledger.readers.table import DRAWN
 from dicom_node.ledger.reading.devices import DEVICE, Device
 from dicom_node.ledger.reading.examined import was_asked_for
 from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.remains import is_fetched
 from dicom_node.ledger.tables.schema import findings, instances, jobs
 
 #: What is measured of each image: its gray values (`inference.gray.quality`), and how unlike those
@@ -95,8 +96,8 @@ class Quality(Part):
                 & (findings.c.issue == jobs.c.issue)
                 & ~was_asked_for(),
             )
-            # What a viewer has drawn is no device's.
-            .where(jobs.c.received_at >= since, instances.c.kind != DRAWN)
+            # What a viewer has drawn is no device's, and what was fetched is of another time.
+            .where(jobs.c.received_at >= since, instances.c.kind != DRAWN, ~is_fetched())
             .group_by(*DEVICE[:-1], "kvp_range", "late", findings.c.decision, findings.c.cautions)
         )
         found: dict[Device, tuple[Found, Found]] = {}

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from dicom_node.ledger.reading.lookups import ITS_FINDINGS, ITS_INSTANCE
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.former import JOB
+from dicom_node.ledger.tables.remains import is_fetched
 from dicom_node.ledger.tables.schema import events, findings, instances, jobs
 from dicom_node.ledger.tables.states import Event, JobState
 
@@ -60,6 +61,8 @@ class Trial(Part):
             .outerjoin(findings, ITS_FINDINGS)
             .outerjoin(ended, ended.c.job_id == jobs.c.id)
             .where(jobs.c.received_at >= since, jobs.c.received_at < until)
+            # Nobody sent it, nor is anything of it to be judged.
+            .where(~is_fetched())
             .order_by(jobs.c.id)
         )
         with self._database.read() as connection:

@@ -56,6 +56,8 @@ class Job:
     priority: Priority
     #: Why its bytes were not to be analysed, where a person asked that they be all the same.
     overridden: str = ""
+    #: Nobody sent its instance: it was fetched, so that others are compared with it.
+    is_fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

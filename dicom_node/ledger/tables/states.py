@@ -86,6 +86,8 @@ class Event(StrEnum):
     REBUILD = "opened again, to build what is damaged"
     STANDING_IN = "opened again, to build what goes instead"
     OUTDATED = "opened again, as what is known of the patient's radiographs has changed"
+    #: Of archives that may have earlier radiographs of the patient.
+    INQUIRED = "asked an archive for earlier radiographs"
     REOPENED = "reopened"  #: by bytes that came after those it was about
     REPEATED = "to be analysed again, as a person asked"
     OVERRIDDEN = "to be analysed although it was refused, as a person asked"

@@ -17,6 +17,7 @@ from dicom_node.ledger.tables.lines import firsts
 from dicom_node.ledger.tables.moves import Condition, move_jobs, record
 from dicom_node.ledger.tables.priority import Priority, Turns
 from dicom_node.ledger.tables.records import Acceptance, Job
+from dicom_node.ledger.tables.remains import is_fetched
 from dicom_node.ledger.tables.schema import events, jobs
 from dicom_node.ledger.tables.states import Event, JobState
 from dicom_node.ledger.work.instances import InstanceKind, StoredInstance, note_arrival
@@ -34,7 +35,7 @@ CLOCKS_DIFFER = timedelta(seconds=1)
 _COUNTED_ANEW = (Event.REOPENED, Event.REPEATED, Event.OVERRIDDEN, Event.REBUILD, Event.STANDING_IN,
                  Event.OUTDATED)  # fmt: skip
 _FIELDS = [field.name for field in fields(Job)]
-_JOB = [*JOB, overridden_of(jobs)]
+_JOB = [*JOB, overridden_of(jobs), is_fetched().label("is_fetched")]
 
 
 class Jobs(Part):
@@ -272,7 +273,7 @@ def _accept(
         # It may reject what waits: that is not to be analysed, let alone sent, before it is read.
         priority, detail = Priority.STAT, detail and f"{detail}; STAT, as it may reject others"
     note_arrival(connection, at, instance)
-    job_id = _insert_job(connection, instance, pipeline, priority, at)
+    job_id = insert_job(connection, instance, pipeline, priority, at)
     if job_id is None:
         try:
             return accept_again(connection, at, instance, pipeline, priority, why)
@@ -313,7 +314,7 @@ def _held(connection: Connection, this: Condition) -> Job | None:
     return None if row is None else _job(row)
 
 
-def _insert_job(
+def insert_job(
     connection: Connection,
     instance: StoredInstance,
     pipeline: str,

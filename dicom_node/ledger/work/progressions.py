@@ -11,6 +11,7 @@ from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.former import JOB
 from dicom_node.ledger.tables.moves import move_jobs
 from dicom_node.ledger.tables.records import Job
+from dicom_node.ledger.tables.remains import is_fetched
 from dicom_node.ledger.tables.schema import (
     deliveries,
     findings,
@@ -159,6 +160,7 @@ class Progressions(Part):
 
     def outdate(self, job_ids: Sequence[int], why: str) -> list[int]:
         """Let those of the jobs that are BUILT, and told of priors then, be analysed anew; which.
+        Of what was only fetched nothing is told.
 
         Recovery hands their ids to the broker.
         """
@@ -168,7 +170,7 @@ class Progressions(Part):
         )
         with self._database.write() as connection:
             moved = move_jobs(connection, now, JobState.BUILT, Event.OUTDATED,
-                              jobs.c.id.in_(job_ids), has, detail=why, due_at=now,
+                              jobs.c.id.in_(job_ids), has, ~is_fetched(), detail=why, due_at=now,
                               published_at=None, **ANEW)  # fmt: skip
             for row in moved:
                 this = (progressions.c.job_id == row.id) & (progressions.c.issue == row.issue)

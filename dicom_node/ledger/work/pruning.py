@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from dicom_node.ledger.readers.table import corrections
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.moves import Condition, move_jobs
-from dicom_node.ledger.tables.remains import purged
+from dicom_node.ledger.tables.remains import fetched, inquiries, is_fetched, purged
 from dicom_node.ledger.tables.schema import (
     commitment_instances,
     commitments,
@@ -129,7 +129,7 @@ class Pruning(Part):
         with self._database.read() as connection:
             return {
                 path
-                for table in (instances, jobs, sources, outputs)
+                for table in (instances, jobs, sources, outputs, fetched)
                 for path in connection.scalars(select(table.c.path).where(table.c.path.in_(paths)))
             }
 
@@ -165,15 +165,8 @@ def pass_over_purged(
     The same bytes have had their results: they are passed over, until a person asks. Whatever is
     made from now on is a further issue: the UIDs of the first name what the destinations have.
     """
-    before = connection.execute(
-        select(purged).where(
-            purged.c.sop_instance_uid == instance.sop_instance_uid, purged.c.pipeline == pipeline
-        )
-    ).first()
-    if before is None:
-        return JobState.RECEIVED
-    connection.execute(update(jobs).where(jobs.c.id == job_id).values(issue=before.issue + 1))
-    if before.sha256 != instance.sha256:
+    before = name_after_purged(connection, job_id, pipeline, instance.sop_instance_uid)
+    if before is None or before.sha256 != instance.sha256:
         return JobState.RECEIVED
     reason = (
         f"{PURGED}, and purged on {before.at:%Y-%m-%d};"
@@ -182,6 +175,20 @@ def pass_over_purged(
     move_jobs(connection, now, JobState.RECEIVED, Event.PASSED_OVER, jobs.c.id == job_id,
               detail=reason, reason=reason)  # fmt: skip
     return JobState.SKIPPED
+
+
+def name_after_purged(
+    connection: Connection, job_id: int, pipeline: str, sop_instance_uid: str
+) -> Row[Any] | None:
+    """Let what is made by a new job be a further issue; what is left of the one before, if any."""
+    before = connection.execute(
+        select(purged).where(
+            purged.c.sop_instance_uid == sop_instance_uid, purged.c.pipeline == pipeline
+        )
+    ).first()
+    if before is not None:
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(issue=before.issue + 1))
+    return before
 
 
 def _due(kept: Kept) -> Condition:
@@ -204,6 +211,8 @@ def _due(kept: Kept) -> Condition:
         is_over & is_kept_only & delivered,
         # Where nothing of it went anywhere, the spool has the only copy.
         is_over & (jobs.c.state == JobState.BUILT) & _has(_arrived()) & delivered,
+        # The archive has what was fetched from it.
+        is_over & (jobs.c.state == JobState.BUILT) & is_fetched() & delivered,
         is_over & (jobs.c.state == JobState.SKIPPED) & ~is_correction & skipped,
         is_over_but_held & ended & _has(deliveries.c.state == DeliveryState.HELD) & held,
     )
@@ -243,10 +252,11 @@ def _paths(connection: Connection, gone: Sequence[Row[Any]]) -> set[str]:
     ids = [row.id for row in gone]
     uids = {row.sop_instance_uid for row in gone}
     paths = {row.path for row in gone}
-    for table in (outputs, sources):
+    for table in (outputs, sources, fetched):
         paths.update(connection.scalars(select(table.c.path).where(table.c.job_id.in_(ids))))
     others = select(jobs.c.id).where(jobs.c.sop_instance_uid.in_(uids), jobs.c.id.not_in(ids))
-    for table, its_job in ((jobs, jobs.c.id), (sources, sources.c.job_id)):
+    known = ((jobs, jobs.c.id), (sources, sources.c.job_id), (fetched, fetched.c.job_id))
+    for table, its_job in known:
         needed = select(table.c.path).where(its_job.in_(others))
         paths.difference_update(connection.scalars(needed))
     return paths
@@ -310,6 +320,8 @@ def _delete(connection: Connection, gone: Sequence[Row[Any]]) -> None:
         findings,
         overrides,
         progressions,
+        inquiries,
+        fetched,
         corrections,
         sources,
     ):

@@ -9,14 +9,23 @@ reason, a damaged file or a worker that died, may have passed.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from dicom_node.ledger.tables.ending import FREE
 from dicom_node.ledger.tables.former import JOB
 from dicom_node.ledger.tables.moves import move_jobs, record
 from dicom_node.ledger.tables.priority import Priority
 from dicom_node.ledger.tables.records import Acceptance
-from dicom_node.ledger.tables.schema import events, jobs, outputs, rejections, sources
+from dicom_node.ledger.tables.remains import fetched, purged
+from dicom_node.ledger.tables.schema import (
+    events,
+    instances,
+    jobs,
+    outputs,
+    progressions,
+    rejections,
+    sources,
+)
 from dicom_node.ledger.tables.states import Event, JobState
 from dicom_node.ledger.work.instances import StoredInstance
 from dicom_node.ledger.work.ranking import rank
@@ -55,6 +64,13 @@ def accept_again(
     state, differs = JobState(job.state), job.sha256 != instance.sha256
     if priority < job.priority:
         rank(connection, now, job.id, priority, why=f"it came again, {why}")
+    if _is_sent_at_last(connection, now, job, instance, pipeline):
+        values = {name: getattr(instance, name) for name in INSTANCE}
+        detail = "it was sent here, after it had been fetched"
+        move_jobs(connection, now, state, Event.REOPENED, jobs.c.id == job.id, detail=detail,
+                  due_at=now, received_at=now, published_at=now, reason=None,
+                  **values, **ANEW)  # fmt: skip
+        return Acceptance(job.id, False, JobState.RECEIVED, other_bytes=differs, is_reopened=True)
     if not _is_evidence(connection, job, instance):
         event = Event.DIFFERENT if differs else Event.DUPLICATE
         detail = f"SHA-256 {instance.sha256}, spooled as {instance.path}" if differs else ""
@@ -108,6 +124,34 @@ def issue_for_another(connection: Connection, job: Row[Any]) -> int:
     issue = _next_issue(connection, job)
     _keep_source(connection, job, standing=False)
     return issue
+
+
+def _is_sent_at_last(
+    connection: Connection, now: datetime, job: Row[Any], instance: StoredInstance, pipeline: str
+) -> bool:
+    """Whether the job's instance had only been fetched: now it is as any other that is sent here.
+
+    Not where its results were sent, and purged, before that: they are not sent twice.
+    """
+    this = (fetched.c.job_id == job.id) & fetched.c.sent_at.is_(None)
+    if connection.execute(select(fetched.c.job_id).where(this)).first() is None:
+        return False
+    delivered = select(purged.c.pipeline).where(
+        purged.c.sop_instance_uid == instance.sop_instance_uid,
+        purged.c.pipeline == pipeline,
+        purged.c.sha256 == instance.sha256,
+    )
+    if connection.execute(delivered).first() is not None:
+        return False
+    if was_rejected(connection, instance.sop_instance_uid, instance.sha256):
+        return False
+    connection.execute(update(fetched).where(this).values(sent_at=now))
+    told = progressions.c.job_id == job.id
+    connection.execute(update(progressions).where(told).values(is_outdated=True))
+    path = instances.c.sop_instance_uid == instance.sop_instance_uid
+    path &= instances.c.sha256 == instance.sha256
+    connection.execute(update(instances).where(path).values(path=instance.path))
+    return True
 
 
 def _is_evidence(connection: Connection, job: Row[Any], instance: StoredInstance) -> bool:

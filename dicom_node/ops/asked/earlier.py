@@ -14,6 +14,7 @@ WHY: Mapping[Omission, str] = {
     Omission.UNDETERMINED: "undetermined",
     Omission.FAILED: "could not be analysed",
     Omission.WAITING: "was not analysed yet",
+    Omission.NOT_RETRIEVED: "the archive did not give it",
     Omission.REJECTED: "rejected or withdrawn",
     Omission.TOO_OLD: "longer ago than [priors] days",
     Omission.TOO_MANY: "more recent ones fill [priors] most",

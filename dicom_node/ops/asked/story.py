@@ -12,6 +12,7 @@ from dicom_node.ledger import (
     Failure,
     Filter,
     FindingsRecord,
+    Inquiry,
     Job,
     JobLine,
     Ledger,
@@ -36,6 +37,7 @@ class Story:
     corrections: list[
         Correction
     ]  #: what readers have drawn on it, or this one is; the latest first
+    inquiries: list[Inquiry]  #: which archives were asked for earlier radiographs
     override: Override | None  #: a person asked that it be analysed although it was refused
 
     @classmethod
@@ -59,5 +61,6 @@ class Story:
             Outlook.of(config, ledger, deliveries),
             ledger.progressions.of_job(job_id),
             ledger.corrections.of_job(job_id),
+            ledger.inquiries.of_job(job_id),
             ledger.requeue.override_of(job_id),
         )

@@ -12,6 +12,7 @@ from dicom_node.audit import Subject, subject_of
 from dicom_node.errors import NodeError, UsageError
 from dicom_node.ledger import Entry, Filter, Instance, Job, Ledger, Output, Priority
 from dicom_node.ledger import Search as Instances
+from dicom_node.ops.asked.archives import became, in_order, standing
 from dicom_node.ops.asked.bulk import Action, meant
 from dicom_node.ops.asked.earlier import WHY, change, points
 from dicom_node.ops.asked.following import (
@@ -67,6 +68,7 @@ def job(visit: Visit) -> Response:
         timeline=_timeline(story),
         left_out=max(0, len(story.events) - 2 * _ENDS),
         earlier=_earlier(story),
+        archives=_archives(story),
         readers=_readers(story),
         picture=_picture(outputs),
         report=_report(visit, outputs),
@@ -141,6 +143,18 @@ def _earlier(story: Story) -> dict[str, object] | None:
         "change": change(shown),
         "omitted": [(one, WHY[one.why]) for one in told.omitted],
     }
+
+
+def _archives(story: Story) -> list[dict[str, object]]:
+    """Those that were asked for earlier radiographs, and what became of what each showed."""
+    return [
+        {
+            "name": one.destination,
+            "standing": standing(one),
+            "shown": [(shown, became(shown)) for shown in in_order(one)],
+        }
+        for one in story.inquiries
+    ]
 
 
 def _readers(story: Story) -> list[dict[str, object]]:

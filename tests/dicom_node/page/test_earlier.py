@@ -2,7 +2,8 @@
 
 import re
 
-from dicom_node.ledger import FindingsRecord
+from dicom_node.ledger import Became, FindingsRecord, Shown
+from dicom_node.ops.asked.archives import BECAME
 from dicom_node.ops.asked.earlier import WHY
 from sr_writer.progression import Omission, Progression
 from tests.dicom_node.ledger.records import built, claimed
@@ -62,3 +63,29 @@ def test_a_job_that_tells_of_none_shows_none(site: Site) -> None:
 
 def test_every_reason_is_said() -> None:
     assert set(WHY) == set(Omission)
+
+
+def test_archives_that_were_asked_are_shown_with_what_became_of_each_image(site: Site) -> None:
+    job_id = built(site.ledger, "PACS")
+    site.ledger.inquiries.begin(job_id, 0, ["pacs"])
+    asked = site.ledger.inquiries.claim("pacs", "s1", 60.0)
+    assert asked is not None
+    shown_by_it = (
+        Shown(Became.FETCHED, "2026-03-02T08:00:00", "1.2.1", "1.2.4"),
+        Shown(Became.OTHER_PATIENT, "2026-03-03", "1.2.2", "1.2.3"),
+        Shown(Became.NOT_ELIGIBLE, "", "1.2.5", "1.2.6", "not a frontal view (<b>)"),
+    )
+    site.ledger.inquiries.answered(asked, shown_by_it, "pacs: 1 fetched")
+    site.ledger.inquiries.closed(asked)
+    page = site.as_("vera").page(f"/jobs/{job_id}")
+    section = page[page.index('id="archives"') :].partition("</section>")[0]
+    assert "<b>pacs</b> answered" in section
+    assert cells(section) == [
+        ["–", "not to be analysed: not a frontal view (&lt;b&gt;)", "–"],
+        ["2026-03-02 08:00:00", "fetched", "here"],
+        ["2026-03-03", WHY[Omission.OTHER_PATIENT], "–"],
+    ]
+
+
+def test_everything_that_becomes_of_an_image_is_said() -> None:
+    assert set(BECAME) == set(Became)

@@ -1,0 +1,1 @@
+"""What archives are asked for: a patient's earlier radiographs, and which were fetched."""
