@@ -9,6 +9,7 @@ from dicom_node.config.destination import AnyDestination, Destination, PortDesti
 from dicom_node.config.handover import FhirDestination, HandOverDestination, Hl7Destination
 from dicom_node.config.monitor import MonitorSection, Role, User, role_of
 from dicom_node.config.node import ANY_TITLE, NodeSection
+from dicom_node.config.places import BrokerSection, LedgerSection, SpoolSection
 from dicom_node.config.reading import (
     BROKER_URL_VARIABLE,
     DESTINATION_SETTINGS,
@@ -17,18 +18,15 @@ from dicom_node.config.reading import (
     parse,
 )
 from dicom_node.config.sections import (
-    BrokerSection,
     Caller,
     Config,
     CorrectionsSection,
     EquipmentSection,
-    LedgerSection,
     ModelsSection,
     PrioritySection,
     PriorsSection,
     Reports,
     RetentionSection,
-    SpoolSection,
     TlsSection,
     WorkerSection,
 )
