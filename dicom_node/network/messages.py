@@ -95,9 +95,11 @@ class Messages(DIMSEServiceProvider):  # type: ignore[misc]  # untyped
                 self.message = None
                 self._queue(message)
             return
+        fragment = BytesIO()
+        fragment.write(bytes([control]))
+        connection.recv_into(fragment, count)
         primitive = P_DATA()
-        fragment = bytes([control]) + connection.recv(count)
-        primitive.presentation_data_value_list.append((context_id, fragment))
+        primitive.presentation_data_value_list.append((context_id, fragment.getvalue()))
         try:
             self.receive_primitive(primitive)
         except Exception as exc:

@@ -37,6 +37,7 @@ BY_ERROR: Mapping[str, str] = MappingProxyType(
         "InvalidResult": "a fault of this version: report it; after an update, {requeue}",
         "DamagedInSpool": "check the disk that holds the spool, and send the image again",
         "NotOffered": "allow it at the destination, or set another verify for it; then {requeue}",
+        "NotRetrieved": "send it to this node from the archive that does not give it",
         "Transient": _PASSED,
         "SpoolUnavailable": "see that the spool's disk is there and has room (cxr-node doctor);"
         " then {requeue}",

@@ -72,10 +72,12 @@ def test_a_tally_is_what_each_state_counts(ledger: Ledger, asked: Filter) -> Non
 
 def test_what_was_found_is_told_by_device_and_by_time(ledger: Ledger) -> None:
     found = ledger.quality.by_device(START, START + timedelta(seconds=30))
-    early, late = found[Device("", "", "ER 1")]
+    early, _ = found[Device("", "", "ER 1", "AE1")]
     assert (early.received, early.decisions["positive"], early.infected_percent) == (1, 1, 10.0)
+    # Another sender of the same station is another device.
+    _, late = found[Device("", "", "ER 1", "AE2")]
     assert (late.received, late.decisions["negative"], late.infected_percent) == (1, 1, None)
-    _, room = found[Device("", "", "ROOM 2")]
+    _, room = found[Device("", "", "ROOM 2", "AE3")]
     assert (room.analysed, room.cautioned, room.cautions["TILTED"]) == (1, 1, 1)
-    _, nameless = found[Device("", "", "")]
+    _, nameless = found[Device("", "", "", "AE1")]
     assert (nameless.received, nameless.analysed) == (1, 0)
