@@ -139,10 +139,27 @@ def associate(
     """
     handlers = [(evt.EVT_CONN_OPEN, _send_at_once), *handlers]
     roles = [build_role(uid, scp_role=True) for uid in given]
-    return ae.associate(
+    association = ae.associate(
         host, port, ae_title=called_aet, max_pdu=MAX_PDU_SIZE, ext_neg=roles,
         evt_handlers=handlers, tls_args=tls,
     )  # fmt: skip
+    _leave_answers_to_who_asks(association)
+    return association
+
+
+def _leave_answers_to_who_asks(association: Association) -> None:
+    """pynetdicom's own thread, told to pause while another one asks, may already be on its way to
+    look for a message: on a busy machine it then took the answer, and threw it away.
+    """
+    any_message = association.dimse.get_msg
+
+    def get_msg(block: bool = False) -> tuple[int | None, object]:
+        if not block and not association._reactor_checkpoint.is_set():
+            return None, None
+        context_id, message = any_message(block)
+        return context_id, message
+
+    association.dimse.get_msg = get_msg
 
 
 def _send_at_once(event: Event) -> None:
