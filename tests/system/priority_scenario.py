@@ -7,6 +7,9 @@ priorities, and where its sender is STAT.
 
 import json
 import logging
+import os
+import signal
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -63,6 +66,29 @@ def node(folder: Path, pacs: Pacs, **priority: object) -> Iterator[RunningNode]:
     )
     with RunningNode(folder / "state", config_file=config) as running:
         yield running
+
+
+@contextmanager
+def stopped(node: RunningNode, pid: int) -> Iterator[None]:
+    """A process is, but not while it writes to the ledger: nobody else could."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        while not _may_be_written(node.state / "ledger.sqlite"):
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.05)
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _may_be_written(ledger: Path) -> bool:
+    with closing(sqlite3.connect(ledger, timeout=2)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
 
 
 def store(node: RunningNode, sources: list[Dataset], aet: str) -> float:

@@ -1,7 +1,5 @@
 """Who goes first, with whole nodes: what is urgent behind a backlog, and a backlog behind it."""
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from tests.system.priority_scenario import (
     node,
     radiographs,
     reports,
+    stopped,
     store,
     wait_for_report,
 )
@@ -32,10 +31,8 @@ def test_what_is_urgent_comes_before_a_backlog(tmp_path: Path) -> None:
         Pacs(tmp_path / "pacs") as pacs,
         node(tmp_path, pacs, stat_callers=[ER], longest_wait_s=3600) as running,
     ):
-        worker = running.pid_of("work")
         # It is idle and holds nothing: now the backlog comes to be one on any machine.
-        os.kill(worker, signal.SIGSTOP)
-        try:
+        with stopped(running, running.pid_of("work")):
             store(running, backlog, PACS)
             store(running, [urgent], ER)
             (job,) = jobs_of(running, [backlog[asked]])
@@ -44,8 +41,6 @@ def test_what_is_urgent_comes_before_a_backlog(tmp_path: Path) -> None:
             )
             assert "given another priority (by " in raised.stdout
             said = run_cli("status", "--state", str(running.state)).stdout
-        finally:
-            os.kill(worker, signal.SIGCONT)
         for one in (urgent, backlog[asked]):
             wait_for_report(pacs, one)
         first = reports(pacs)[:2]
