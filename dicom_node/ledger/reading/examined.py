@@ -60,13 +60,13 @@ class Examinations(Part):
             return connection.execute(newest).first() is not None
 
 
-def was_asked_for() -> Any:
+def _was_asked_for() -> Any:
     """Whether a person had a job's bytes analysed although they were refused."""
     return exists().where(overrides.c.job_id == jobs.c.id, overrides.c.sha256 == jobs.c.sha256)
 
 
 def _query(when: datetime, pipeline: str) -> "Select[Any]":
-    return (
+    query = (
         select(
             *DEVICE,
             jobs.c.received_at,
@@ -80,7 +80,23 @@ def _query(when: datetime, pipeline: str) -> "Select[Any]":
             findings.c.gray_sharpness,
             findings.c.strangeness,
         )
-        .select_from(jobs)
+        .where(
+            jobs.c.received_at >= when,
+            jobs.c.pipeline == pipeline,
+            jobs.c.state.not_in([JobState.RECEIVED, JobState.ANALYZING]),
+        )
+        .order_by(jobs.c.received_at, jobs.c.id)
+    )
+    return of_devices(query)
+
+
+def of_devices(query: "Select[Any]") -> "Select[Any]":
+    """`query` of jobs, their instances and their present findings, for what devices sent: not what
+    a viewer has drawn, nor what was fetched, which is of another time. What a person had analysed
+    although it was refused has no findings here.
+    """
+    return (
+        query.select_from(jobs)
         .join(
             instances,
             (instances.c.sop_instance_uid == jobs.c.sop_instance_uid)
@@ -90,17 +106,9 @@ def _query(when: datetime, pipeline: str) -> "Select[Any]":
             findings,
             (findings.c.job_id == jobs.c.id)
             & (findings.c.issue == jobs.c.issue)
-            & ~was_asked_for(),
+            & ~_was_asked_for(),
         )
-        .where(
-            jobs.c.received_at >= when,
-            jobs.c.pipeline == pipeline,
-            jobs.c.state.not_in([JobState.RECEIVED, JobState.ANALYZING]),
-            instances.c.kind != DRAWN,
-            # No device sent it, and it is of another time.
-            ~is_fetched(),
-        )
-        .order_by(jobs.c.received_at, jobs.c.id)
+        .where(instances.c.kind != DRAWN, ~is_fetched())
     )
 
 

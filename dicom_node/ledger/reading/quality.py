@@ -11,12 +11,10 @@ from math import sqrt
 
 from sqlalchemy import case, func, select
 
-from dicom_node.ledger.readers.table import DRAWN
 from dicom_node.ledger.reading.devices import DEVICE, Device
-from dicom_node.ledger.reading.examined import was_asked_for
+from dicom_node.ledger.reading.examined import of_devices
 from dicom_node.ledger.tables.database import Part
-from dicom_node.ledger.tables.remains import is_fetched
-from dicom_node.ledger.tables.schema import findings, instances, jobs
+from dicom_node.ledger.tables.schema import findings, jobs
 
 #: What is measured of each image: its gray values (`inference.gray.quality`), and how unlike those
 #: learnt from it is (`inference.engines.familiarity`); and the columns of it.
@@ -84,27 +82,14 @@ class Quality(Part):
                     for of in (func.count(one), func.sum(one), func.sum(one * one))]  # fmt: skip
         query = (
             select(*grouped, func.count(), *percent, *measured)
-            .select_from(jobs)
-            .join(
-                instances,
-                (instances.c.sop_instance_uid == jobs.c.sop_instance_uid)
-                & (instances.c.sha256 == jobs.c.sha256),
-            )
-            .outerjoin(
-                findings,
-                (findings.c.job_id == jobs.c.id)
-                & (findings.c.issue == jobs.c.issue)
-                & ~was_asked_for(),
-            )
-            # What a viewer has drawn is no device's, and what was fetched is of another time.
-            .where(jobs.c.received_at >= since, instances.c.kind != DRAWN, ~is_fetched())
+            .where(jobs.c.received_at >= since)
             .group_by(*DEVICE[:-1], "kvp_range", "late", findings.c.decision, findings.c.cautions)
         )
         found: dict[Device, tuple[Found, Found]] = {}
         percent_sums: Counter[tuple[Device, int]] = Counter()
         counts: Counter[tuple[Device, int]] = Counter()
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(of_devices(query)).all()
         for row in rows:
             device = Device(*row[: len(DEVICE)])
             late, decision, cautions, count, percents, known, *sums = row[len(DEVICE) :]
