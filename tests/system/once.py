@@ -1,5 +1,6 @@
 """What every accident is judged by: each image sent has one SEG, one SR and one overlay."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +27,16 @@ def radiographs(count: int, seed: int) -> list[Dataset]:
     return [
         as_dicom(draw(kinds[i % 2], rows=382, columns=318, seed=seed + i)) for i in range(count)
     ]
+
+
+def write_config(file: Path, state: Path, pacs: Pacs, node: str = "", sections: str = "") -> None:
+    """Of a node that sends to `pacs`; `node`: more of that section, `sections`: others, as TOML."""
+    file.write_text(
+        f"[node]\nstate = {json.dumps(str(state))}\n{node}\n{sections}\n"
+        f'[[destination]]\nname = "pacs"\naet = "{pacs.aet}"\nhost = "{pacs.host}"\n'
+        f"port = {pacs.port}\n",
+        "utf-8",
+    )
 
 
 def destination(pacs: Pacs) -> str:

@@ -16,7 +16,7 @@ from dicom_node.demo.node import RunningNode
 from dicom_node.demo.pacs import Pacs
 from dicom_node.errors import SUCCESS
 from dicom_node.ledger import Event
-from tests.system.once import assert_everything_once, radiographs
+from tests.system.once import assert_everything_once, radiographs, write_config
 from tests.system.waiting import ended_job, wait_until
 
 
@@ -24,12 +24,7 @@ def test_two_workers_share_the_work_and_survive_each_other(tmp_path: Path) -> No
     first, second = radiographs(4, seed=1), radiographs(4, seed=9)
     state, config = tmp_path / "state", tmp_path / "node.toml"
     with Pacs(tmp_path / "pacs") as pacs:
-        config.write_text(
-            f"[node]\nstate = {json.dumps(str(state))}\n[worker]\nprocesses = 2\n"
-            f'[[destination]]\nname = "pacs"\naet = "{pacs.aet}"\nhost = "{pacs.host}"\n'
-            f"port = {pacs.port}\n",
-            "utf-8",
-        )
+        write_config(config, state, pacs, sections="[worker]\nprocesses = 2")
         with RunningNode(state, config_file=config) as node:
             assert [one.status for one in send(first, "127.0.0.1", node.port)] == [SUCCESS] * 4
             assert_everything_once(first, state, pacs)
