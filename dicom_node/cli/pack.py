@@ -32,14 +32,14 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the set and say how large it is; 0 when done. Raises UsageError or NodeError."""
     from dicom_node.cli.terminal.progress import images
-    from inference.datasets.cases import DatasetError, not_of_covid, read_cases, spread
+    from inference.datasets.cases import DatasetError, classified, read_cases, spread
     from inference.datasets.pack import pack
     from inference.decode import UndecodableImage
 
     try:
         sets = {"Train": spread(read_cases(images_folder(arguments)), arguments.limit)}
         if arguments.more:
-            sets["more"] = spread(not_of_covid(arguments.more), arguments.limit)
+            sets["more"] = spread(classified(arguments.more), arguments.limit)
         limit_bytes = round(arguments.mib * _MIB)
         packed = pack(sets, arguments.out, arguments.size, limit_bytes, images)
     except DatasetError as exc:

@@ -34,8 +34,8 @@ def add(commands: Commands) -> None:
     train.add_argument(
         "--more", action="append", type=Path, default=[], metavar="DIR",
         help="further radiographs without masks, in the same class folders: those that are not of"
-        " COVID-19 are learnt as free of infection (recipe's further_share of each step); may be"
-        " repeated",
+        " COVID-19 are learnt as free of infection (the recipe's further_share of each step), the"
+        " others as infected, wherever (its undrawn_share, 0 unless set); may be repeated",
     )  # fmt: skip
     train.add_argument(
         "--split", metavar="NAME", help="folder inside DIR (default: Train, if there is one)"
@@ -62,7 +62,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train and write the weights; 0 when done. Raises UsageError or NodeError."""
     from dicom_node.cli.terminal.progress import Run
-    from inference.datasets.cases import DatasetError, free_of_infection, read_cases
+    from inference.datasets.cases import DatasetError, read_cases, undrawn
     from inference.decode import UndecodableImage
     from inference.engines.device import DeviceUnavailable
     from inference.findings import Task
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         request = _request(arguments)
-        more = free_of_infection(arguments.more)
+        more = undrawn(arguments.more)
         if more and request.task is not Task.INFECTION:
             raise UsageError("--more is for infection: nobody drew the lungs of such images")
         trained = train(request, read_cases(images_folder(arguments)), Run, more)

@@ -82,8 +82,11 @@ class ImageCase:
 
 
 @dataclass(frozen=True, slots=True)
-class FreeOfInfection:
-    """A case nobody drew on that is known not to be of COVID-19: its infection mask is empty."""
+class Undrawn:
+    """A case nobody drew on whose class is known.
+
+    Its infection mask is empty where it is not of COVID-19, and else everywhere: somewhere.
+    """
 
     case: Case
 
@@ -92,8 +95,8 @@ class FreeOfInfection:
         return self.case.name
 
     @property
-    def is_covid(self) -> bool:
-        return False
+    def is_covid(self) -> bool | None:
+        return self.case.is_covid
 
     def source(self) -> Path | Dataset:
         return self.case.source()
@@ -101,7 +104,8 @@ class FreeOfInfection:
     def mask(self, task: Task) -> Mask | None:
         if task is not Task.INFECTION:
             return self.case.mask(task)
-        return np.zeros(read_radiograph(self.case.source()).pixels.shape, np.bool_)
+        shape = read_radiograph(self.case.source()).pixels.shape
+        return np.full(shape, bool(self.is_covid), np.bool_)
 
 
 def read_cases(folder: Path) -> list[Case]:
@@ -120,15 +124,15 @@ def read_cases(folder: Path) -> list[Case]:
     return cases
 
 
-def not_of_covid(folders: Sequence[Path]) -> list[Case]:
-    """The cases in `folders` that are known not to be of COVID-19; raises DatasetError."""
+def classified(folders: Sequence[Path]) -> list[Case]:
+    """The cases in `folders` known to be of COVID-19 or not to be; raises DatasetError."""
     cases = [case for folder in folders for case in read_cases(folder)]
-    return [case for case in cases if case.is_covid is False]
+    return [case for case in cases if case.is_covid is not None]
 
 
-def free_of_infection(folders: Sequence[Path]) -> list[Case]:
-    """The same, each with its empty infection mask."""
-    return [FreeOfInfection(case) for case in not_of_covid(folders)]
+def undrawn(folders: Sequence[Path]) -> list[Case]:
+    """The same, their masks left aside."""
+    return [Undrawn(case) for case in classified(folders)]
 
 
 def spread(cases: list[Case], limit: int | None) -> list[Case]:

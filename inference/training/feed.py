@@ -1,4 +1,7 @@
-"""What each step of training is shown: images with masks, further ones beside them, all varied."""
+"""What each step of training is shown: images with masks, further ones beside them, all varied.
+
+The further ones come in two kinds: free of infection, and infected, nobody drew where.
+"""
 
 from collections.abc import Iterator
 
@@ -18,13 +21,20 @@ class Feed:
 
     def __init__(self, examples: Examples, further: Examples | None, recipe: Recipe) -> None:
         """Both on the device where they are wanted."""
-        self._examples, self._further, self._recipe = examples, further or None, recipe
-        self._more = round(recipe.further_share * recipe.batch) if further else 0
+        self._examples, self._recipe = examples, recipe
+        self._healthy, self._undrawn = _parted(further)
+        self._more = round(recipe.further_share * recipe.batch) if self._healthy else 0
+        self._infected = round(recipe.undrawn_share * recipe.batch) if self._undrawn else 0
+
+    @property
+    def drawn(self) -> int:
+        """How many images of a step, the first, have masks that say where infection is."""
+        return min(self._own, len(self._examples)) + self._more
 
     @property
     def batch(self) -> int:
         """How many images a step gets."""
-        return min(self._own, len(self._examples)) + self._more
+        return self.drawn + self._infected
 
     @property
     def steps(self) -> int:
@@ -45,24 +55,28 @@ class Feed:
         if self._recipe.styled and self._examples.lungs is not None:
             lungs = self._examples.lungs[chosen].float()
             sewn, sewn_masks = transplant(images, masks, lungs, generator)
-            changed = self._styled(images, generator)
+            dice = Dice(len(images), images.device, generator)
+            changed = dice.happens(self._recipe.styled)
             images = torch.where(changed, sewn, images)
             masks = torch.where(changed, sewn_masks, masks)
-        if self._further is not None:
-            further = torch.randint(
-                len(self._further), (self._more,), device=images.device, generator=generator
-            )
-            images = torch.cat([images, to_gray(self._further.images[further])])
-            masks = torch.cat([masks, self._further.masks[further].float()])
+        for pool, count in ((self._healthy, self._more), (self._undrawn, self._infected)):
+            if pool is None:
+                continue
+            further = torch.randint(len(pool), (count,), device=images.device, generator=generator)
+            images = torch.cat([images, to_gray(pool.images[further])])
+            masks = torch.cat([masks, pool.masks[further].float()])
         if self._recipe.styled:
-            changed = self._styled(images, generator)
-            images = torch.where(changed, restyle(images, masks, generator), images)
+            images = restyle(images, masks, generator, self._recipe.styled)
         return augment(images, masks, generator) if self._recipe.augment else (images, masks)
-
-    def _styled(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """(n, 1, 1), which of the images may be styled."""
-        return Dice(len(images), images.device, generator).happens(self._recipe.styled)
 
     @property
     def _own(self) -> int:
-        return max(1, self._recipe.batch - self._more)
+        return max(1, self._recipe.batch - self._more - self._infected)
+
+
+def _parted(further: Examples | None) -> tuple[Examples | None, Examples | None]:
+    """Those free of infection, and those with infection somewhere."""
+    if further is None:
+        return None, None
+    infected = further.masks.flatten(1).amax(dim=1).cpu().numpy() > 0
+    return further.pick(~infected) or None, further.pick(infected) or None

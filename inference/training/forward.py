@@ -5,6 +5,7 @@ there and back takes longer than they run. A graph launches them at once.
 """
 
 import copy
+import functools
 from collections.abc import Callable
 from types import MethodType
 from typing import cast
@@ -23,8 +24,10 @@ def forward_of(
 ) -> Forward:
     """`network` as a step calls it, with batches of `shape`: images, side of the square."""
     device = next(network.parameters()).device
-    if device.type == "cpu" and precision is Precision.BF16:
-        _keep_depthwise_single(network)
+    if device.type == "cpu":
+        _add_one_by_one(network)
+        if precision is Precision.BF16:
+            _keep_depthwise_single(network)
     if compiled:
         return torch.compile(network)
     if device.type == "cuda":
@@ -47,6 +50,19 @@ def _in_single(module: nn.Conv2d, images: torch.Tensor) -> torch.Tensor:
     with torch.autocast(images.device.type, enabled=False):
         result: torch.Tensor = type(module).forward(module, images.float())
     return result.to(images.dtype)
+
+
+def _add_one_by_one(network: nn.Module) -> None:
+    """Have an FPN's levels added without stacking them first: a tenth of a step on a CPU."""
+    from segmentation_models_pytorch.decoders.fpn.decoder import MergeBlock
+
+    for module in network.modules():
+        if isinstance(module, MergeBlock) and module.policy == "add":
+            module.forward = _sum  # type: ignore[method-assign,assignment]
+
+
+def _sum(levels: list[torch.Tensor]) -> torch.Tensor:
+    return functools.reduce(torch.add, levels)
 
 
 def _recorded(

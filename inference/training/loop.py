@@ -150,7 +150,7 @@ class Run:
         images, masks = self._feed.show(chosen, generator)
         with autocast(self.device, self.plan.precision):
             logits = self._forward(prepare(images))
-        loss = loss_of(logits.float(), masks, self.plan.recipe)
+        loss = loss_of(logits.float(), masks, self.plan.recipe, self._feed.drawn)
         self._optimiser.zero_grad()
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.step(self._optimiser)

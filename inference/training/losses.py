@@ -18,11 +18,16 @@ SMOOTHING = 1e-3
 PRESENCE_SHARE = 1e-3
 
 
-def loss_of(logits: torch.Tensor, masks: torch.Tensor, recipe: Recipe) -> torch.Tensor:
-    """A scalar, from (n, 2, size, size) logits in single precision and (n, size, size) masks."""
-    loss = cross_entropy(logits, masks.long())
+def loss_of(
+    logits: torch.Tensor, masks: torch.Tensor, recipe: Recipe, drawn: int | None = None
+) -> torch.Tensor:
+    """A scalar, from (n, 2, size, size) logits in single precision and (n, size, size) masks.
+
+    Of those after the first `drawn` the masks say only whether there is foreground.
+    """
+    loss = cross_entropy(logits[:drawn], masks[:drawn].long())
     if recipe.dice_weight:
-        loss = loss + recipe.dice_weight * dice_loss(logits, masks)
+        loss = loss + recipe.dice_weight * dice_loss(logits[:drawn], masks[:drawn])
     if recipe.presence_weight:
         loss = loss + recipe.presence_weight * presence_loss(logits, masks)
     return loss

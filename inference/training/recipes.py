@@ -45,7 +45,10 @@ class Recipe:
     calibrated: bool  #: move the threshold to where the held-out DSC is greatest
     #: Share of the images, 0..1, that may get another class's look or lungs: `style`, `transplant`.
     styled: float = 0.0
-    further_share: float = 0.5  #: of a step's images, 0..1, that are further ones, if there are any
+    #: Of a step's images, 0..1, that are further ones free of infection, if there are any.
+    further_share: float = 0.5
+    #: Likewise infected ones on which nobody drew where: they count for presence alone.
+    undrawn_share: float = 0.0
 
 
 #: Section 3.4 to the letter. 20 % of the training data selects; no augmentation is mentioned.

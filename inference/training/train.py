@@ -98,6 +98,8 @@ def train(
         only_lungs=request.cascaded,
         with_lungs=request.recipe.styled > 0 or _tells_certainty(request),
     )
+    if not request.recipe.undrawn_share:
+        more = [case for case in more if not case.is_covid]
     further = load_examples(more, request.task, request.size) if more else None
     name = f"{request.task.value}-{request.network}"
     fold = _folds(examples, request)
@@ -254,7 +256,11 @@ def _card(request: Request, run: Run, start: Start, bias: float) -> dict[str, An
 
 
 def _further(run: Run) -> str:
-    return f" and {len(run.further)} further ones free of infection" if run.further else ""
+    if not run.further:
+        return ""
+    infected = int(run.further.masks.flatten(1).any(dim=1).sum())
+    undrawn = f" and {infected} infected ones on which nobody drew where" if infected else ""
+    return f" and {len(run.further) - infected} further ones free of infection{undrawn}"
 
 
 def _figures(best: Epoch, images: int) -> list[dict[str, Any]]:

@@ -18,14 +18,18 @@ MIN_BAND = 0.05  #: least radius of what is taken of a spectrum, in cycles a pix
 KEPT = 0.012
 
 
-def restyle(images: torch.Tensor, masks: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """(n, size, size) images, 0..1, some of them looking like one of the other class."""
-    dice = Dice(len(images), images.device, generator)
-    partners = images[_partner(masks, dice)]
-    by_spectrum = _take_spectrum(images, partners, dice)
-    images = torch.where(dice.happens(SPECTRUM_SHARE), by_spectrum, images)
-    share = dice.uniform(0, 1) * dice.happens(HISTOGRAM_SHARE)
-    return (images + share * (_take_histogram(images, partners) - images)).clamp(0, 1)
+def restyle(
+    images: torch.Tensor, masks: torch.Tensor, generator: torch.Generator, share: float = 1.0
+) -> torch.Tensor:
+    """(n, size, size) images, 0..1, some of `share` of them looking like one of the other class."""
+    chosen = torch.randperm(len(images), device=images.device, generator=generator)
+    chosen = chosen[: round(share * len(images))]
+    partners = images[_partner(masks, Dice(len(images), images.device, generator))[chosen]]
+    own, dice = images[chosen], Dice(len(chosen), images.device, generator)
+    own = torch.where(dice.happens(SPECTRUM_SHARE), _take_spectrum(own, partners, dice), own)
+    amount = dice.uniform(0, 1) * dice.happens(HISTOGRAM_SHARE)
+    own = (own + amount * (_take_histogram(own, partners) - own)).clamp(0, 1)
+    return images.index_copy(0, chosen, own)
 
 
 def _partner(masks: torch.Tensor, dice: Dice) -> torch.Tensor:

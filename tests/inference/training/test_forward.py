@@ -3,10 +3,19 @@
 import torch
 from torch import nn
 
+from inference.networks import build
 from inference.training.forward import forward_of
 from inference.training.precision import Precision, autocast
 
 CPU = torch.device("cpu")
+
+
+def test_on_a_cpu_a_pyramid_s_levels_are_added_as_they_would_be() -> None:
+    torch.manual_seed(0)
+    network = build("fpn-resnet18").eval()
+    images = torch.rand(1, 3, 64, 64)
+    before = network(images)
+    assert torch.allclose(forward_of(network, (1, 64), Precision.FP32)(images), before, atol=1e-5)
 
 
 def test_on_a_cpu_depthwise_convolutions_alone_work_in_single_precision() -> None:

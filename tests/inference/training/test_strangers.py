@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from dicom_node.__main__ import main
-from inference.datasets.cases import read_cases
+from inference.datasets.cases import read_cases, undrawn
 from inference.datasets.examples import Examples, load_examples
 from inference.datasets.pack import pack
 from inference.findings import Task
@@ -22,6 +22,7 @@ from inference.networks import build
 from inference.training.augmentation.style import restyle
 from inference.training.augmentation.transplant import transplant
 from inference.training.feed import Feed
+from inference.training.losses import loss_of
 from inference.training.recipes import STRANGERS
 from inference.training.start import begin
 from inference.weights import WeightsError
@@ -47,9 +48,9 @@ def drawn(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def test_a_class_takes_the_gray_values_of_the_other() -> None:
-    masks = torch.zeros(64, 32, 32)
+    masks = torch.zeros(256, 32, 32)
     masks[::2, 8:16, 8:16] = 1
-    noise = torch.rand(64, 32, 32, generator=seeded(1))
+    noise = torch.rand(256, 32, 32, generator=seeded(1))
     # All that is infected comes from a bright source, all that is healthy from a dark one.
     images = torch.where(masks.amax(dim=(1, 2), keepdim=True) > 0, 0.6, 0.1) + 0.3 * noise
     restyled = restyle(images, masks, seeded())
@@ -127,6 +128,32 @@ def test_further_images_have_their_share_of_every_step(tmp_path: Path) -> None:
     assert images.shape == masks.shape == (feed.batch, 64, 64)
     assert (images.amin(dim=(1, 2)) == 1).tolist() == [False] * 3 + [True] * 3
     assert masks[3:].sum() == 0
+
+
+def test_infected_chests_nobody_drew_on_count_for_presence_alone(tmp_path: Path) -> None:
+    examples = load_examples(read_cases(draw_split(tmp_path, each=4)), Task.INFECTION, 64)
+    cases = undrawn([draw_split(tmp_path / "more", each=2, masks=False)])
+    further = load_examples(cases, Task.INFECTION, 64)
+    recipe = replace(STRANGERS, batch=8, further_share=0.25, undrawn_share=0.25, augment=False)
+    recipe = replace(recipe, presence_weight=0.0)
+    feed = Feed(examples, further, recipe)
+    _, masks = feed.show(next(feed.chosen(seed=0)), seeded())
+    assert (feed.batch, feed.drawn) == (8, 6)
+    assert masks[4:6].sum() == 0
+    assert (masks[6:] == 1).all()
+    logits = torch.randn(8, 2, 64, 64, generator=seeded())
+    elsewhere = torch.cat([logits[:6], -logits[6:]])
+    losses = [loss_of(these, masks, recipe, feed.drawn) for these in (logits, elsewhere)]
+    assert losses[0] == losses[1]
+    recipe = replace(recipe, presence_weight=1.0)
+    surer = torch.cat([logits[:6], logits[6:] + torch.tensor([0, 9.0])[:, None, None]])
+    assert loss_of(surer, masks, recipe, feed.drawn) < loss_of(logits, masks, recipe, feed.drawn)
+
+
+def test_only_a_share_of_the_images_takes_another_look() -> None:
+    images, masks, _ = drawn(32)
+    changed = (restyle(images, masks, seeded(), 0.25) != images).flatten(1).any(dim=1)
+    assert 0 < changed.sum() <= 8
 
 
 def test_without_further_images_a_step_is_the_examples_alone(tmp_path: Path) -> None:
