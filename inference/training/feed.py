@@ -67,7 +67,9 @@ class Feed:
             masks = torch.cat([masks, pool.masks[further].float()])
         if self._recipe.styled:
             images = restyle(images, masks, generator, self._recipe.styled)
-        return augment(images, masks, generator) if self._recipe.augment else (images, masks)
+        if not self._recipe.augment:
+            return images, masks
+        return augment(images, masks, generator, self._recipe.strongly_varied)
 
     @property
     def _own(self) -> int:

@@ -43,6 +43,7 @@ class Recipe:
     average: float  #: decay of the moving average of the weights, per step; 0: none
     balanced: bool  #: draw images with and without foreground equally often
     calibrated: bool  #: move the threshold to where the held-out DSC is greatest
+    strongly_varied: float = 1.0  #: share of the images, 0..1: see `augment`
     #: Share of the images, 0..1, that may get another class's look or lungs: `style`, `transplant`.
     styled: float = 0.0
     #: Of a step's images, 0..1, that are further ones free of infection, if there are any.

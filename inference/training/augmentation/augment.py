@@ -14,6 +14,7 @@ from inference.training.augmentation.dice import Dice
 MAX_ROTATION_DEG = 12.0
 SCALE = (0.6, 1.2)  #: below 1 the chest appears larger; at 0.6 the lungs fill many an image
 MAX_STRETCH = 0.12  #: of one axis against the other: the square gives up the aspect ratio
+MILDLY = 0.4  #: so much of the two above where an image is not varied strongly
 MAX_SHIFT = 0.1  #: of the image's side
 FLIP_SHARE = 0.5
 MAX_LOG_GAMMA = 0.5
@@ -35,34 +36,41 @@ MARKER_SIDE = (0.03, 0.15)
 
 
 def augment(
-    images: torch.Tensor, masks: torch.Tensor, generator: torch.Generator
+    images: torch.Tensor, masks: torch.Tensor, generator: torch.Generator, strongly: float = 1.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Vary (n, size, size) images, 0..1, and masks, 0 or 1; both float32, shapes kept."""
+    """Vary (n, size, size) images, 0..1, and masks, 0 or 1; both float32, shapes kept.
+
+    `strongly`: the share of the images, 0..1, that may look as from quite another place; the others
+    keep their shadows, curve and sharpness, and are framed less freely.
+    """
     dice = Dice(len(images), images.device, generator)
-    images, masks = _move(images, masks, dice)
-    images = _gray(_shadow(images, dice), dice)
-    images = _sharpness(_local_contrast(images, dice), dice)
+    strong = dice.happens(strongly).float()
+    images, masks = _move(images, masks, dice, strong)
+    images = _gray(_shadow(images, dice, strong), dice, strong)
+    images = _sharpness(_local_contrast(images, dice, strong), dice, strong)
     images = images + dice.uniform(0, MAX_NOISE) * dice.normal(images)
     images, masks = _border(images, masks, dice)
     return _markers(images, dice).clamp(0, 1), masks
 
 
 def _move(
-    images: torch.Tensor, masks: torch.Tensor, dice: Dice
+    images: torch.Tensor, masks: torch.Tensor, dice: Dice, strong: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Rotate, scale, shift, flip; what comes in from outside is black, or white now and then."""
     outside = dice.happens(0.1).float()
     both = torch.stack([images - outside, masks], dim=1)
-    grid = affine_grid(_affine(dice), list(both.shape), align_corners=False)
+    grid = affine_grid(_affine(dice, strong), list(both.shape), align_corners=False)
     moved = grid_sample(both, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return moved[:, 0] + outside, (moved[:, 1] > 0.5).float()
 
 
-def _affine(dice: Dice) -> torch.Tensor:
+def _affine(dice: Dice, strong: torch.Tensor) -> torch.Tensor:
     """(n, 2, 3): from a place in the result to its place in the source."""
     limit = math.radians(MAX_ROTATION_DEG)
     angle = dice.uniform(-limit, limit, 1)
-    scale, stretch = dice.uniform(*SCALE, 1), dice.uniform(-MAX_STRETCH, MAX_STRETCH, 1)
+    freely = MILDLY + (1 - MILDLY) * strong[:, :, 0]
+    scale = 1 + freely * (dice.uniform(*SCALE, 1) - 1)
+    stretch = freely * dice.uniform(-MAX_STRETCH, MAX_STRETCH, 1)
     mirror = 1 - 2 * (dice.uniform(0, 1, 1) < FLIP_SHARE).float()
     wide, high = scale * (1 + stretch) * mirror, scale * (1 - stretch)
     cos, sin = angle.cos(), angle.sin()
@@ -73,17 +81,17 @@ def _affine(dice: Dice) -> torch.Tensor:
     return torch.stack([row_x, row_y], dim=1)
 
 
-def _shadow(images: torch.Tensor, dice: Dice) -> torch.Tensor:
+def _shadow(images: torch.Tensor, dice: Dice, strong: torch.Tensor) -> torch.Tensor:
     """Brighten and darken softly over large places: soft tissue is no infection."""
     field = dice.uniform(-1, 1, 1, 4, 4)
     smooth = interpolate(field, images.shape[1:], mode="bicubic", align_corners=False)[:, 0]
-    depth = dice.uniform(0, MAX_SHADOW) * dice.happens(SHADOW_SHARE)
+    depth = dice.uniform(0, MAX_SHADOW) * dice.happens(SHADOW_SHARE) * strong
     return (images + depth * smooth).clamp(0, 1)
 
 
-def _gray(images: torch.Tensor, dice: Dice) -> torch.Tensor:
+def _gray(images: torch.Tensor, dice: Dice, strong: torch.Tensor) -> torch.Tensor:
     """A random rising curve, gamma, then contrast around the image's own mean."""
-    images = torch.where(dice.happens(CURVE_SHARE), _curve(images, dice), images)
+    images = torch.where(dice.happens(CURVE_SHARE) & (strong > 0), _curve(images, dice), images)
     gamma = dice.uniform(-MAX_LOG_GAMMA, MAX_LOG_GAMMA).exp()
     images = images.clamp(0, 1) ** gamma
     mean = images.mean(dim=(1, 2), keepdim=True)
@@ -100,19 +108,19 @@ def _curve(images: torch.Tensor, dice: Dice) -> torch.Tensor:
     return (low + (high - low) * (place - below)).view_as(images)
 
 
-def _local_contrast(images: torch.Tensor, dice: Dice) -> torch.Tensor:
+def _local_contrast(images: torch.Tensor, dice: Dice, strong: torch.Tensor) -> torch.Tensor:
     """Structures of a lung's size against what is larger, as a maker's processing raises them."""
     middle, large = (images - _without_detail(images, factor) for factor in (8, 32))
     detail = torch.where(dice.happens(0.5), middle, large)
-    amount = dice.uniform(*LOCAL_CONTRAST) * dice.happens(LOCAL_CONTRAST_SHARE)
+    amount = dice.uniform(*LOCAL_CONTRAST) * dice.happens(LOCAL_CONTRAST_SHARE) * strong
     return (images + amount * detail).clamp(0, 1)
 
 
-def _sharpness(images: torch.Tensor, dice: Dice) -> torch.Tensor:
+def _sharpness(images: torch.Tensor, dice: Dice, strong: torch.Tensor) -> torch.Tensor:
     """More or less detail, fine or coarse: every source sharpens, scans and shrinks its own way."""
     fine, coarse = (images - _without_detail(images, factor) for factor in (2, 4))
     detail = torch.where(dice.happens(0.5), fine, coarse)
-    amount = dice.uniform(*SHARPNESS) * dice.happens(SHARPNESS_SHARE)
+    amount = dice.uniform(*SHARPNESS) * dice.happens(SHARPNESS_SHARE) * strong
     return (images + amount * detail).clamp(0, 1)
 
 

@@ -41,3 +41,19 @@ def test_variations_add_detail_to_some_images_and_take_it_from_others(
     assert (change < 0.5).any()
     assert (change > 1.5).any()
     assert 0.2 < (change == 1).float().mean() < 0.6
+
+
+def test_what_is_not_varied_strongly_keeps_its_sharpness_and_most_of_its_framing() -> None:
+    images = torch.rand(64, 64, 64, generator=torch.Generator().manual_seed(1)) / 4 + 0.4
+    masks = torch.zeros_like(images)
+    masks[:, 16:48, 16:48] = 1
+
+    def looks(strongly: float) -> tuple[torch.Tensor, torch.Tensor]:
+        varied, moved = augment(images, masks, torch.Generator().manual_seed(2), strongly)
+        contrast = varied[:, 24:40, 24:40].std(dim=(1, 2))
+        detail = varied[:, 24:40, 24:40].diff(dim=1).std(dim=(1, 2)) / contrast
+        return detail, moved.sum(dim=(1, 2))
+
+    (strong, far), (mild, near) = looks(1.0), looks(0.0)
+    assert mild.std() < 0.5 * strong.std()
+    assert near.std() < 0.75 * far.std()
