@@ -23,6 +23,7 @@ from dicom_node.cli import (
     corrections,
     demo,
     destinations,
+    differences,
     doctor,
     evaluate,
     find,
@@ -36,6 +37,7 @@ from dicom_node.cli import (
     requeue,
     restore,
     send,
+    shadow,
     status,
     train,
     up,
@@ -58,9 +60,9 @@ lung, the decision). Research use only, not for diagnosis.
 
 #: In the order of `--help`: to run a node, to try it, to look after it, to make its networks.
 COMMANDS = (
-    *(up, listen, work, send, page, config, conformance, doctor),
+    *(up, listen, work, send, page, shadow, config, conformance, doctor),
     *(analyze, demo),
-    *(status, alerts, find, jobs, job, requeue, destinations, acceptance, corrections),
+    *(status, alerts, find, jobs, job, requeue, destinations, acceptance, corrections, differences),
     *(prune, backup, restore),
     *(models, train, pack, evaluate, benchmark),
 )

@@ -103,7 +103,7 @@ def _pipeline(config: "Config") -> Mapping[str, str]:
     from dicom_node.cli.node.parts import pipeline_of
     from inference.weights import DEFAULT_NETWORK
 
-    models = config.models
+    models = config.leading
     networks = [getattr(models, task.value) or name for task, name in DEFAULT_NETWORK.items()]
     point = f"negative below {models.negative_below:g}, positive from {models.positive_above:g} on"
     return {

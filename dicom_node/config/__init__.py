@@ -8,6 +8,7 @@ from dicom_node.config.audit import AuditSection
 from dicom_node.config.destination import AnyDestination, Destination, PortDestination
 from dicom_node.config.handover import FhirDestination, HandOverDestination, Hl7Destination
 from dicom_node.config.monitor import MonitorSection, Role, User, role_of
+from dicom_node.config.networks import ModelsSection, ShadowSection
 from dicom_node.config.node import ANY_TITLE, NodeSection
 from dicom_node.config.places import BrokerSection, LedgerSection, SpoolSection
 from dicom_node.config.reading import (
@@ -22,7 +23,6 @@ from dicom_node.config.sections import (
     Config,
     CorrectionsSection,
     EquipmentSection,
-    ModelsSection,
     PrioritySection,
     PriorsSection,
     Reports,
@@ -64,6 +64,7 @@ __all__ = [
     "Role",
     "ServerDestination",
     "ServiceUrl",
+    "ShadowSection",
     "SpoolSection",
     "TlsSection",
     "User",

@@ -1,7 +1,6 @@
 """The sections of the configuration, nested as the file is: each part is given its own."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -11,27 +10,25 @@ from dicom_node.config.alerting import AlertsSection, NotifySection
 from dicom_node.config.audit import AuditSection
 from dicom_node.config.destination import AnyDestination
 from dicom_node.config.monitor import MonitorSection, User
+from dicom_node.config.networks import ModelsSection, ShadowSection
 from dicom_node.config.node import LOOPBACK, NodeSection
 from dicom_node.config.places import BrokerSection, LedgerSection, SpoolSection
 from dicom_node.config.values import (
     AeTitle,
     Attribute,
     Count,
+    Days,
     FilePath,
     IpAddress,
     ListOf,
     Processes,
     Seconds,
     Section,
-    Share,
     Text,
     is_loopback,
     refused,
 )
-from inference.pipeline import STANDARD, Settings
 from sr_writer.equipment import Equipment
-
-Days = Annotated[Count, Field(le=36500)]
 
 
 class TlsSection(Section):
@@ -56,32 +53,6 @@ class TlsSection(Section):
         if self.listen == "mutual" and self.trusted is None:
             raise refused("[tls] listen = 'mutual' needs trusted: whose certificates are believed")
         return self
-
-
-class ModelsSection(Section):
-    """`[models]`: which networks, what they run on, and how sure of infection a verdict is."""
-
-    lung: Text = ""  #: name or path of the lung network; "": the shipped one
-    infection: Text = ""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    #: The operating point, certainties of infection: see `inference.pipeline.Settings`.
-    negative_below: Share = STANDARD.negative_below
-    positive_above: Share = STANDARD.positive_above
-
-    @field_validator("positive_above")
-    @classmethod
-    def _leaves_no_verdict_twice(cls, value: float, info: ValidationInfo) -> float:
-        negative = info.data.get("negative_below", 0)
-        if value < negative:
-            raise refused(f"{value:g} is less than negative_below, {negative:g}")
-        return value
-
-    @property
-    def settings(self) -> Settings:
-        """How the networks are read."""
-        return replace(
-            STANDARD, negative_below=self.negative_below, positive_above=self.positive_above
-        )
 
 
 class WorkerSection(Section):
@@ -209,6 +180,7 @@ class Config(Section):
     broker: BrokerSection = BrokerSection()
     spool: SpoolSection = SpoolSection()
     models: ModelsSection = ModelsSection()
+    shadow: ShadowSection = ShadowSection()
     worker: WorkerSection = WorkerSection()
     reports: Reports = Reports()
     priors: PriorsSection = PriorsSection()
@@ -238,8 +210,32 @@ class Config(Section):
         return self.spool.folder or self.node.state / "spool"
 
     @property
+    def leading(self) -> ModelsSection:
+        """The pipeline whose results are sent."""
+        return self.shadow.beside(self.models) if self.shadow.leads else self.models
+
+    @property
+    def shadowing(self) -> ModelsSection | None:
+        """The one that is tried beside it; None: there is none."""
+        if not self.shadow.differs:
+            return None
+        return self.models if self.shadow.leads else self.shadow.beside(self.models)
+
+    @property
     def destination_names(self) -> tuple[str, ...]:
         return tuple(destination.name for destination in self.destinations)
+
+    @field_validator("shadow")
+    @classmethod
+    def _reads_networks_one_way(cls, shadow: ShadowSection, info: ValidationInfo) -> ShadowSection:
+        models = info.data.get("models") or ModelsSection()
+        negative, positive = shadow.point(models)
+        if positive < negative:
+            raise refused(
+                f"[shadow] with the rest of [models] is positive_above {positive:g}, less than"
+                f" negative_below, {negative:g}"
+            )
+        return shadow
 
     @field_validator("audit")
     @classmethod

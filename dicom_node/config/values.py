@@ -173,6 +173,7 @@ Port = Annotated[int, _checked(port_fault)]
 Seconds = Annotated[float, _checked(_seconds_fault)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Days = Annotated[int, Field(ge=1, le=36500)]
 Text = Annotated[str, _checked(_text_fault)]
 Attribute = Annotated[str, _checked(_attribute_fault)]
 #: TOML knows no tuple and no path: a list and a text are taken for them, and nothing else.

@@ -5,8 +5,8 @@ method is one transaction. A Ledger's members are its rooms, so that each part o
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `tables` (what is kept, what
 goes in and out, and how it changes), `work` (what arrived, the jobs, what was found, who works),
 `sending` (deliveries and destinations), `readers` (what they have drawn),
-`archives` (what they are asked for), `watching` (counts and
-alerts), `reading` (what people and metrics ask).
+`archives` (what they are asked for), `shadow` (what a pipeline says that is only tried), `watching`
+(counts and alerts), `reading` (what people and metrics ask).
 """
 
 from datetime import datetime
@@ -29,6 +29,7 @@ from dicom_node.ledger.sending.breakers import Breakers
 from dicom_node.ledger.sending.deliveries import Deliveries
 from dicom_node.ledger.sending.destinations import Destinations
 from dicom_node.ledger.sending.verifications import CommitmentReport, Reported, Verifications
+from dicom_node.ledger.shadow.shadows import Compared, Said, Shadows, Tried
 from dicom_node.ledger.tables.database import (
     ANSWER_TIMEOUT_S,
     PERSON_WAITS_S,
@@ -134,6 +135,7 @@ __all__ = [
     "Candidate",
     "Change",
     "CommitmentReport",
+    "Compared",
     "Correction",
     "Counted",
     "Day",
@@ -187,6 +189,7 @@ __all__ = [
     "Relative",
     "Reported",
     "Route",
+    "Said",
     "Search",
     "Selection",
     "Shown",
@@ -200,6 +203,7 @@ __all__ = [
     "Substitution",
     "Summary",
     "TrialCase",
+    "Tried",
     "Turned",
     "Turns",
     "Unverified",
@@ -250,6 +254,7 @@ class Ledger:
         self.alerts = Alerts(database)
         self.drifts = Drifts(database)
         self.notices = Notices(database)
+        self.shadows = Shadows(database)
 
     @classmethod
     def open(

@@ -30,7 +30,7 @@ _KEY = "key"
 #: A mark that no ledger has. A copy of one that was never marked would take a spool without a mark
 #: for its own.
 _RESTORED = "restored"
-_PARTS = ("listen", "work", "send")
+_PARTS = ("listen", "work", "send", "shadow")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ _NOBODY = "to do: start one of the version and [models] that it was received wit
 
 def process_lines(records: Collection[WorkerRecord], now: datetime) -> Iterator[str]:
     """A line for each, and one for each part of which none is alive."""
-    for part in PARTS:
+    others = {record.process.part for record in records} - set(PARTS)
+    for part in (*PARTS, *sorted(others)):
         of_part = [record for record in records if record.process.part == part]
         for record in of_part:
             yield f"  {part:<7} {_about(record, now)}"

@@ -24,6 +24,7 @@ from dicom_node.page.views import (
     metrics,
     overview,
     quality,
+    shadow,
 )
 
 #: For machines, asked by whatever name; nothing of a patient is in them. What is added here is to
@@ -65,6 +66,8 @@ def _pages() -> list[BaseRoute]:
         Route("/jobs/{job_id:int}/priority", visited(Role.OPERATE, job.rank), methods=posted),
         Route("/find", visited(Role.VIEW, jobs.find), methods=posted),
         Route("/quality", visited(Role.VIEW, quality.quality)),
+        Route("/shadow", visited(Role.VIEW, shadow.shadow)),
+        Route("/shadow/{job_id:int}/picture", visited(Role.VIEW, shadow.picture)),
         Route("/audit", visited(Role.ADMINISTER, audit.audit)),
         Route("/login", entry.show),
         Route("/login", entry.log_in, methods=posted),

@@ -8,7 +8,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
 from dicom_node.cli.checks.check import Check, Key, fault, ok, warning
-from dicom_node.config import Config
+from dicom_node.config import Config, ModelsSection
 from dicom_node.errors import MemoryUnavailable, UsageError
 from inference.decoding.transfer_syntaxes import PLUGINS, decodable
 from inference.findings import Task
@@ -17,17 +17,20 @@ from inference.weights import WeightsError, find, load_state
 
 def models(config: Config) -> Iterator[Check]:
     """Each network's file, read whole and compared with its card."""
-    for task, chosen in (
-        (Task.LUNG, config.models.lung),
-        (Task.INFECTION, config.models.infection),
-    ):
-        name = f"model, {task.value}"
+    yield from _models("models", config.models)
+    if config.shadow.differs:
+        yield from _models("shadow", config.shadow.beside(config.models))
+
+
+def _models(section: str, chosen_for: ModelsSection) -> Iterator[Check]:
+    for task, chosen in ((Task.LUNG, chosen_for.lung), (Task.INFECTION, chosen_for.infection)):
+        name = f"{'shadow' if section == 'shadow' else 'model'}, {task.value}"
         try:
             card = find(task, chosen)
             load_state(card)
         except WeightsError as exc:
-            to_do = "install it again, or correct its path in [models]"
-            yield fault(name, str(exc), to_do, Key("models", task.value))
+            to_do = f"install it again, or correct its path in [{section}]"
+            yield fault(name, str(exc), to_do, Key(section, task.value))
         else:
             yield ok(name, f"{card.network} {card.version}, SHA-256 {card.sha256[:12]}… verified")
 
@@ -40,7 +43,7 @@ def device(config: Config) -> Check:
     from inference.evaluation.benchmark import machine
 
     try:
-        chosen = choose_device(config.models.device)
+        chosen = choose_device(config.leading.device)
     except DeviceUnavailable as exc:
         to_do = 'set device = "auto" to go on without'
         return fault(name, str(exc), to_do, Key("models", "device"))
@@ -56,7 +59,7 @@ def engine(config: Config) -> Check:
 
     from dicom_node.cli.node.networks import load_networks
 
-    models = config.models
+    models = config.leading
     key = Key("models", "device")
     try:
         loaded = load_networks(models.lung, models.infection, models.device)

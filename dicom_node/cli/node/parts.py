@@ -7,6 +7,7 @@ Each part is a function of (config, stop, ready), so `up` runs them as children 
 
 import gc
 import logging
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ from dicom_node.audit import Trail, events, subject_of
 from dicom_node.backoff import backoff_s
 from dicom_node.cli.node.alive import alive
 from dicom_node.cli.node.networks import device_in_use, gpu_memory, load_networks, pipeline_id
-from dicom_node.config import EMBEDDED_BROKER, Config, Destination
+from dicom_node.config import EMBEDDED_BROKER, Config, Destination, ModelsSection
 from dicom_node.errors import LedgerUnavailable, MemoryUnavailable
 from dicom_node.heartbeat import Heartbeat
 from dicom_node.ledger import Job, Ledger, Turns
@@ -43,6 +44,8 @@ RECOVERY_INTERVAL_S = 2.0
 STUCK_AFTER_S = 300.0
 #: Seconds between tries, at most, while a database that is down is waited for.
 LEDGER_CAP_S = 10.0
+#: What is only tried has the processor when nobody else wants it (nice(2)).
+_SHADOW_NICENESS = 15
 
 
 class Part(StrEnum):
@@ -52,6 +55,7 @@ class Part(StrEnum):
     WORK = "work"
     SEND = "send"
     PAGE = "page"
+    SHADOW = "shadow"
 
 
 Ready = Callable[[], None]
@@ -82,6 +86,8 @@ def run(
                     _send(config, stop, ready, trail, kinds)
                 case Part.PAGE:
                     _page(config, stop, ready, trail)
+                case Part.SHADOW:
+                    _shadow(config, stop, ready, trail)
     except (LedgerUnavailable, MemoryUnavailable):
         if not stop.is_set():
             raise
@@ -90,7 +96,8 @@ def run(
 
 def parts_of(config: Config) -> tuple[Part, ...]:
     """Those that a host needs that runs them all."""
-    return tuple(part for part in Part if part is not Part.PAGE or config.monitor.listen)
+    wanted = {Part.PAGE: bool(config.monitor.listen), Part.SHADOW: config.shadow.differs}
+    return tuple(part for part in Part if wanted.get(part, True))
 
 
 def open_ledger(config: Config) -> Ledger:
@@ -144,7 +151,17 @@ def open_queues(config: Config) -> Queues:
 
 def pipeline_of(config: Config) -> str:
     """What a job is of, besides its instance: how that is analysed, not who gets which results."""
-    models = config.models
+    return _digest(config.leading)
+
+
+def shadow_pipeline_of(config: Config) -> str:
+    """That of what is only tried; "": nothing is, or it is the same."""
+    tried = config.shadowing
+    digest = "" if tried is None else _digest(tried)
+    return "" if digest == pipeline_of(config) else digest
+
+
+def _digest(models: ModelsSection) -> str:
     return pipeline_id(models.lung, models.infection, models.settings)
 
 
@@ -222,7 +239,7 @@ def _work(config: Config, stop: threading.Event, ready: Ready, trail: Trail, wor
     from dicom_node.worker.memory import once_there_is_memory
     from sr_writer.warmup import warm_up
 
-    models = config.models
+    models = config.leading
     load = partial(load_networks, models.lung, models.infection, models.device, processes=workers)
     engine = once_there_is_memory(load, stop)
     spool, ledger, queues = _open(config, stop)
@@ -310,6 +327,34 @@ def _send(
             sender.run(stop)
 
 
+def _shadow(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> None:
+    from dicom_node.worker.memory import once_there_is_memory
+    from dicom_node.worker.shadow.loop import Trial
+
+    pair, tried = (pipeline_of(config), shadow_pipeline_of(config)), config.shadowing
+    if tried is None or not pair[1]:
+        logger.warning("there is nothing to try: [shadow] differs in nothing from [models]")
+        ready()
+        stop.wait()
+        return
+    os.nice(_SHADOW_NICENESS)
+    load = partial(load_networks, tried.lung, tried.infection, tried.device)
+    engine = once_there_is_memory(load, stop)
+    with (
+        closing(wait_for_ledger(config, stop)) as ledger,
+        alive(
+            config, Part.SHADOW.value, config.worker.lease_s, ledger, stop,
+            f"{type(engine).__name__} {device_in_use(tried.device)}", pair[1], gpu_memory,
+        ) as heartbeat,
+    ):  # fmt: skip
+        ready()
+        trial = Trial(
+            engine, tried.settings, pair, config.shadow.days, equipment_of(config), ledger,
+            open_spool(config), heartbeat.jobs(), partial(_tell_access, trail),
+        )  # fmt: skip
+        trial.run(stop)
+
+
 def _tell_access(trail: Trail, job: Job, content: bytes) -> None:
     """That the worker looked at an image (PS3.15 A.5.3.6)."""
     if trail.is_on:
@@ -325,7 +370,10 @@ def _page(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> 
         with closing(open_queues(config)) as queues:
             queues.check()
 
-    node = Node(config, partial(pipeline_of, config), ask_broker, open_spool(config), trail)
+    node = Node(
+        config, partial(pipeline_of, config), ask_broker, open_spool(config), trail,
+        partial(shadow_pipeline_of, config),
+    )  # fmt: skip
     with closing(node):
         serve(node, stop, ready)
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from dicom_node.cli.node.parts import Part, open_queues, pipeline_of, tls_of
+from dicom_node.cli.node.parts import Part, open_queues, pipeline_of, shadow_pipeline_of, tls_of
 from dicom_node.cli.terminal.extras import missing_for_worker
 from dicom_node.config import Config, Destination
 from dicom_node.errors import BrokerUnavailable, ConfigError, LedgerUnavailable, UsageError
@@ -51,9 +51,9 @@ def check(config: Config, parts: Collection[Part]) -> None:
         node = config.node
         faults += (fault_of_sharing if is_shared else fault_of_address)(node.host, node.port)
     faults += fault_of_certificates(config, parts)
-    if {Part.LISTEN, Part.WORK} & set(parts):
+    if {Part.LISTEN, Part.WORK, Part.SHADOW} & set(parts):
         faults += _models(config)
-    if Part.WORK in parts:
+    if {Part.WORK, Part.SHADOW} & set(parts):
         faults += missing_for_worker()
     # With nowhere to write, the rest would only say so again.
     if not faults:
@@ -206,7 +206,9 @@ def _broker(config: Config) -> Iterator[str]:
 
 
 def _models(config: Config) -> Iterator[str]:
-    try:
-        pipeline_of(config)
-    except UsageError as exc:
-        yield str(exc)
+    for section, digest in (("models", pipeline_of), ("shadow", shadow_pipeline_of)):
+        try:
+            digest(config)
+        except UsageError as exc:
+            yield f"[{section}] {exc}" if section == "shadow" else str(exc)
+            return

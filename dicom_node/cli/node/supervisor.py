@@ -77,7 +77,8 @@ class Node:
                 child.keep_alive()
                 if child.gave_up:
                     self._stop.set()
-            if not announced and all(child.is_ready for child in self._children):
+            needed = (child for child in self._children if child.is_needed)
+            if not announced and all(child.is_ready for child in needed):
                 announced = True
                 self._announce()
         return self._shut_down()
@@ -151,7 +152,14 @@ class _Child:
         return self._ready.is_set()
 
     @property
+    def is_needed(self) -> bool:
+        """What is only tried holds up nothing that is sent."""
+        return self.part is not Part.SHADOW
+
+    @property
     def gave_up(self) -> bool:
+        if not self.is_needed:
+            return False
         hopeless = self._deaths >= self.MAX_FAILED_STARTS or self.exit_code == EXIT_USAGE
         return not self._was_ready and self._deaths > 0 and hopeless
 

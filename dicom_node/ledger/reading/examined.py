@@ -60,7 +60,7 @@ class Examinations(Part):
             return connection.execute(newest).first() is not None
 
 
-def _was_asked_for() -> Any:
+def was_asked_for() -> Any:
     """Whether a person had a job's bytes analysed although they were refused."""
     return exists().where(overrides.c.job_id == jobs.c.id, overrides.c.sha256 == jobs.c.sha256)
 
@@ -106,7 +106,7 @@ def of_devices(query: "Select[Any]") -> "Select[Any]":
             findings,
             (findings.c.job_id == jobs.c.id)
             & (findings.c.issue == jobs.c.issue)
-            & ~_was_asked_for(),
+            & ~was_asked_for(),
         )
         .where(instances.c.kind != DRAWN, ~is_fetched())
     )

@@ -31,10 +31,14 @@ class Node:
         ask_broker: Callable[[], None],
         spool: Spool,
         trail: Trail | None = None,
+        shadow: Callable[[], str] = lambda: "",
     ) -> None:
-        """`pipeline`: that of what is analysed today; `ask_broker` raises where it is away."""
+        """`pipeline`: that of what is analysed today; `shadow`: that of what is only tried, "" of
+        nothing; `ask_broker` raises where it is away.
+        """
         self.config = config
         self.pipeline = pipeline
+        self.shadow = shadow
         self.ask_broker = ask_broker
         self.spool = spool
         self.trail = trail or Trail.off()

@@ -14,6 +14,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from dicom_node.ledger import Measured
 from dicom_node.ops.wording import age, line, moment
+from dicom_node.page.site.bland_altman import bland_altman
 from dicom_node.page.site.sparklines import sparkline
 
 _FOLDER = files("dicom_node.page") / "templates"
@@ -89,6 +90,7 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters |= {
     "age": age,
+    "bland_altman": bland_altman,
     "ago": _ago,
     "look": _look,
     "measured": _measured,

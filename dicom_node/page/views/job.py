@@ -50,7 +50,7 @@ def job(visit: Visit) -> Response:
     node, ledger = visit.node, visit.node.ledger
     story = Story.of(node.config, ledger, job_id)
     outputs = ledger.lookups.outputs(job_id)
-    _note_look(visit, story.job, is_more=visit.is_live)
+    note_look(visit, story.job, is_more=visit.is_live)
     at = last_times(story.events)
     return visit.page(
         "job.html",
@@ -84,7 +84,7 @@ def picture(visit: Visit) -> Response:
     found, job = _picture(ledger.lookups.outputs(job_id)), ledger.jobs.get(job_id)
     if found is None or job is None:
         raise NodeError("there is no picture of it")
-    _note_look(visit, job, is_more=True)
+    note_look(visit, job, is_more=True)
     content = visit.node.spool.read_verified(found.path, found.sha256)
     image = Image.fromarray(dcmread(BytesIO(content)).pixel_array)
     image.thumbnail((_PICTURE, _PICTURE))
@@ -111,7 +111,7 @@ def _id(visit: Visit) -> int:
     return int(number)
 
 
-def _note_look(visit: Visit, job: Job, *, is_more: bool) -> None:
+def note_look(visit: Visit, job: Job, *, is_more: bool) -> None:
     seen = partial(_subject, visit, job)
     about = f"job {job.id}"
     visit.audit.saw(visit.visitor.name, visit.address, about, seen, is_more=is_more)

@@ -49,6 +49,7 @@ class Site:
     sections: Mapping[str, Any] = field(default_factory=dict)
     broker_is_away: bool = False
     broker_takes_s: float = 0.0
+    shadow: str = ""  #: the pipeline that is only tried
     ledger: Ledger = field(init=False)
     node: Node = field(init=False)
 
@@ -62,7 +63,9 @@ class Site:
         self.ledger = Ledger.open(config.ledger_url)
         spool = Spool(config.spool_folder)
         trail = Trail(config.audit, self.folder, "CXRNODE", "page")
-        self.node = Node(config, lambda: PIPELINE, self._ask_broker, spool, trail)
+        self.node = Node(
+            config, lambda: PIPELINE, self._ask_broker, spool, trail, lambda: self.shadow
+        )
         self.app = make_app(self.node)
 
     def _ask_broker(self) -> None:

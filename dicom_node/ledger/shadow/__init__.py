@@ -1,0 +1,1 @@
+"""What another pipeline, tried in the shadow of the one that is sent, says of the same images."""

@@ -1,0 +1,48 @@
+"""Shadow: what the pipeline that is only tried says of the same images."""
+
+from datetime import timedelta
+
+from starlette.responses import Response
+
+from dicom_node.errors import NodeError
+from dicom_node.ledger import Tried
+from dicom_node.ops.asked.differences import DECISIONS, Differences, differences, name_of
+from dicom_node.page.access.visit import Visit
+from dicom_node.page.views.job import note_look
+
+#: Seconds for which it is the same for all who look.
+_STANDS_S = 30.0
+
+
+def shadow(visit: Visit) -> Response:
+    node = visit.node
+    pair, days = (node.pipeline(), node.shadow()), node.config.shadow.days
+
+    def look() -> tuple[Differences, Tried]:
+        since = node.ledger.now() - timedelta(days=days)
+        shadows = node.ledger.shadows
+        return differences(shadows.compared(*pair, since)), shadows.tried(*pair, since)
+
+    found, tried = node.once_in(_STANDS_S, ("shadow", pair), look) if pair[1] else (None, None)
+    return visit.page(
+        "shadow.html",
+        found=found,
+        tried=tried,
+        pair=pair,
+        days=days,
+        leads=node.config.shadow.leads,
+        decisions=DECISIONS,
+        name_of=name_of,
+    )
+
+
+def picture(visit: Visit) -> Response:
+    """What both see, side by side."""
+    number = str(visit.params["job_id"])
+    job_id = int(number) if len(number) <= 18 else 0
+    content = visit.node.ledger.shadows.picture(job_id)
+    if content is None:
+        raise NodeError("there is no picture of it")
+    if (job := visit.node.ledger.jobs.get(job_id)) is not None:
+        note_look(visit, job, is_more=True)
+    return Response(content, media_type="image/webp")
