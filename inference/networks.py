@@ -9,6 +9,8 @@ Each takes (batch, 3, size, size) and gives (batch, 2, size, size) logits: backg
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
 ARCHITECTURES = {"unet": "Unet", "unetplusplus": "UnetPlusPlus", "fpn": "FPN"}
@@ -55,3 +57,12 @@ def build(name: str, encoder_weights: str | None = None) -> "nn.Module":
         classes=2,
     )
     return network
+
+
+def adders(network: "nn.Module") -> "Iterator[nn.Module]":
+    """The modules of an FPN that stack its levels and add them: lists of maps of one shape."""
+    from segmentation_models_pytorch.decoders.fpn.decoder import MergeBlock
+
+    for module in network.modules():
+        if isinstance(module, MergeBlock) and module.policy == "add":
+            yield module

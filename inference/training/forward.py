@@ -13,7 +13,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from inference.networks import CHANNELS
+from inference.networks import CHANNELS, adders
 from inference.training.precision import Precision, autocast
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
@@ -54,11 +54,8 @@ def _in_single(module: nn.Conv2d, images: torch.Tensor) -> torch.Tensor:
 
 def _add_one_by_one(network: nn.Module) -> None:
     """Have an FPN's levels added without stacking them first: a tenth of a step on a CPU."""
-    from segmentation_models_pytorch.decoders.fpn.decoder import MergeBlock
-
-    for module in network.modules():
-        if isinstance(module, MergeBlock) and module.policy == "add":
-            module.forward = _sum  # type: ignore[method-assign,assignment]
+    for module in adders(network):
+        module.forward = _sum  # type: ignore[method-assign,assignment]
 
 
 def _sum(levels: list[torch.Tensor]) -> torch.Tensor:

@@ -18,9 +18,10 @@ from tests.system.waiting import run_cli
 pytestmark = pytest.mark.slow
 
 COMMANDS = (
-    *("up", "listen", "work", "send", "page", "config", "doctor", "conformance"),
+    *("up", "listen", "work", "send", "page", "shadow", "config", "doctor", "conformance"),
     *("acceptance", "analyze", "demo"),
-    *("status", "alerts", "find", "jobs", "job", "requeue", "destinations", "corrections"),
+    *("status", "alerts", "find", "jobs", "job", "requeue", "destinations"),
+    *("corrections", "differences"),
     *("prune", "backup", "restore"),
     *("models", "train", "pack", "evaluate", "benchmark"),
 )

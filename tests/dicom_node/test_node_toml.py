@@ -96,6 +96,7 @@ def test_what_is_no_default_is_marked() -> None:
             for key in ("certificate", "key", "trusted", "revoked")
         ),
         ("destination", "tls_name"),
+        *(("shadow", key) for key in ("lung", "infection", "negative_below", "positive_above")),
         *(
             ("audit", key)
             for key in (
