@@ -18,7 +18,8 @@ masks, 1 where they are the same. `cxr-node job NUMBER` has all that were drawn 
 EXPORT = """\
 Write each radiograph with the Segmentation that counts into FOLDER, a folder a radiograph, as both
 were received: what `cxr-node train --data FOLDER` and `evaluate` read. What is there of the same
-radiograph is replaced. The files hold patients' images: they are for their owner alone.
+radiograph is replaced; what a reader excluded on the page is left out. The files hold patients'
+images: they are for their owner alone.
 """
 
 
@@ -41,6 +42,11 @@ def add(commands: Commands) -> None:
     )
     add_node(exporting)
     exporting.add_argument("folder", type=Path, metavar="FOLDER")
+    exporting.add_argument(
+        "--accepted",
+        action="store_true",
+        help="and those whose results readers accept on the page, with the node's own Segmentation",
+    )
     exporting.set_defaults(command=_export)
 
 
@@ -66,13 +72,15 @@ def _export(arguments: argparse.Namespace) -> int:
 
     config = node_config(arguments)
     with closing(open_existing(config)) as ledger:
-        pairs = list(export(ledger, open_spool(config), arguments.folder))
+        pairs = list(
+            export(ledger, open_spool(config), arguments.folder, accepted=arguments.accepted)
+        )
     written = [one for one in pairs if not one.fault]
     person_did(config, who(), f"exported {len(written)} corrected radiographs")
     person_saw(config, who(), [(one.image.study_instance_uid, "") for one in written])
     for one in pairs:
         if one.fault:
-            print(f"left out: {one.correction.image_uid}: {line(one.fault)}")
+            print(f"left out: {one.image.sop_instance_uid}: {line(one.fault)}")
     said = numbered(len(written), "radiograph", "radiographs")
     print(f"{said} with what was drawn in {arguments.folder}")
     return 0 if len(written) == len(pairs) else 1

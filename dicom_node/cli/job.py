@@ -89,6 +89,11 @@ def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
     if story.corrections:
         yield "drawn by readers"
         yield from reader_lines(story.corrections, job)
+    if story.assessments:
+        yield "said by readers"
+        for said in story.assessments:
+            note = f": {line(said.note)}" if said.note else ""
+            yield f"  {name(said.reader)}, {moment(said.at)}: {said.verdict}{note}"
     if story.progression:
         yield "earlier radiographs"
         yield from earlier_lines(story.progression, story.findings)
@@ -119,6 +124,7 @@ def _document(story: "Story") -> dict[str, Any]:
         "findings": asdict(story.findings) if story.findings else None,
         "override": asdict(story.override) if story.override else None,
         "corrections": [asdict(one) for one in story.corrections],
+        "assessments": [asdict(one) for one in story.assessments],
         "earlier_radiographs": asdict(story.progression) if story.progression else None,
         "archives_asked": [asdict(one) for one in story.inquiries],
         "is_fetched": job.is_fetched,

@@ -4,7 +4,7 @@ SQLAlchemy Core; the URL alone decides between SQLite (one host) and PostgreSQL 
 method is one transaction. A Ledger's members are its rooms, so that each part of the node says what
 it asks for: `ledger.jobs.claim`, `ledger.deliveries.claim`. Read on: `tables` (what is kept, what
 goes in and out, and how it changes), `work` (what arrived, the jobs, what was found, who works),
-`sending` (deliveries and destinations), `readers` (what they have drawn),
+`sending` (deliveries and destinations), `readers` (what they have drawn and said),
 `archives` (what they are asked for), `shadow` (what a pipeline says that is only tried), `watching`
 (counts and alerts), `reading` (what people and metrics ask).
 """
@@ -15,6 +15,7 @@ from typing import Self
 from dicom_node.ledger.archives.fetching import Fetching
 from dicom_node.ledger.archives.inquiries import Became, Inquiries, Inquiry, InquiryState, Shown
 from dicom_node.ledger.figures import Dead, Depth, Figures, Gauges, Living, Place
+from dicom_node.ledger.readers.assessments import Assessed, Assessment, Assessments, Verdict
 from dicom_node.ledger.readers.corrections import Correction, Corrections, Counted
 from dicom_node.ledger.reading.counts import Backlog, Counts, Day
 from dicom_node.ledger.reading.devices import Device, KvpRange
@@ -129,6 +130,8 @@ __all__ = [
     "Alert",
     "Arrival",
     "Arrived",
+    "Assessed",
+    "Assessment",
     "Backlog",
     "Became",
     "BuiltOutput",
@@ -207,6 +210,7 @@ __all__ = [
     "Turned",
     "Turns",
     "Unverified",
+    "Verdict",
     "Verify",
     "Withdrawn",
     "WorkerRecord",
@@ -229,6 +233,7 @@ class Ledger:
         self.progressions = Progressions(database)
         self.rejections = Rejecting(database)
         self.corrections = Corrections(database)
+        self.assessments = Assessments(database)
         self.inquiries = Inquiries(database)
         self.fetching = Fetching(database)
         self.deliveries = Deliveries(database)

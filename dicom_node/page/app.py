@@ -24,6 +24,7 @@ from dicom_node.page.views import (
     metrics,
     overview,
     quality,
+    review,
     shadow,
 )
 
@@ -66,6 +67,8 @@ def _pages() -> list[BaseRoute]:
         Route("/jobs/{job_id:int}/priority", visited(Role.OPERATE, job.rank), methods=posted),
         Route("/find", visited(Role.VIEW, jobs.find), methods=posted),
         Route("/quality", visited(Role.VIEW, quality.quality)),
+        Route("/review", visited(Role.VIEW, review.review)),
+        Route("/review/{job_id:int}", visited(Role.VIEW, review.assess), methods=posted),
         Route("/shadow", visited(Role.VIEW, shadow.shadow)),
         Route("/shadow/{job_id:int}/picture", visited(Role.VIEW, shadow.picture)),
         Route("/audit", visited(Role.ADMINISTER, audit.audit)),

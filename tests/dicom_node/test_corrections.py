@@ -13,7 +13,8 @@ from pydicom.uid import generate_uid
 
 from dicom_node.config import CorrectionsSection
 from dicom_node.config.profiles import STANDARD
-from dicom_node.ledger import JobState, Kept
+from dicom_node.demo.phantom import Kind as DrawnKind
+from dicom_node.ledger import JobState, Kept, Verdict
 from dicom_node.ops.asked.pairs import export
 from dicom_node.ops.asked.readers import reader_lines
 from dicom_node.skipping import DRAWN, code_of
@@ -265,6 +266,34 @@ def test_what_is_exported_is_what_networks_learn_from(bench: Bench, tmp_path: Pa
     assert len(load_examples([case], Task.INFECTION, 64)) == 1
     modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*.dcm")}
     assert modes == {0o600}
+
+
+def test_what_readers_accept_is_exported_with_the_node_s_own_masks(
+    bench: Bench, tmp_path: Path
+) -> None:
+    kinds = (DrawnKind.LEFT_OPACITY, DrawnKind.RIGHT_OPACITY, DrawnKind.HEALTHY)
+    accepted, excluded, silent = map(radiograph, kinds)
+    jobs = [analysed(bench, image, STANDARD)[0] for image in (accepted, excluded, silent)]
+    for job_id, verdict in zip(jobs, (Verdict.ACCEPT, Verdict.EXCLUDE), strict=False):
+        bench.ledger.assessments.keep(job_id, "ann", verdict)
+    stored(bench, as_slicer(excluded, lungs_on(excluded), infection_on(excluded)))
+    assert list(export(bench.ledger, bench.spool, tmp_path / "drawn")) == []
+    (pair,) = export(bench.ledger, bench.spool, tmp_path / "all", accepted=True)
+    assert (pair.image.id, pair.fault) == (jobs[0], "")
+    (case,) = read_cases(tmp_path / "all")
+    lungs, infected = case.mask(Task.LUNG), case.mask(Task.INFECTION)
+    found = bench.ledger.findings.of_job(jobs[0])
+    assert lungs is not None
+    assert infected is not None
+    assert found is not None
+    assert 100 * infected.sum() / lungs.sum() == pytest.approx(found.percent_both, abs=0.01)
+    # What a person has drawn on it counts more.
+    stored(bench, as_slicer(accepted, lungs_on(accepted), infection_on(accepted)))
+    (pair,) = export(bench.ledger, bench.spool, tmp_path / "both", accepted=True)
+    (case,) = read_cases(tmp_path / "both")
+    by_hand, lungs = lungs_on(accepted), case.mask(Task.LUNG)
+    assert lungs is not None
+    assert np.array_equal(lungs, by_hand["left"] | by_hand["right"])
 
 
 def test_a_lost_file_is_left_out_and_said(bench: Bench, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""The table of corrections: a row for each Segmentation that a reader has drawn."""
+"""The tables of what readers say: Segmentations that they have drawn, and clicks on the page."""
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, Table, UniqueConstraint
 
 from dicom_node.ledger.tables.columns import AnyText, UtcDateTime
 from dicom_node.ledger.tables.schema import jobs, metadata
@@ -39,4 +39,22 @@ corrections = Table(
     Column("before", AnyText, nullable=False),
     UniqueConstraint("segmentation_uid", name="uq_corrections_segmentation"),
     Index("ix_corrections_image", "image_uid"),
+)
+
+# A row for each click: of one reader and issue the last one counts. A host of the version before
+# purges jobs without knowing of these.
+assessments = Table(
+    "assessments",
+    metadata,
+    Column("id", jobs.c.id.type, primary_key=True),
+    Column("job_id", jobs.c.id.type, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    # Of the job's results: others are to be judged anew.
+    Column("issue", Integer, nullable=False),
+    Column("reader", AnyText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    # A `Verdict`.
+    Column("verdict", AnyText, nullable=False),
+    Column("note", AnyText, nullable=False, server_default=""),
+    Index("ix_assessments_job", "job_id"),
+    sqlite_autoincrement=True,
 )

@@ -6,6 +6,7 @@ from typing import Self
 from dicom_node.config import Config
 from dicom_node.errors import NodeError
 from dicom_node.ledger import (
+    Assessment,
     Correction,
     Delivery,
     Entry,
@@ -37,6 +38,7 @@ class Story:
     corrections: list[
         Correction
     ]  #: what readers have drawn on it, or this one is; the latest first
+    assessments: list[Assessment]  #: what readers said of its results on the page
     inquiries: list[Inquiry]  #: which archives were asked for earlier radiographs
     override: Override | None  #: a person asked that it be analysed although it was refused
 
@@ -61,6 +63,7 @@ class Story:
             Outlook.of(config, ledger, deliveries),
             ledger.progressions.of_job(job_id),
             ledger.corrections.of_job(job_id),
+            ledger.assessments.of_job(job_id),
             ledger.inquiries.of_job(job_id),
             ledger.requeue.override_of(job_id),
         )

@@ -1,5 +1,6 @@
 """One job: what happened, what was found, where its results are, why not, and what to do."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from io import BytesIO
@@ -34,7 +35,7 @@ from dicom_node.page.access.visit import Visit
 from dicom_node.page.site.course import course
 from dicom_node.page.views.jobs import WORDS, may
 from dicom_node.page.views.report import Report, read_report
-from dicom_node.page.views.words import state_of
+from dicom_node.page.views.words import VERDICTS, state_of
 
 #: Longest side of the picture, in pixels.
 _PICTURE = 1100
@@ -46,7 +47,7 @@ _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
 def job(visit: Visit) -> Response:
-    job_id = _id(visit)
+    job_id = id_of(visit)
     node, ledger = visit.node, visit.node.ledger
     story = Story.of(node.config, ledger, job_id)
     outputs = ledger.lookups.outputs(job_id)
@@ -70,8 +71,10 @@ def job(visit: Visit) -> Response:
         earlier=_earlier(story),
         archives=_archives(story),
         readers=_readers(story),
-        picture=_picture(outputs),
-        report=_report(visit, outputs),
+        said=story.assessments,
+        verdicts=VERDICTS,
+        picture=picture_of(outputs),
+        report=report_of(visit, outputs),
         priorities=list(Priority),
         actions=_actions(visit, job_id),
     )
@@ -79,9 +82,9 @@ def job(visit: Visit) -> Response:
 
 def picture(visit: Visit) -> Response:
     """The overlay as PNG, as a viewer shows it, of a size for a page."""
-    job_id = _id(visit)
+    job_id = id_of(visit)
     ledger = visit.node.ledger
-    found, job = _picture(ledger.lookups.outputs(job_id)), ledger.jobs.get(job_id)
+    found, job = picture_of(ledger.lookups.outputs(job_id)), ledger.jobs.get(job_id)
     if found is None or job is None:
         raise NodeError("there is no picture of it")
     note_look(visit, job, is_more=True)
@@ -95,7 +98,7 @@ def picture(visit: Visit) -> Response:
 
 def rank(visit: Visit) -> Response:
     """Let it go before or after others."""
-    job_id, name = _id(visit), visit.form.get("priority", "")
+    job_id, name = id_of(visit), visit.form.get("priority", "")
     if name not in Priority.__members__:
         raise UsageError("there is no such priority")
     visit.note("ranked", f"job {job_id}", name)
@@ -104,7 +107,7 @@ def rank(visit: Visit) -> Response:
     return RedirectResponse(f"/jobs/{job_id}", 303)
 
 
-def _id(visit: Visit) -> int:
+def id_of(visit: Visit) -> int:
     number = str(visit.params["job_id"])
     if len(number) > 18:
         raise NodeError("there is no such job")
@@ -170,11 +173,11 @@ def _readers(story: Story) -> list[dict[str, object]]:
     ]
 
 
-def _picture(outputs: list[Output]) -> Output | None:
+def picture_of(outputs: Sequence[Output]) -> Output | None:
     return next((one for one in outputs if one.sop_class_uid == _SECONDARY_CAPTURE), None)
 
 
-def _report(visit: Visit, outputs: list[Output]) -> Report | None:
+def report_of(visit: Visit, outputs: Sequence[Output]) -> Report | None:
     """None where none was built, or its file is not what was built: it is built again."""
     found = next((one for one in outputs if one.sop_class_uid.startswith(_REPORTS)
                   and one.role.startswith("SR")), None)  # fmt: skip

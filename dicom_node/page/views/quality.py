@@ -4,9 +4,13 @@ which devices drift; and how far readers who corrected them agree.
 
 from starlette.responses import Response
 
+from dicom_node.ledger import Ledger
 from dicom_node.ops.asked.agreement import by_month
+from dicom_node.ops.asked.review import Readers, readers
 from dicom_node.ops.asked.shifts import weeks_of
 from dicom_node.page.access.visit import Visit
+from dicom_node.page.views.review import MOST, WITHIN
+from dicom_node.page.views.words import VERDICTS
 
 #: Seconds for which it is the same for all who look: days change slowly.
 _STANDS_S = 60.0
@@ -27,5 +31,12 @@ def quality(visit: Visit) -> Response:
         every_days=alerts.drift_false_alarm_days,
         least=alerts.drift_least,
         months=agreed,
+        judged=visit.node.once_in(_STANDS_S, "judged", lambda: judged(ledger)),
+        verdicts=VERDICTS,
         cautions={one.device: one.now.cautions.most_common(_CAUTIONS) for one in found},
     )
+
+
+def judged(ledger: Ledger) -> Readers:
+    """Of the images that Review shows."""
+    return readers(ledger.assessments.since(ledger.now() - WITHIN, MOST))

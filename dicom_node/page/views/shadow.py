@@ -8,7 +8,7 @@ from dicom_node.errors import NodeError
 from dicom_node.ledger import Tried
 from dicom_node.ops.asked.differences import DECISIONS, Differences, differences, name_of
 from dicom_node.page.access.visit import Visit
-from dicom_node.page.views.job import note_look
+from dicom_node.page.views.job import id_of, note_look
 
 #: Seconds for which it is the same for all who look.
 _STANDS_S = 30.0
@@ -38,8 +38,7 @@ def shadow(visit: Visit) -> Response:
 
 def picture(visit: Visit) -> Response:
     """What both see, side by side."""
-    number = str(visit.params["job_id"])
-    job_id = int(number) if len(number) <= 18 else 0
+    job_id = id_of(visit)
     content = visit.node.ledger.shadows.picture(job_id)
     if content is None:
         raise NodeError("there is no picture of it")

@@ -1,6 +1,6 @@
-"""A job's state in a word or two, and how it looks."""
+"""A job's state in a word or two, and how it looks; and what a reader may say of its results."""
 
-from dicom_node.ledger import JobLine, JobState, Progress
+from dicom_node.ledger import JobLine, JobState, Progress, Verdict
 
 _OF_JOB = {
     JobState.RECEIVED: "waiting",
@@ -18,6 +18,14 @@ _OF_RESULTS = {
     Progress.DELIVERED: "delivered",
     Progress.INCOMPLETE: "refused or lost",
     Progress.WITHDRAWN: "withdrawn",
+}
+
+#: What the button says, and what it means.
+VERDICTS = {
+    Verdict.ACCEPT: ("Accept", "decision and masks are right, or nearly"),
+    Verdict.REJECT: ("Reject", "the decision, or a mask, is wrong"),
+    Verdict.UNSURE: ("Unsure", "I cannot say"),
+    Verdict.EXCLUDE: ("Exclude", "no image to judge by, or to learn from"),
 }
 
 

@@ -1,0 +1,58 @@
+"""Review: what a reader should look at next, its picture, and a click that says what is right."""
+
+from collections import Counter
+from datetime import timedelta
+
+from starlette.responses import RedirectResponse, Response
+
+from dicom_node.errors import UsageError
+from dicom_node.ledger import Verdict
+from dicom_node.ops.asked.review import Need, queue
+from dicom_node.page.access.visit import Visit
+from dicom_node.page.views.job import id_of, note_look, picture_of, report_of
+from dicom_node.page.views.words import VERDICTS
+
+#: How far back images are shown, and how many are looked through.
+WITHIN = timedelta(days=28)
+MOST = 2000
+#: Of what a reader writes beside a verdict.
+_NOTE = 500
+
+
+def review(visit: Visit) -> Response:
+    """The one that is most wanted; `?job=` another one."""
+    ledger = visit.node.ledger
+    waiting = queue(ledger.assessments.since(ledger.now() - WITHIN, MOST), visit.visitor.name)
+    wanted = visit.query.get("job", "")
+    chosen = next((one for one in waiting if str(one.image.job_id) == wanted), None)
+    shown = chosen or next(iter(waiting), None)
+    job = shown and ledger.jobs.get(shown.image.job_id)
+    outputs = ledger.lookups.outputs(job.id) if job else []
+    if job:
+        note_look(visit, job, is_more=True)
+    counts = Counter(one.need for one in waiting)
+    return visit.page(
+        "review.html",
+        shown=shown,
+        job=job,
+        findings=ledger.findings.of_job(job.id) if job else None,
+        picture=picture_of(outputs),
+        report=report_of(visit, outputs),
+        counts=[(need.value, counts[need]) for need in Need if counts[need]],
+        waiting=len(waiting),
+        days=WITHIN.days,
+        verdicts=VERDICTS,
+    )
+
+
+def assess(visit: Visit) -> Response:
+    """Keep what the reader says, and show the next; from a job's own page, that again."""
+    job_id, said = id_of(visit), visit.form.get("verdict", "")
+    if said not in [one.value for one in Verdict]:
+        raise UsageError("there is no such verdict")
+    note = visit.form.get("note", "").strip()[:_NOTE]
+    visit.note("assessed", f"job {job_id}", said)
+    visit.node.ledger.assessments.keep(job_id, visit.visitor.name, Verdict(said), note)
+    visit.tell(f"Job {job_id}: {VERDICTS[Verdict(said)][0].lower()}.")
+    is_from_job = visit.form.get("back", "") == "job"
+    return RedirectResponse(f"/jobs/{job_id}#said" if is_from_job else "/review", 303)

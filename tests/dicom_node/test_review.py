@@ -1,0 +1,83 @@
+"""What a reader should look at next, and how far readers agree."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from dicom_node.ledger import Assessed, Assessment, Verdict
+from dicom_node.ops.asked.review import Need, kappa, queue, readers
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+A, R, U = Verdict.ACCEPT, Verdict.REJECT, Verdict.UNSURE
+
+
+def image(
+    number: int, decision: str = "negative", *said: tuple[str, Verdict], caution: bool = False,
+    differs: bool = False,
+) -> Assessed:  # fmt: skip
+    clicks = tuple(
+        Assessment(number, reader, AT + timedelta(hours=hour), verdict)
+        for hour, (reader, verdict) in enumerate(said)
+    )
+    return Assessed(number, AT + timedelta(days=number), decision, caution, differs, clicks)
+
+
+def test_what_needs_a_person_comes_before_the_sample() -> None:
+    images = [
+        image(1, "undetermined"), image(2, caution=True), image(3, differs=True),
+        *(image(number) for number in range(10, 60)),
+    ]  # fmt: skip
+    waiting = queue(images, "ann")
+    assert [(one.image.job_id, one.need) for one in waiting[:3]] == [
+        (3, Need.DIFFERS), (1, Need.UNDETERMINED), (2, Need.CAUTION),
+    ]  # fmt: skip
+    assert {one.need for one in waiting[3:]} == {Need.SAMPLE}
+
+
+def test_of_the_others_one_in_five_is_drawn_and_the_same_for_everybody() -> None:
+    images = [image(number) for number in range(1, 5001)]
+    ann, bob = ([one.image.job_id for one in queue(images, reader)] for reader in ("ann", "bob"))
+    assert ann == bob
+    assert 900 < len(ann) < 1100
+    # No more of them in a row than chance would have it.
+    gaps = [late - early for early, late in pairwise(ann)]
+    assert max(gaps) < 50
+
+
+def test_of_what_one_has_judged_a_second_sees_one_in_five_and_the_first_none() -> None:
+    images = [image(number, "undetermined", ("ann", A)) for number in range(1, 5001)]
+    assert queue(images, "ann") == []
+    second = queue(images, "bob")
+    assert {one.need for one in second} == {Need.SECOND}
+    assert 900 < len(second) < 1100
+    twice = [image(one.image.job_id, "undetermined", ("ann", A), ("bob", R)) for one in second]
+    assert queue(twice, "eve") == []
+
+
+def test_verdicts_are_counted_by_what_the_node_decided() -> None:
+    found = readers([
+        image(1, "positive", ("ann", A), ("bob", A)), image(2, "positive", ("ann", R)),
+        image(3, "negative", ("ann", A), ("bob", R), ("eve", R)), image(4),
+    ])  # fmt: skip
+    assert found.verdicts["positive"] == {A: 2, R: 1}
+    assert found.verdicts["negative"] == {A: 1, R: 2}
+    assert (found.twice, found.same) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        ([], None),
+        ([(A, A), (A, A)], None),
+        ([(A, A), (R, R)], 1.0),
+        ([(A, R), (R, A)], -1.0),
+        # Cohen's own way: 0.7 observed, 0.5 by chance.
+        ([(A, A)] * 35 + [(A, R)] * 15 + [(R, A)] * 15 + [(R, R)] * 35, 0.4),
+    ],
+    ids=["none", "one verdict alone", "alike", "opposed", "beyond chance"],
+)
+def test_kappa_is_agreement_beyond_chance(
+    pairs: list[tuple[Verdict, Verdict]], expected: float | None
+) -> None:
+    assert kappa(pairs) == (expected if expected is None else pytest.approx(expected))
