@@ -11,10 +11,9 @@ from sqlalchemy import ColumnElement, Row, insert, select
 
 from dicom_node.errors import NodeError
 from dicom_node.ledger.readers.table import assessments
-from dicom_node.ledger.reading.examined import was_asked_for
 from dicom_node.ledger.shadow.table import shadows
 from dicom_node.ledger.tables.database import Part
-from dicom_node.ledger.tables.remains import is_fetched
+from dicom_node.ledger.tables.remains import is_fetched, was_asked_for
 from dicom_node.ledger.tables.schema import findings, jobs
 from dicom_node.ledger.tables.states import JobState
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, select
 
 from dicom_node.ledger.readers.table import DRAWN
 from dicom_node.ledger.reading.devices import DEVICE, Device
 from dicom_node.ledger.tables.database import Part
-from dicom_node.ledger.tables.remains import is_fetched
-from dicom_node.ledger.tables.schema import findings, instances, jobs, overrides
+from dicom_node.ledger.tables.remains import is_fetched, was_asked_for
+from dicom_node.ledger.tables.schema import findings, instances, jobs
 from dicom_node.ledger.tables.states import JobState
 
 #: Rows that are in memory at once.
@@ -58,11 +58,6 @@ class Examinations(Part):
         with self._database.read() as connection:
             newest = query.order_by(jobs.c.received_at.desc()).limit(1)
             return connection.execute(newest).first() is not None
-
-
-def was_asked_for() -> Any:
-    """Whether a person had a job's bytes analysed although they were refused."""
-    return exists().where(overrides.c.job_id == jobs.c.id, overrides.c.sha256 == jobs.c.sha256)
 
 
 def _query(when: datetime, pipeline: str) -> "Select[Any]":

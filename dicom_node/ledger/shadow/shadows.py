@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, insert, select, update
 
-from dicom_node.ledger.reading.examined import was_asked_for
 from dicom_node.ledger.shadow.table import shadows
 from dicom_node.ledger.tables.database import Part
+from dicom_node.ledger.tables.remains import was_asked_for
 from dicom_node.ledger.tables.schema import findings, jobs
 from dicom_node.ledger.tables.states import JobState
 

@@ -1,11 +1,11 @@
 """What is left of jobs that were purged, the mark that ledger and spool have in common, and what
-archives were asked for and gave.
+archives were asked for and gave, and what a person asked for.
 """
 
-from sqlalchemy import Column, ColumnElement, ForeignKey, Index, Integer, Table, select
+from sqlalchemy import Column, ColumnElement, ForeignKey, Index, Integer, Table, exists, select
 
 from dicom_node.ledger.tables.columns import AnyText, UtcDateTime
-from dicom_node.ledger.tables.schema import jobs, metadata
+from dicom_node.ledger.tables.schema import jobs, metadata, overrides
 
 # Of jobs that were purged: when, and of which bytes, results were delivered.
 purged = Table(
@@ -76,3 +76,8 @@ def is_fetched() -> ColumnElement[bool]:
         fetched.c.job_id == jobs.c.id, fetched.c.sent_at.is_(None)
     )
     return this.correlate(jobs).exists()
+
+
+def was_asked_for() -> ColumnElement[bool]:
+    """Whether a person had a job's bytes analysed although they were refused."""
+    return exists().where(overrides.c.job_id == jobs.c.id, overrides.c.sha256 == jobs.c.sha256)
