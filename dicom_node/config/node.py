@@ -1,9 +1,9 @@
 """`[node]`: who this node is to others, and where it keeps its files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from dicom_node.config.values import (
     AeTitle,
@@ -51,6 +51,15 @@ class NodeSection(Section):
     no_destination: bool = False  #: meant so: results stay in the spool
     silent: bool = False  #: all is analysed and shown here, and nothing is sent to any destination
     group_access: bool = False  #: the group may read and write the node's files: a shared mount
+
+    @model_validator(mode="after")
+    def _shares_its_port_one_way(self) -> Self:
+        if self.share_port and self.listeners != 1:
+            raise refused(
+                "[node] share_port is for `cxr-node listen`, one process a part, and listeners for"
+                " `cxr-node up`: leave one of the two out"
+            )
+        return self
 
     @property
     def queue_folder(self) -> Path:

@@ -128,6 +128,10 @@ class Messages(DIMSEServiceProvider):  # type: ignore[misc]  # untyped
         if isinstance(request, C_CANCEL):
             # Nothing here can be cancelled, nor is one answered (PS3.7 9.3.2.3).
             return
+        if _number(request) is None:
+            # An answer would say of which (PS3.7 9.1.1.1.1); pynetdicom gives none, and waits.
+            self._give_up("a message has no Message ID: it could not be answered")
+            return
         self.msg_queue.put((message.context_id, request))
         self.all_served.clear()
         self.notice()
@@ -137,6 +141,13 @@ class Messages(DIMSEServiceProvider):  # type: ignore[misc]  # untyped
         self.message = None
         self.assoc.dul.socket.fault = why
         self.dul.event_queue.put("Evt19")
+
+
+def _number(message: object) -> int | None:
+    """Of a request, or of the request that a response is to."""
+    own: int | None = getattr(message, "MessageID", None)
+    other: int | None = getattr(message, "MessageIDBeingRespondedTo", None)
+    return own if own is not None else other
 
 
 def _size(content: BytesIO | None) -> int:

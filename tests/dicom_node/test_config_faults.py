@@ -14,6 +14,13 @@ from dicom_node.errors import ConfigError, UsageError
 from tests.dicom_node.configurations import of_node, to, write
 
 
+def test_a_port_is_shared_by_parts_run_by_themselves_or_by_one_up() -> None:
+    with pytest.raises(ConfigError, match="leave one of the two out"):
+        parse({"node": {"state": "/s", "share_port": True, "listeners": 2}})
+    assert parse({"node": {"state": "/s", "share_port": True}}).node.share_port
+    assert parse({"node": {"state": "/s", "listeners": "auto"}}).node.listeners == "auto"
+
+
 def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
     path = write(
         tmp_path,

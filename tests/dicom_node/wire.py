@@ -93,7 +93,9 @@ def request_pdu(sop_class: str, called: bytes, calling: bytes) -> bytes:
     return _pdu(0x01, struct.pack(">HH", 1, 0) + titles + bytes(32) + application + context + user)
 
 
-def store_values(dataset: Dataset, said_uid: bytes | None = None) -> list[tuple[int, bytes]]:
+def store_values(
+    dataset: Dataset, said_uid: bytes | None = None, message_id: int | None = 1
+) -> list[tuple[int, bytes]]:
     """A C-STORE-RQ (PS3.7 9.3.1) as two presentation data values: control byte and content.
 
     `said_uid`: in its command; None: the data set's own.
@@ -102,7 +104,7 @@ def store_values(dataset: Dataset, said_uid: bytes | None = None) -> list[tuple[
         {
             0x0002: str(dataset.SOPClassUID).encode(),
             0x0100: b"\1\0",  # C-STORE-RQ
-            0x0110: b"\1\0",
+            **({} if message_id is None else {0x0110: struct.pack("<H", message_id)}),
             0x0700: b"\0\0",
             0x0800: b"\1\0",
             0x1000: str(dataset.SOPInstanceUID).encode() if said_uid is None else said_uid,

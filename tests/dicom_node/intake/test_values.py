@@ -120,6 +120,20 @@ def test_a_data_set_of_another_context_than_its_command_is_aborted(
     assert not list(node.spool.received())
 
 
+def test_a_message_that_could_not_be_answered_is_aborted(
+    running: Start, radiograph: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    node = running()
+    with connections(node.listener.port, 1) as (one,):
+        one.associate(radiograph.SOPClassUID)
+        one.send(all_in_one_pdu(store_values(radiograph, message_id=None)))
+        assert one.receive().type == wire.ABORTED
+    wait_until(lambda: "aborted before" in caplog.records[-1].getMessage(), 20, "the log")
+    assert "no Message ID" in vars(caplog.records[-1])["reason"]
+    assert not list(node.spool.received())
+
+
 def test_a_cancel_is_not_answered_and_what_follows_is(running: Start, radiograph: Dataset) -> None:
     with connections(running().listener.port, 1) as (one,):
         one.associate(radiograph.SOPClassUID)
