@@ -15,6 +15,7 @@ DOORS = {
                    "dicom_node/delivery/association.py", "dicom_node/delivery/dicom.py",
                    "dicom_node/delivery/commitment.py", "dicom_node/delivery/query.py",
                    "dicom_node/delivery/outcome/", "dicom_node/retrieval/dicom.py",
+                   "dicom_node/retrieval/inbox.py",
                    "dicom_node/demo/"),
     "jinja2": ("dicom_node/page/site/rendering.py",),
     "starlette": ("dicom_node/page/",),

@@ -78,6 +78,11 @@ class AnyDestination(Section):
         return False
 
     @property
+    def retrieves_by_move(self) -> bool:
+        """Whether it moves earlier radiographs to an address, rather than give them."""
+        return False
+
+    @property
     def profile(self) -> Profile:
         """What it gets: the preset, and what was said besides."""
         keys = {key: getattr(self, key) for key in _PROFILE_KEYS}
@@ -155,6 +160,12 @@ class Destination(PortDestination):
     kind: Literal["dicom"] = DEFAULT_KIND
     name: str = ""  #: left out: its address
     aet: AeTitle
+    #: How it gives earlier radiographs ([priors] ask): on the same association, or to an address.
+    retrieve: Literal["get", "move"] = "get"
+
+    @property
+    def retrieves_by_move(self) -> bool:
+        return self.retrieve == "move"
 
     @model_validator(mode="before")
     @classmethod

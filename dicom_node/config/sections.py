@@ -21,6 +21,7 @@ from dicom_node.config.values import (
     FilePath,
     IpAddress,
     ListOf,
+    Port,
     Processes,
     Seconds,
     Section,
@@ -81,6 +82,9 @@ class PriorsSection(Section):
     #: Names of destinations that are asked for those that never came here.
     ask: ListOf[Text] = ()
     send: bool = False  #: results of what was fetched so, as those of any other
+    #: To whom a destination with retrieve = "move" moves them, on [node] host: nothing else.
+    move_aet: AeTitle = "CXRPRIORS"
+    move_port: Port = 11113
 
     @model_validator(mode="after")
     def _asks_for_what_is_compared(self) -> Self:
@@ -303,16 +307,21 @@ class Config(Section):
             for one in secured
             if one.lacks_trust
         ]
-        faults += _faults_of_asking(info.data.get("priors") or PriorsSection(), destinations)
+        port = node.port if node else 0
+        priors = info.data.get("priors") or PriorsSection()
+        faults += _faults_of_asking(priors, destinations, port)
         if faults:
             raise refused(*faults)
         return secured
 
 
 def _faults_of_asking(
-    priors: PriorsSection, destinations: Sequence[AnyDestination]
+    priors: PriorsSection, destinations: Sequence[AnyDestination], port: int
 ) -> Iterator[str]:
     known = {destination.name: destination for destination in destinations}
+    asked = [known[name] for name in priors.ask if name in known]
+    if priors.move_port == port and any(one.retrieves_by_move for one in asked):
+        yield f"[priors] move_port is [node] port, {port}: what is moved needs one of its own"
     for name in priors.ask:
         if name not in known:
             yield f"[priors] ask names {name!r}, which is no [[destination]]"

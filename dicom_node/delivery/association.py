@@ -124,6 +124,20 @@ class DicomAssociation:
 
         return self._status(ask, timeout_s)
 
+    def move(self, wanted: Dataset, to_aet: str, model: str, timeout_s: float) -> int:
+        """The last status of a C-MOVE to another AE title (PS3.7 9.1.4). `timeout_s`: for each
+        answer. Raises DestinationUnavailable.
+        """
+
+        def ask() -> Dataset:
+            for status, _ in self._association.send_c_move(wanted, to_aet, model):
+                last: Dataset = status
+                if last.get("Status") not in _PENDING:
+                    return last
+            return Dataset()
+
+        return self._status(ask, timeout_s)
+
     def _status(self, ask: Callable[[], Dataset], timeout_s: float) -> int:
         self._association.dimse_timeout = timeout_s
         started = time.monotonic()

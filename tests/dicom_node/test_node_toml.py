@@ -41,7 +41,16 @@ def default(section: str, key: str) -> Any:
     match section, key:
         case (
             "destination",
-            ("kind" | "preset" | "tls" | "verify" | "verify_within_s" | "give_up_days" | "silent"),
+            (
+                "kind"
+                | "preset"
+                | "tls"
+                | "verify"
+                | "verify_within_s"
+                | "give_up_days"
+                | "silent"
+                | "retrieve"
+            ),
         ):
             return getattr(destination, key)
         case "destination", "sr":

@@ -38,6 +38,7 @@ name = "orthanc"
 preset = "ohif"
 """
 ADDRESS = {
+    "move": 'aet = "ORTHANC"\nhost = "127.0.0.1"\nport = {orthanc.dicom_port}\nretrieve = "move"\n',
     "dicom": 'aet = "ORTHANC"\nhost = "127.0.0.1"\nport = {orthanc.dicom_port}\n',
     "dicomweb": 'kind = "dicomweb"\n'
     'stow = "http://127.0.0.1:{orthanc.http_port}/dicom-web/studies"\n',
@@ -69,7 +70,8 @@ def before() -> dict[str, Dataset]:
 
 def main(folder: Path, kind: str) -> None:
     port = free_port()
-    known = {"node": ["CXRNODE", "127.0.0.1", port]}
+    # What it moves goes to an address of its own, where the node listens while it asks.
+    known = {"node": ["CXRNODE", "127.0.0.1", port], "inbox": ["CXRPRIORS", "127.0.0.1", 11113]}
     with running_orthanc(folder, DicomModalities=known) as orthanc:
         print(json.dumps(_run(folder, kind, orthanc, port)))
 

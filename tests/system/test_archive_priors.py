@@ -14,7 +14,7 @@ from tests.system.orthanc import DICOMWEB, run_in_own_network
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["dicom", "dicomweb"])
+@pytest.fixture(scope="module", params=["dicom", "move", "dicomweb"])
 def happened(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:

@@ -321,7 +321,7 @@ def _send(
         )
         asking = inquiry_loops(
             config, partial(pipeline_of, config), equipment_of(config), ledger, spool, queues,
-            heartbeat.owner, trail,
+            heartbeat.owner, trail, partial(tls_of, config),
         )  # fmt: skip
         with beside(stop, {"retention": retention.run} | asking):
             sender.run(stop)

@@ -1,4 +1,4 @@
-"""An archive on localhost that may be asked what it has, and gives it: C-FIND and C-GET."""
+"""An archive on localhost that may be asked what it has, and gives it: C-FIND, C-GET and C-MOVE."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydicom import Dataset
-from pynetdicom import AE, evt
+from pynetdicom import AE, build_context, evt
 from pynetdicom.events import Event
 from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
     Verification,
 )
 
@@ -19,6 +20,7 @@ from dicom_node.intake.eligibility import ANALYSED_SOP_CLASSES
 
 _FIND = StudyRootQueryRetrieveInformationModelFind
 _GET = StudyRootQueryRetrieveInformationModelGet
+_MOVE = StudyRootQueryRetrieveInformationModelMove
 _PENDING, _SUCCESS, _FAILED = 0xFF00, 0x0000, 0xC000
 _KEYS = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
 
@@ -32,6 +34,7 @@ class Held:
     withheld: set[str] = field(default_factory=set)  #: SOP Instance UIDs that it does not give
     asked: list[str] = field(default_factory=list)  #: levels
     given: list[str] = field(default_factory=list)  #: SOP Instance UIDs
+    known: dict[str, int] = field(default_factory=dict)  #: ports here, by AE title: to move to
 
     @property
     def destination(self) -> Destination:
@@ -54,6 +57,14 @@ class Held:
                 return
             self.given.append(image.SOPInstanceUID)
             yield _PENDING, image
+
+    def on_move(self, event: Event) -> Iterator[Any]:
+        port = self.known.get(event.move_destination)
+        if port is None:
+            yield None, None
+            return
+        yield "127.0.0.1", port, {"contexts": [build_context(uid) for uid in ANALYSED_SOP_CLASSES]}
+        yield from self.on_get(event)
 
 
 def _matches(image: Dataset, wanted: Dataset) -> bool:
@@ -85,14 +96,15 @@ def _shown(image: Dataset, wanted: Dataset) -> Dataset:
 
 @contextmanager
 def archive(images: Sequence[Dataset], *, gives: bool = True, port: int = 0) -> Iterator[Held]:
-    """`gives`: offers C-GET."""
+    """`gives`: offers C-GET and C-MOVE."""
     ae = AE(ae_title="PACS")
-    for model in (Verification, _FIND, *([_GET] if gives else [])):
+    for model in (Verification, _FIND, *([_GET, _MOVE] if gives else [])):
         ae.add_supported_context(model)
     for sop_class in ANALYSED_SOP_CLASSES if gives else ():
         ae.add_supported_context(sop_class, scu_role=False, scp_role=True)
     held = Held(0, list(images))
-    handlers = [(evt.EVT_C_FIND, held.on_find), (evt.EVT_C_GET, held.on_get)]
+    handlers = [(evt.EVT_C_FIND, held.on_find), (evt.EVT_C_GET, held.on_get),
+                (evt.EVT_C_MOVE, held.on_move)]  # fmt: skip
     server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
     held.port = server.server_address[1]
     try:
