@@ -185,7 +185,7 @@ write_units() {
   local unit extra
   # In an "and" nothing ends by itself: without these lines the node could not write its spool.
   extra=$(site_settings "$release/bin/python") || die "could not read $etc/node.toml"
-  for unit in cxr-node.service cxr-node-{listen,work,send}@.service cxr-node-page.service; do
+  for unit in cxr-node.service cxr-node-{listen,work,send}@.service cxr-node-{page,shadow}.service; do
     rm -rf "${units:?}/$unit.d/site.conf" "${units:?}/$unit.d/gpu.conf"
     if [ -n "$extra" ]; then
       install -d "$units/$unit.d"
@@ -273,7 +273,7 @@ go_back() {
 uninstall() {
   local purge=$1
   if running; then stop_all; fi
-  systemctl disable --quiet cxr-node.service cxr-node.target 'cxr-node-page.service' 2>/dev/null || true
+  systemctl disable --quiet cxr-node.service cxr-node.target 'cxr-node-page.service' 'cxr-node-shadow.service' 2>/dev/null || true
   rm -rf "$units"/cxr-node*.service "$units"/cxr-node*.service.d "$units"/cxr-node.target \
     "$units"/cxr-node.target.wants "$units"/multi-user.target.wants/cxr-node* "$opt" /usr/local/bin/cxr-node
   if running; then systemctl daemon-reload; fi

@@ -11,7 +11,7 @@ import os
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -337,7 +337,9 @@ def _shadow(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -
         ready()
         stop.wait()
         return
-    os.nice(_SHADOW_NICENESS)
+    # A service's sandbox may forbid it, and then its unit says so itself.
+    with suppress(OSError):
+        os.nice(_SHADOW_NICENESS)
     load = partial(load_networks, tried.lung, tried.infection, tried.device)
     engine = once_there_is_memory(load, stop)
     with (

@@ -14,7 +14,7 @@ from dicom_node.page.views.words import VERDICTS
 
 #: How far back images are shown, and how many are looked through.
 WITHIN = timedelta(days=28)
-MOST = 2000
+MOST = 10_000
 #: Of what a reader writes beside a verdict.
 _NOTE = 500
 
