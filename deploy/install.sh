@@ -192,7 +192,7 @@ write_units() {
       printf '# Written by install.sh.\n[Service]\n%s\n' "$extra" >"$units/$unit.d/site.conf"
     fi
     case $unit in
-      cxr-node.service | cxr-node-work@.service)
+      cxr-node.service | cxr-node-work@.service | cxr-node-shadow.service)
         if [ -e /dev/nvidiactl ]; then
           install -D -m 644 "$checkout/deploy/systemd/gpu.conf" "$units/$unit.d/gpu.conf"
         fi ;;

@@ -66,7 +66,10 @@ def test_the_script_that_installs_names_the_units_there_are() -> None:
     subprocess.run(["bash", "-n", str(DEPLOY / "install.sh")], check=True)
     parts = {unit.name.removeprefix("cxr-node-").split("@")[0].split(".")[0] for unit in UNITS}
     assert parts == {"cxr-node", "listen", "work", "send", "page", "shadow"}
-    assert "cxr-node.service cxr-node-{listen,work,send}@.service cxr-node-{page,shadow}.service" in text
+    assert (
+        "cxr-node.service cxr-node-{listen,work,send}@.service cxr-node-{page,shadow}.service"
+        in text
+    )
 
 
 def instructions(word: str) -> Iterator[str]:

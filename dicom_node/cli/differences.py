@@ -12,7 +12,7 @@ from dicom_node.cli.terminal.options import Commands, add_node, node_config
 
 if TYPE_CHECKING:
     from dicom_node.ledger import Compared, Tried
-    from dicom_node.ops.asked.differences import Differences
+    from dicom_node.ops.asked.differences import Differences, Preferred
 
 DESCRIPTION = """\
 Compare the pipeline whose results are sent with the one that is tried beside it ([shadow]), on the
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Raises UsageError where nothing is tried."""
     from dicom_node.cli.node.parts import pipeline_of, shadow_pipeline_of
     from dicom_node.errors import UsageError
-    from dicom_node.ops.asked.differences import differences
+    from dicom_node.ops.asked.differences import differences, preferred
     from dicom_node.ops.status import open_existing
 
     config = node_config(arguments)
@@ -48,16 +48,20 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("nothing is tried: [shadow] names no pipeline that differs from [models]")
     with closing(open_existing(config)) as ledger:
         since = ledger.now() - timedelta(days=config.shadow.days)
-        found = differences(ledger.shadows.compared(*pair, since))
+        compared = ledger.shadows.compared(*pair, since)
+        found = differences(compared)
+        readers = preferred(compared, ledger.assessments.since_by_job(since))
         tried = ledger.shadows.tried(*pair, since)
     if arguments.json:
-        print(json.dumps(_document(found, tried, pair), default=str, indent=2))
+        print(json.dumps(_document(found, tried, readers, pair), default=str, indent=2))
     else:
-        print("\n".join(_lines(found, tried, pair)))
+        print("\n".join(_lines(found, tried, readers, pair)))
     return 0
 
 
-def _lines(found: "Differences", tried: "Tried", pair: tuple[str, str]) -> Iterator[str]:
+def _lines(
+    found: "Differences", tried: "Tried", readers: "Preferred", pair: tuple[str, str]
+) -> Iterator[str]:
     from dicom_node.ops.asked.differences import DECISIONS, name_of
 
     yield f"sent {pair[0][:12]}, tried {pair[1][:12]}"
@@ -70,6 +74,10 @@ def _lines(found: "Differences", tried: "Tried", pair: tuple[str, str]) -> Itera
     for sent in DECISIONS:
         counts = "".join(f"{found.decisions[sent, one]:>14}" for one in DECISIONS)
         yield f"  {name_of(sent):<12}{counts}"
+    yield (
+        f"where they decide differently, readers say that what is sent is right {readers.sent}"
+        f" times, what is tried {readers.tried}, neither {readers.neither}"
+    )
     if found.agreement is not None:
         own = found.agreement
         yield (
@@ -90,10 +98,12 @@ def _said(one: "Compared") -> str:
     return f"sent {pair[0]}, tried {pair[1]}"
 
 
-def _document(found: "Differences", tried: "Tried", pair: tuple[str, str]) -> dict[str, Any]:
+def _document(
+    found: "Differences", tried: "Tried", readers: "Preferred", pair: tuple[str, str]
+) -> dict[str, Any]:
     said = asdict(found)
     said["decisions"] = [
         {"sent": sent, "tried": other, "images": count}
         for (sent, other), count in found.decisions.items()
     ]
-    return {"sent": pair[0], "tried": pair[1], **asdict(tried), **said}
+    return {"sent": pair[0], "tried": pair[1], **asdict(tried), **said, "readers": asdict(readers)}

@@ -23,6 +23,7 @@ class Verdict(StrEnum):
 
     ACCEPT = "accept"  #: decision and masks are right, or nearly
     REJECT = "reject"  #: they are not
+    OTHER = "other"  #: nor are they, but what a pipeline says is that was tried on it (stage III)
     UNSURE = "unsure"  #: this reader cannot say
     EXCLUDE = "exclude"  #: the image itself is not to be judged by, or learnt from
 
@@ -97,7 +98,7 @@ class Assessments(Part):
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        said = self.latest(jobs.c.received_at >= when)
+        said = self.since_by_job(when)
         return [_assessed(row, said.get(row.id, ())) for row in rows]
 
     def latest(self, *of: ColumnElement[bool]) -> dict[int, tuple[Assessment, ...]]:
@@ -107,6 +108,10 @@ class Assessments(Part):
             counting[one.job_id].pop(one.reader, None)
             counting[one.job_id][one.reader] = one
         return {job_id: tuple(by_reader.values()) for job_id, by_reader in counting.items()}
+
+    def since_by_job(self, when: datetime) -> dict[int, tuple[Assessment, ...]]:
+        """`latest` of images that came since then."""
+        return self.latest(jobs.c.received_at >= when)
 
     def accepted(self) -> list[int]:
         """Jobs of which a reader accepts the results, and none says anything else but unsure."""

@@ -38,6 +38,7 @@ class Compared:
     leading: Said
     shadow: Said
     has_picture: bool
+    is_sent_by_leading: bool = True  #: False: it came before the two changed places
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,13 @@ def _this(job_id: int, shadow: str) -> ColumnElement[bool]:
 def _compared(row: Row[Any], leading: str) -> Compared:
     sent, tried = (Said(*_values(row, prefix)) for prefix in ("sent", "tried"))
     pair = (sent, tried) if row.pipeline == leading else (tried, sent)
-    return Compared(row.id, row.received_at, *pair, has_picture=bool(row.has_picture))
+    return Compared(
+        row.id,
+        row.received_at,
+        *pair,
+        has_picture=bool(row.has_picture),
+        is_sent_by_leading=row.pipeline == leading,
+    )
 
 
 def _values(row: Row[Any], prefix: str) -> Iterator[Any]:

@@ -2,11 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dicom_node.ledger import Compared, Said
+from dicom_node.ledger import Assessment, Compared, Said, Verdict
 
 #: What a pipeline may say, in the order of the table.
 DECISIONS = ("positive", "undetermined", "negative", "")
@@ -59,6 +59,32 @@ def differences(compared: Sequence[Compared], most: int = 12) -> Differences:
         agreement=_agreement(compared),
         most=tuple(one for one in worst if _apart(one) > (0, 0.0)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Preferred:
+    """What readers say of images that the two decide differently; each reader's word counts."""
+
+    sent: int  #: that what leads is right
+    tried: int
+    neither: int
+
+
+def preferred(compared: Sequence[Compared], said: Mapping[int, Sequence[Assessment]]) -> Preferred:
+    """`said`: by job."""
+    counts: Counter[Verdict] = Counter()
+    for one in compared:
+        if one.leading.decision == one.shadow.decision:
+            continue
+        for assessment in said.get(one.job_id, ()):
+            verdict = assessment.verdict
+            if not one.is_sent_by_leading:
+                verdict = _THE_OTHER_WAY.get(verdict, verdict)
+            counts[verdict] += 1
+    return Preferred(counts[Verdict.ACCEPT], counts[Verdict.OTHER], counts[Verdict.REJECT])
+
+
+_THE_OTHER_WAY = {Verdict.ACCEPT: Verdict.OTHER, Verdict.OTHER: Verdict.ACCEPT}
 
 
 def name_of(decision: str) -> str:

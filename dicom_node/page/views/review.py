@@ -37,6 +37,7 @@ def review(visit: Visit) -> Response:
         job=job,
         findings=ledger.findings.of_job(job.id) if job else None,
         picture=picture_of(outputs),
+        both=bool(shown and shown.image.differs and ledger.shadows.picture(shown.image.job_id)),
         report=report_of(visit, outputs),
         counts=[(need.value, counts[need]) for need in Need if counts[need]],
         waiting=len(waiting),

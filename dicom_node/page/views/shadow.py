@@ -6,7 +6,14 @@ from starlette.responses import Response
 
 from dicom_node.errors import NodeError
 from dicom_node.ledger import Tried
-from dicom_node.ops.asked.differences import DECISIONS, Differences, differences, name_of
+from dicom_node.ops.asked.differences import (
+    DECISIONS,
+    Differences,
+    Preferred,
+    differences,
+    name_of,
+    preferred,
+)
 from dicom_node.page.access.visit import Visit
 from dicom_node.page.views.job import id_of, note_look
 
@@ -18,16 +25,20 @@ def shadow(visit: Visit) -> Response:
     node = visit.node
     pair, days = (node.pipeline(), node.shadow()), node.config.shadow.days
 
-    def look() -> tuple[Differences, Tried]:
-        since = node.ledger.now() - timedelta(days=days)
-        shadows = node.ledger.shadows
-        return differences(shadows.compared(*pair, since)), shadows.tried(*pair, since)
+    def look() -> tuple[Differences, Tried, Preferred]:
+        ledger = node.ledger
+        since = ledger.now() - timedelta(days=days)
+        compared = ledger.shadows.compared(*pair, since)
+        said = preferred(compared, ledger.assessments.since_by_job(since))
+        return differences(compared), ledger.shadows.tried(*pair, since), said
 
-    found, tried = node.once_in(_STANDS_S, ("shadow", pair), look) if pair[1] else (None, None)
+    asked = node.once_in(_STANDS_S, ("shadow", pair), look) if pair[1] else (None, None, None)
+    found, tried, readers = asked
     return visit.page(
         "shadow.html",
         found=found,
         tried=tried,
+        readers=readers,
         pair=pair,
         days=days,
         leads=node.config.shadow.leads,

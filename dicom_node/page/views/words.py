@@ -24,6 +24,7 @@ _OF_RESULTS = {
 VERDICTS = {
     Verdict.ACCEPT: ("Accept", "decision and masks are right, or nearly"),
     Verdict.REJECT: ("Reject", "the decision, or a mask, is wrong"),
+    Verdict.OTHER: ("Other", "what the other pipeline says is right"),
     Verdict.UNSURE: ("Unsure", "I cannot say"),
     Verdict.EXCLUDE: ("Exclude", "no image to judge by, or to learn from"),
 }

@@ -61,3 +61,17 @@ def test_nothing_tried_yet_is_said_and_nothing_configured_has_no_tab(
     browser = site.as_("vera")
     assert 'href="/shadow"' not in browser.page("/")
     assert "No other pipeline is tried" in browser.page("/shadow")
+
+
+def test_readers_are_shown_both_and_what_they_prefer_is_counted(trying: Site) -> None:
+    job_id = put(trying, 1, "negative", Said("positive", 9.0, 9.0, 9.0), 0.0, picture=True)
+    vera = trying.as_("vera")
+    page = vera.page("/review")
+    assert "1 because the pipeline in the shadow decides otherwise" in page
+    assert f'src="/shadow/{job_id}/picture"' in page
+    assert vera.post(f"/review/{job_id}", verdict="other").status_code == 303
+    assert "is right 0 times, what is tried 1, neither 0" in vera.page("/shadow")
+    same = put(trying, 2, "undetermined", Said("undetermined"), None, picture=False)
+    page = vera.page("/review")
+    assert f"Job {same}<" in page
+    assert 'value="other"' not in page

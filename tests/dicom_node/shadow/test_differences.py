@@ -1,11 +1,12 @@
 """How two pipelines differ, in figures."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dicom_node.ledger import Compared, Said
-from dicom_node.ops.asked.differences import differences
+from dicom_node.ledger import Assessment, Compared, Said, Verdict
+from dicom_node.ops.asked.differences import Preferred, differences, preferred
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -57,3 +58,20 @@ def test_one_image_has_no_limits_apart() -> None:
     agreement = differences([pair(1, "positive", "positive", 1.0, 3.0)]).agreement
     assert agreement is not None
     assert (agreement.lower, agreement.bias, agreement.upper) == (2.0, 2.0, 2.0)
+
+
+def test_readers_prefer_one_of_the_two_whichever_led_when_they_said_so() -> None:
+    turned = pair(1, "negative", "positive")
+    before = replace(pair(2, "positive", "negative"), is_sent_by_leading=False)
+    same = pair(3, "positive", "positive")
+    said = {
+        1: [clicked(Verdict.OTHER), clicked(Verdict.ACCEPT), clicked(Verdict.UNSURE)],
+        # What was sent then is what is tried now.
+        2: [clicked(Verdict.ACCEPT), clicked(Verdict.REJECT)],
+        3: [clicked(Verdict.ACCEPT)],
+    }
+    assert preferred([turned, before, same], said) == Preferred(sent=1, tried=2, neither=1)
+
+
+def clicked(verdict: Verdict) -> Assessment:
+    return Assessment(0, "ann", AT, verdict)
