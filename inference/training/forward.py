@@ -55,7 +55,7 @@ def _in_single(module: nn.Conv2d, images: torch.Tensor) -> torch.Tensor:
 def _add_one_by_one(network: nn.Module) -> None:
     """Have an FPN's levels added without stacking them first: a tenth of a step on a CPU."""
     for module in adders(network):
-        module.forward = _sum  # type: ignore[method-assign,assignment]
+        module.forward = _sum
 
 
 def _sum(levels: list[torch.Tensor]) -> torch.Tensor:

@@ -15,7 +15,7 @@ from dicom_node.retrieval.archive import Conversation, ImageMatch
 from dicom_node.retrieval.dicom import DicomArchive
 from dicom_node.retrieval.inbox import Inbox
 from inference.decoding.transfer_syntaxes import decodable
-from tests.dicom_node.radiographs import radiograph
+from tests.dicom_node.radiographs import changed, radiograph
 from tests.dicom_node.retrieval.archive import Held, archive
 
 AET = "CXRPRIORS"
@@ -53,7 +53,7 @@ def test_what_is_asked_for_comes_whole_and_the_port_is_open_no_longer_than_that(
 
 
 def test_what_nobody_waits_for_is_refused_and_so_is_who_calls_somebody_else() -> None:
-    image, other = radiograph(), radiograph(SOPInstanceUID="1.2.3.4")
+    image, other = radiograph(), changed(radiograph(), SOPInstanceUID="1.2.3.4")
     port = free_port()
     inbox = inbox_at(port)
     with inbox.opened():
