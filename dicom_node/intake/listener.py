@@ -144,6 +144,7 @@ class Listener:
             association.join(max(0.0, deadline - time.monotonic()))
         if left := len(self._server.associations):
             logger.warning("aborts associations that have not ended", extra={"associations": left})
+            self._server.abort()
         self._ae.shutdown()
         self._refusals.close()
         self._server = None

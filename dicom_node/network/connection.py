@@ -34,6 +34,8 @@ _SHORT_LOOK_S, _BETWEEN_S = 0.001, 0.0001
 _DREGS = 4 * 1024 * 1024
 #: PS3.8 9.2.1: awaiting that the peer closes. pynetdicom reads on, for as long as the peer likes.
 _ENDED = "Sta13"
+#: A-ABORT, PS3.8 9.3.8, by the service provider, which gives no reason.
+_ABORT = bytes([0x07, 0, 0, 0, 0, 4, 0, 0, 2, 0])
 
 
 class TooSlow(TimeoutError):
@@ -167,6 +169,13 @@ class Connection(AssociationSocket):  # type: ignore[misc]  # untyped, here and 
                 if self.socket is not None:
                     self.socket.settimeout(self._timeout_s)
             super().send(bytestream)
+
+    def abort(self) -> None:
+        """Tell a peer that is in the middle of a message, from another thread than the one that
+        waits for its rest; not by TLS, which two threads may not speak at once.
+        """
+        if not isinstance(self.socket, ssl.SSLSocket):
+            self.send(_ABORT)
 
     def _shutdown_socket(self) -> None:
         # pynetdicom leaves it open where the peer has closed already.

@@ -248,6 +248,11 @@ class Server:
         """Accept nothing more; who has connected may still ask, and associations go on."""
         self._door.close()
 
+    def abort(self) -> None:
+        """Tell whoever is still associated that it is over."""
+        for association in self.associations:
+            association.dul.socket.abort()
+
     def _on_asked(self, accepted: socket.socket, address: tuple[str, int], request: bytes) -> bytes:
         """In the door's thread: one after another, so that nobody takes the same place."""
         if fault := request_fault(request):

@@ -87,6 +87,20 @@ def test_an_association_that_does_not_end_in_time_is_aborted(running: Start) -> 
         assert lasting.is_closed_by_the_node()
 
 
+def test_a_sender_in_the_middle_of_an_instance_is_told_that_it_is_aborted(
+    running: Start, radiograph: Dataset
+) -> None:
+    node = running(drain_s=1.0)
+    with closing(Wire(node.listener.port)) as lasting:
+        lasting.associate(radiograph.SOPClassUID)
+        values = wire.store_values(radiograph)
+        message = b"".join(wire.data_pdu(control, content) for control, content in values)
+        lasting.send(message[: len(message) // 2])
+        node.listener.stop()
+        assert lasting.receive().type == wire.ABORTED
+    assert not list(node.spool.received())
+
+
 def test_listeners_of_one_host_count_whom_they_refuse_together(
     running: Start, tmp_path: Path
 ) -> None:
