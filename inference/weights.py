@@ -26,7 +26,7 @@ from inference.pipeline import Calibration
 MODELS = Path(__file__).parent / "models"
 
 #: Which of the shipped networks speaks where none is named.
-DEFAULT_NETWORK = {Task.LUNG: "unet-resnet18", Task.INFECTION: "fpn-resnet18"}
+DEFAULT_NETWORK = {Task.LUNG: "unet-resnet18", Task.INFECTION: "fpn-efficientnetlite2"}
 
 #: The one way an image is prepared for a network: its own mean and standard deviation.
 NORMALISATION = "own_mean_std"

@@ -166,7 +166,7 @@ def _affected(kind: Kind, seed: int) -> tuple[Side, ...]:
 
 
 def _opacity(kind: Kind, side: Side, mask: Mask, grid: Grid, rng: np.random.Generator) -> Map:
-    """Share of the lung's air replaced, 0..1: hazy patches in the outer zones, as in COVID-19."""
+    """Share of the lung's air replaced, 0..1: mottled patches in the outer zones, as in COVID-19."""
     half = grid.x * side > 0
     if kind is Kind.WHITE_LUNG:
         return np.where(half, 0.97, 0.0)
@@ -178,8 +178,9 @@ def _opacity(kind: Kind, side: Side, mask: Mask, grid: Grid, rng: np.random.Gene
         wide, high = rng.uniform(0.12, 0.22), rng.uniform(0.12, 0.25)
         x, y = side * across[place], grid.y[rows[place], columns[place]]
         patches += np.exp(-(((grid.x - x) / wide) ** 2) - ((grid.y - y) / high) ** 2)
-    uneven = np.clip(1 + 0.1 * _mottle(grid, 1.2, rng), 0, None)
-    replaced = rng.uniform(0.45, 0.55) * np.clip(1.3 * patches * uneven, 0, 1)
+    # Filled and airy at every scale, down to the lobules: what is smooth is soft tissue before it.
+    uneven = np.clip(1 + 0.3 * _mottle(grid, 1.0, rng), 0, None)
+    replaced = rng.uniform(0.45, 0.55) * np.clip(np.clip(1.3 * patches, 0, 1) * uneven, 0, 1.35)
     return np.asarray(np.where(half, replaced, 0.0))
 
 

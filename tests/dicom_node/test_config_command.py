@@ -136,7 +136,7 @@ def test_what_is_shown_is_the_same_configuration_with_its_origins(good: Path) ->
         'device_serial_number = "7"',
         'manufacturer = "CXR node project"  # default',
         'lung = "unet-resnet18"  # default',
-        'infection = "fpn-resnet18"  # default',
+        'infection = "fpn-efficientnetlite2"  # default',
         'name = "PACS@pacs.example:104"  # default',
         'outputs = ["SEG", "SR"]  # as the preset says',
         'outputs = ["SEG", "SR2D", "SC"]  # as the preset says',

@@ -98,7 +98,7 @@ def test_the_lung_network_is_refused_as_the_infection_network(own: Path) -> None
 
 
 def test_swapped_files_are_refused(own: Path) -> None:
-    shutil.copy(MODELS / "infection-fpn-resnet18" / "weights.safetensors", own)
+    shutil.copy(MODELS / "infection-fpn-efficientnetlite2" / "weights.safetensors", own)
     with pytest.raises(WeightsError, match="not the file its card describes"):
         load_state(find(Task.LUNG, str(own)))
 
