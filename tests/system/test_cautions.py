@@ -75,7 +75,7 @@ def test_an_opacity_that_fades_in_is_not_there_then_faint_then_clear(engine: Eng
         image = without.image + np.float32(share) * (with_it.image - without.image)
         return processed(as_dicom(replace(with_it, image=image)), engine)
 
-    stages = [at(0.2), at(0.5), at(0.8)]
+    stages = [at(0.05), at(0.3), at(0.8)]
     decisions = [done.analysis.findings.decision for done in stages if done.analysis]
     assert decisions == [Decision.NEGATIVE, Decision.UNDETERMINED, Decision.POSITIVE]
     assert [is_said(Caution.FAINT, done) for done in stages] == [False, True, False]
