@@ -166,7 +166,7 @@ def _affected(kind: Kind, seed: int) -> tuple[Side, ...]:
 
 
 def _opacity(kind: Kind, side: Side, mask: Mask, grid: Grid, rng: np.random.Generator) -> Map:
-    """Share of the lung's air replaced, 0..1: mottled patches in the outer zones, as in COVID-19."""
+    """Share of the lung's air replaced, 0..1: mottled patches, far out as in COVID-19."""
     half = grid.x * side > 0
     if kind is Kind.WHITE_LUNG:
         return np.where(half, 0.97, 0.0)

@@ -1,4 +1,4 @@
-"""What readers say of results on the page: accepted, rejected, unsure, to be left out.
+"""What readers say of results on the page: a verdict for each click.
 
 It only adds: a process of the version before goes on with the ledger until it is restarted.
 """
