@@ -160,7 +160,7 @@ def test_every_key_is_shown(good: Path) -> None:
         section = getattr(meant, name)
         optional = (
             keys
-            if name in ("audit", "monitor", "notify", "retention", "tls")
+            if name in ("audit", "monitor", "notify", "retention", "shadow", "tls")
             else {"url_file"} & keys
         )
         unset = {key for key in optional if getattr(section, key) is None}

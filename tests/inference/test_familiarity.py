@@ -70,4 +70,4 @@ def test_noise_is_strange_to_the_shipped_network_and_a_drawn_chest_is_not() -> N
     noise = np.random.default_rng(0).random((256, 256))
     images = np.stack([phantom / phantom.max(), noise]).astype(np.float32)
     chest, random = load_engine(device="cpu").segment(images).strangeness
-    assert chest < 1 < 2 < random
+    assert chest < 1 < random
