@@ -100,7 +100,7 @@ def _about(config: "Config") -> "About":
 
 def _pipeline(config: "Config") -> Mapping[str, str]:
     """As it is configured now."""
-    from dicom_node.cli.node.parts import pipeline_of
+    from dicom_node.cli.node.opening import pipeline_of
     from inference.weights import DEFAULT_NETWORK
 
     models = config.leading

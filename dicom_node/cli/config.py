@@ -202,7 +202,7 @@ def _toml(config: "Config", origins: Mapping[tuple[str, str], str]) -> Iterator[
 
 def _effective(config: "Config") -> dict[tuple[str, str], Any]:
     """What is used where the file leaves a key open."""
-    from dicom_node.cli.node.parts import equipment_of
+    from dicom_node.cli.node.opening import equipment_of
     from inference.weights import DEFAULT_NETWORK
 
     equipment = equipment_of(config)

@@ -65,7 +65,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     """1 where a file is lost."""
-    from dicom_node.cli.node.parts import open_spool
+    from dicom_node.cli.node.opening import open_spool
     from dicom_node.ops.asked.pairs import export
     from dicom_node.ops.status import open_existing
     from dicom_node.ops.wording import line, numbered

@@ -127,7 +127,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _try(arguments: argparse.Namespace) -> int:
-    from dicom_node.cli.node.parts import open_spool
+    from dicom_node.cli.node.opening import open_spool
     from dicom_node.ops.asked.destinations import assert_configured, attempt
     from dicom_node.ops.status import open_existing
 

@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Raises UsageError where nothing is tried."""
-    from dicom_node.cli.node.parts import pipeline_of, shadow_pipeline_of
+    from dicom_node.cli.node.opening import pipeline_of, shadow_pipeline_of
     from dicom_node.errors import UsageError
     from dicom_node.ops.asked.differences import differences, preferred
     from dicom_node.ops.status import open_existing

@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from dicom_node.cli.node.parts import open_spool
+    from dicom_node.cli.node.opening import open_spool
     from dicom_node.ops.retention import Retention
     from dicom_node.ops.status import open_existing
     from dicom_node.ops.wording import numbered

@@ -102,7 +102,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Let what is asked for begin again; 0, or 1 where there is nothing that can."""
-    from dicom_node.cli.node.parts import pipeline_of
+    from dicom_node.cli.node.opening import pipeline_of
     from dicom_node.ops.asked.requeueing import begin_again, would_begin
     from dicom_node.ops.status import open_existing
 
@@ -133,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _analyse_anyway(arguments: argparse.Namespace, selection: "Selection", config: "Config") -> int:
     """What was refused, all the same."""
-    from dicom_node.cli.node.parts import pipeline_of
+    from dicom_node.cli.node.opening import pipeline_of
     from dicom_node.ops.asked.override import analyse_anyway, reason_of, why_not
     from dicom_node.ops.status import open_existing
     from dicom_node.ops.wording import line

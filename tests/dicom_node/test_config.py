@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from pydantic import ValidationError
 
-from dicom_node.cli.node.parts import pipeline_of
+from dicom_node.cli.node.opening import pipeline_of
 from dicom_node.config import (
     DESTINATION_SETTINGS,
     AnyDestination,

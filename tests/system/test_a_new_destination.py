@@ -11,7 +11,8 @@ from typing import Literal
 
 from pydicom import dcmread
 
-from dicom_node.cli.node.parts import Part, open_ledger, run
+from dicom_node.cli.node.opening import open_ledger
+from dicom_node.cli.node.parts import Part, run
 from dicom_node.config import AnyDestination, load
 from dicom_node.config.values import FolderPath
 from dicom_node.delivery.kinds import DESTINATION_KINDS, DestinationKind, settings_of

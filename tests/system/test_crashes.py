@@ -11,7 +11,7 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from dicom_node.cli.node.networks import load_networks, pipeline_id
-from dicom_node.cli.node.parts import open_ledger
+from dicom_node.cli.node.opening import open_ledger
 from dicom_node.config import Config, Destination, parse
 from dicom_node.config.profiles import STANDARD
 from dicom_node.demo.modality import send

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
-from dicom_node.cli.node.parts import Part, open_ledger, run
+from dicom_node.cli.node.opening import open_ledger
+from dicom_node.cli.node.parts import Part, run
 from dicom_node.config import Config, load
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import free_port

@@ -10,7 +10,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import KeyObjectSelectionDocumentStorage, SegmentationStorage
 
-from dicom_node.cli.node.parts import open_ledger
+from dicom_node.cli.node.opening import open_ledger
 from dicom_node.config import parse
 from dicom_node.demo.modality import send
 from dicom_node.demo.node import RunningNode

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.cli.node import room
-from dicom_node.cli.node.parts import open_ledger
+from dicom_node.cli.node.opening import open_ledger
 from dicom_node.cli.node.room import WORKER_BYTES, free_memory, workers_of
 from dicom_node.config import parse
 from dicom_node.demo.modality import send

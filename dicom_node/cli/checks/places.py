@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dicom_node.cli.checks.check import Check, Key, fault, ok, warning
-from dicom_node.cli.node.parts import open_queues
+from dicom_node.cli.node.opening import open_queues
 from dicom_node.cli.node.preflight import fault_of_folder
 from dicom_node.config import EMBEDDED_BROKER, Config
 from dicom_node.errors import BrokerUnavailable, LedgerDamaged, LedgerUnavailable, UsageError

@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from dicom_node.cli.node.parts import Part, open_queues, pipeline_of, shadow_pipeline_of, tls_of
+from dicom_node.cli.node.opening import open_queues, pipeline_of, shadow_pipeline_of, tls_of
+from dicom_node.cli.node.parts import Part
 from dicom_node.cli.terminal.extras import missing_for_worker
 from dicom_node.config import Config, Destination
 from dicom_node.errors import BrokerUnavailable, ConfigError, LedgerUnavailable, UsageError

@@ -19,14 +19,8 @@ from types import FrameType
 
 from dicom_node import logs
 from dicom_node.backoff import backoff_s
-from dicom_node.cli.node.parts import (
-    Part,
-    once_it_answers,
-    parts_of,
-    pipeline_of,
-    run,
-    wait_for_ledger,
-)
+from dicom_node.cli.node.opening import once_it_answers, pipeline_of, wait_for_ledger
+from dicom_node.cli.node.parts import Part, parts_of, run
 from dicom_node.cli.node.preflight import check, check_folders
 from dicom_node.cli.node.room import listeners_of, workers_of
 from dicom_node.config import Config

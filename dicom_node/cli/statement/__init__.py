@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
-from dicom_node.cli.node.parts import equipment_of
+from dicom_node.cli.node.opening import equipment_of
 from dicom_node.cli.statement import headers, networking, objects, terms
 from dicom_node.config import Config
 from sr_writer.output import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME

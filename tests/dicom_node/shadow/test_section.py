@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from dicom_node.cli.node.parts import Part, parts_of, pipeline_of, shadow_pipeline_of
+from dicom_node.cli.node.opening import pipeline_of, shadow_pipeline_of
+from dicom_node.cli.node.parts import Part, parts_of
 from dicom_node.config import Config, parse
 from dicom_node.errors import ConfigError
 

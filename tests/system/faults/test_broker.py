@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from kombu.connection import Connection
 
-from dicom_node.cli.node.parts import pipeline_of
+from dicom_node.cli.node.opening import pipeline_of
 from tests.dicom_node.queue_tools import connected
 from tests.system.faults.servers import RabbitMQ
 from tests.system.faults.setting import ANSWER_WITHIN_S, Ground, paused
