@@ -6,26 +6,28 @@ from itertools import pairwise
 import pytest
 
 from dicom_node.ledger import Assessed, Assessment, Verdict
-from dicom_node.ops.asked.review import Need, kappa, queue, readers
+from dicom_node.ops.asked.review import OF_MOST_IMAGES, Need, kappa, queue, readers
+from inference.findings import Caution
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 A, R, U = Verdict.ACCEPT, Verdict.REJECT, Verdict.UNSURE
 
 
 def image(
-    number: int, decision: str = "negative", *said: tuple[str, Verdict], caution: bool = False,
+    number: int, decision: str = "negative", *said: tuple[str, Verdict], caution: str = "",
     differs: bool = False,
 ) -> Assessed:  # fmt: skip
     clicks = tuple(
         Assessment(number, reader, AT + timedelta(hours=hour), verdict)
         for hour, (reader, verdict) in enumerate(said)
     )
-    return Assessed(number, AT + timedelta(days=number), decision, caution, differs, clicks)
+    cautions = ("spacing_at_detector", *filter(None, [caution]))
+    return Assessed(number, AT + timedelta(days=number), decision, cautions, differs, clicks)
 
 
 def test_what_needs_a_person_comes_before_the_sample() -> None:
     images = [
-        image(1, "undetermined"), image(2, caution=True), image(3, differs=True),
+        image(1, "undetermined"), image(2, caution="low_contrast"), image(3, differs=True),
         *(image(number) for number in range(10, 60)),
     ]  # fmt: skip
     waiting = queue(images, "ann")
@@ -81,3 +83,7 @@ def test_kappa_is_agreement_beyond_chance(
     pairs: list[tuple[Verdict, Verdict]], expected: float | None
 ) -> None:
     assert kappa(pairs) == (expected if expected is None else pytest.approx(expected))
+
+
+def test_what_most_images_have_are_cautions_that_there_are() -> None:
+    assert {caution.code for caution in Caution} > OF_MOST_IMAGES

@@ -1,5 +1,6 @@
 """Assessments: what a reader says of an image's results, by a click on the page."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class Assessed:
     job_id: int
     received_at: datetime
     decision: str  #: a value of `inference.findings.Decision`
-    has_caution: bool
+    cautions: tuple[str, ...]  #: codes of `inference.findings.Caution`
     differs: bool  #: a pipeline that was tried on it decides otherwise
     said: tuple[Assessment, ...]  #: of each reader the last, in the order of these
 
@@ -155,6 +156,5 @@ def _differs() -> ColumnElement[bool]:
 
 
 def _assessed(row: Row[Any], said: tuple[Assessment, ...]) -> Assessed:
-    return Assessed(
-        row.id, row.received_at, row.decision, row.cautions != "[]", bool(row.differs), said
-    )
+    cautions = tuple(json.loads(row.cautions))
+    return Assessed(row.id, row.received_at, row.decision, cautions, bool(row.differs), said)

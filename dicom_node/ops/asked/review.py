@@ -13,6 +13,13 @@ from dicom_node.ledger import Assessed, Verdict
 
 #: Of the images that nobody needs to look at, and of those judged once: one in so many.
 _ONE_IN = 5
+#: Cautions that nearly all of a site's images have, and that say nothing against what is seen.
+OF_MOST_IMAGES = {
+    "spacing_at_detector",
+    "spacing_unknown",
+    "laterality_assumed",
+    "for_processing",
+}
 #: A number without anything in common with what order images come in (Knuth's multiplier).
 _SHUFFLE = 2654435761
 _SECOND = 40503
@@ -86,7 +93,7 @@ def _need(image: Assessed) -> Need | None:
         return Need.DIFFERS
     if image.decision == "undetermined":
         return Need.UNDETERMINED
-    if image.has_caution:
+    if set(image.cautions) - OF_MOST_IMAGES:
         return Need.CAUTION
     return Need.SAMPLE if _is_drawn(image, 0) else None
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from dicom_node.ops.asked.differences import Agreement, Point
 
 #: Units of the drawing; CSS says how large it is shown.
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 640, 320, 44, 28, 12
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 640, 320, 44, 44, 28, 12
 #: More dots than this say no more, and make a page heavy: those that differ most are drawn.
 _MOST = 2000
 
@@ -22,7 +22,8 @@ def bland_altman(agreement: Agreement) -> Markup:
         f" {agreement.upper:+.1f}"
     )
     lines = [
-        _line(agreement.bias, reach, "bias", f"{agreement.bias:+.1f}"),
+        # At the other end than the limits, which would cover it where they are close.
+        _line(agreement.bias, reach, "bias", f"{agreement.bias:+.1f}", at_end=True),
         _line(agreement.lower, reach, "limit", f"{agreement.lower:+.1f}"),
         _line(agreement.upper, reach, "limit", f"{agreement.upper:+.1f}"),
         _line(0.0, reach, "zero", ""),
@@ -45,7 +46,7 @@ def _shown(points: Sequence[Point]) -> Sequence[Point]:
 
 
 def _x(mean: float) -> float:
-    return _LEFT + (_WIDTH - _LEFT - 8) * mean / 100
+    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * mean / 100
 
 
 def _y(difference: float, reach: float) -> float:
@@ -58,16 +59,17 @@ def _dot(point: Point, reach: float) -> Markup:
     )
 
 
-def _line(at: float, reach: float, kind: str, label: str) -> Markup:
+def _line(at: float, reach: float, kind: str, label: str, *, at_end: bool = False) -> Markup:
     return Markup(
         '<path class="{kind}" d="M{left} {y:.1f}H{right}"/><text x="{text}" y="{below:.1f}"'
-        ' text-anchor="end">{label}</text>'
+        ' text-anchor="{anchor}">{label}</text>'
     ).format(
         kind=kind,
         left=_LEFT,
-        right=_WIDTH - 8,
+        right=_WIDTH - _RIGHT,
         y=_y(at, reach),
-        text=_LEFT - 4,
+        text=_WIDTH - _RIGHT + 4 if at_end else _LEFT - 4,
+        anchor="start" if at_end else "end",
         below=_y(at, reach) + 4,
         label=label,
     )

@@ -47,8 +47,8 @@ def test_of_each_reader_the_last_click_counts_and_every_one_is_kept(
     assert [(one.reader, one.verdict.value) for one in image.said] == [
         ("bob", "unsure"), ("ann", "reject"),
     ]  # fmt: skip
-    assert (image.job_id, image.decision, image.has_caution, image.differs) == (
-        job_id, "negative", True, False,
+    assert (image.job_id, image.decision, image.cautions, image.differs) == (
+        job_id, "negative", ("SPACING",), False,
     )  # fmt: skip
 
 
