@@ -59,15 +59,29 @@ def test_it_travels_with_the_weights_and_is_read_beside_the_map() -> None:
     torch.testing.assert_close(probability, expected_map)
 
 
+def test_weights_that_know_of_the_deepest_level_alone_are_still_read() -> None:
+    network = build("fpn-resnet18").eval()
+    with torch.inference_mode():
+        features = network.encoder(as_batch(torch.rand(2, 64, 64)))  # type: ignore[operator]
+    deepest = features[-1].mean(dim=(2, 3))
+    assert pooled_of(features).shape[1] > deepest.shape[1]
+    older = familiarity_of(torch.rand(30, deepest.shape[1]), torch.rand(30, deepest.shape[1]))
+    torch.testing.assert_close(older(features), older.distance(deepest))
+
+
 def test_a_network_that_does_not_know_what_it_learnt_from_finds_nothing_strange() -> None:
     _, strangeness = read(build("unet-resnet18").eval(), as_batch(torch.rand(2, 64, 64)))
     assert strangeness.tolist() == [0, 0]
 
 
-def test_noise_is_strange_to_the_shipped_network_and_a_drawn_chest_is_not() -> None:
+def test_noise_and_a_chest_on_its_side_are_strange_to_the_shipped_network_and_a_drawn_chest_is_not() -> (
+    None
+):
     """The distance that its weights hold, in half precision, is of some use."""
     phantom = draw(Kind.HEALTHY, rows=256, columns=256, seed=0).image
+    chest = phantom / phantom.max()
     noise = np.random.default_rng(0).random((256, 256))
-    images = np.stack([phantom / phantom.max(), noise]).astype(np.float32)
-    chest, random = load_engine(device="cpu").segment(images).strangeness
-    assert chest < 1 < random
+    images = np.stack([chest, noise, np.rot90(chest)]).astype(np.float32)
+    upright, *strange = load_engine(device="cpu").segment(images).strangeness
+    assert upright < 1
+    assert min(strange) > 1
