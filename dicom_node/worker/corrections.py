@@ -12,9 +12,7 @@ from pydicom import Dataset
 
 from dicom_node.config import AnyDestination, CorrectionsSection, HandOverDestination
 from dicom_node.errors import (
-    DamagedInSpool,
     InvalidResult,
-    SpoolUnreadable,
     Transient,
     UnusableCorrection,
 )
@@ -32,6 +30,7 @@ from dicom_node.ledger import (
 )
 from dicom_node.skipping import DRAWN, NOT_DRAWN, REJECTED
 from dicom_node.spool import Spool
+from dicom_node.worker.pictures import sent_masks
 from dicom_node.worker.processing import read_dataset
 from dicom_node.worker.spooling import read_received
 from inference.decode import Radiograph, UndecodableImage, read_radiograph
@@ -151,7 +150,7 @@ class Corrections:
         radiograph = self._radiograph(image)
         try:
             drawn = drawn_on(radiograph.header, dataset)
-            ours = self._ours(image, radiograph)
+            ours = sent_masks(self.ledger, self.spool, image, radiograph.header)
             _check_sides(drawing, drawn, ours)
         except UnusableSegmentation as exc:
             raise UnusableCorrection(str(exc)) from exc
@@ -185,22 +184,6 @@ class Corrections:
             raise UnusableCorrection(
                 f"the radiograph {image.sop_instance_uid} cannot be decoded ({exc}): send it again"
             ) from exc
-
-    def _ours(self, image: Job, radiograph: Radiograph) -> Drawn | None:
-        """What the node has drawn on it; None where there is nothing."""
-        outputs = (one for one in self.ledger.lookups.outputs(image.id) if one.role == SEG.role)
-        for one in outputs:
-            try:
-                content = self.spool.read_verified(one.path, one.sha256)
-            except (DamagedInSpool, SpoolUnreadable):
-                # It is built again when it is sent; the reader's counts all the same.
-                continue
-            try:
-                return drawn_on(radiograph.header, read_dataset(content))
-            except UnusableSegmentation:
-                # No lungs were found.
-                return None
-        return None
 
     def _reports_before(
         self, image: Job, job: Job, known: Correction | None

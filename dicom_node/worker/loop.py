@@ -41,6 +41,7 @@ from dicom_node.worker.corrections import Corrections
 from dicom_node.worker.memory import as_memory_fault, wait_for_memory
 from dicom_node.worker.notices import Notices
 from dicom_node.worker.past import Past
+from dicom_node.worker.pictures import Pictures
 from dicom_node.worker.priors import Priors
 from dicom_node.worker.processing import process
 from dicom_node.worker.rejecting import obey, rejection_of
@@ -118,6 +119,7 @@ class Worker:
             ledger, spool, pipeline, equipment, self._owner, kinds, noted, self._announce,
             self._priors,
         )  # fmt: skip
+        self._pictures = Pictures(ledger, spool)
         notices = Notices(reports, saying_so, pipeline, equipment)
         self._telling = Telling(ledger, spool, self._past, notices)
 
@@ -195,6 +197,7 @@ class Worker:
             processed = process(
                 content, self._engine, self._equipment, job.received_at, self._settings,
                 partial(self._past.supersede, job, content), self._kinds, job.overridden,
+                partial(self._pictures.of, job),
             )  # fmt: skip
         if processed.results is None or processed.analysis is None:
             self._skip(job, content, processed.verdict.reason, stages)
