@@ -38,13 +38,13 @@ from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker.account import EXAMINED, Stages, account_of, record_of
 from dicom_node.worker.corrections import Corrections
+from dicom_node.worker.key_objects import judged, obey, rejection_of
 from dicom_node.worker.memory import as_memory_fault, wait_for_memory
 from dicom_node.worker.notices import Notices
 from dicom_node.worker.past import Past
 from dicom_node.worker.pictures import Pictures
 from dicom_node.worker.priors import Priors
 from dicom_node.worker.processing import process
-from dicom_node.worker.rejecting import obey, rejection_of
 from dicom_node.worker.retrying import retry_of
 from dicom_node.worker.spooling import read_received, spool_output
 from dicom_node.worker.steps import Steps
@@ -180,6 +180,11 @@ class Worker:
         with stages.timed("read"):
             content = read_received(self._spool, job)
         self._hand.get_on()
+        if verdict := judged(self._ledger, job, content, self._corrections.section):
+            self._hand_over(job, (), partial(self._ledger.handover.skipped, reason=verdict))
+            extra = stages.closing(JobState.SKIPPED) | {"reason": verdict}
+            logger.info("took a reader's verdict", extra=extra)
+            return
         if rejection := rejection_of(job, content):
             outcome, known = obey(self._ledger, self._past, job, rejection)
             extra = stages.closing(outcome) | {"reason": rejection.reason, "of": known}
