@@ -16,6 +16,7 @@ from dicom_node.errors import (
     Transient,
     UnusableCorrection,
 )
+from dicom_node.intake.belonging import differing
 from dicom_node.intake.eligibility import ANALYSED_SOP_CLASSES
 from dicom_node.ledger import (
     ARRIVED,
@@ -148,6 +149,7 @@ class Corrections:
         if image.state is JobState.SKIPPED and (image.reason or "").startswith(REJECTED):
             return Taken(f"{DRAWN}, of a radiograph that was {image.reason}")
         radiograph = self._radiograph(image)
+        _check_patient(job, dataset, radiograph)
         try:
             drawn = drawn_on(radiograph.header, dataset)
             ours = sent_masks(self.ledger, self.spool, image, radiograph.header)
@@ -288,6 +290,17 @@ def _all(infection: Mapping[Laterality, Mask] | None) -> Mask:
     masks = (infection or {}).values()
     both: Mask = np.logical_or.reduce(list(masks))
     return both
+
+
+def _check_patient(job: Job, dataset: Dataset, radiograph: Radiograph) -> None:
+    """Whose it is has to be whose the radiograph is: as for priors, by a second identifier too."""
+    if differ := differing(dataset, radiograph.header):
+        raise UnusableCorrection(
+            f"segmentation {job.sop_instance_uid} is of another patient than the radiograph"
+            f" {radiograph.sop_instance_uid} it is drawn on, by {' and '.join(differ)}: find out"
+            " whose it is; if the archive has corrected the radiograph, send that here again, then:"
+            f" cxr-node requeue --job {job.id}"
+        )
 
 
 def _check_sides(drawing: Drawing, drawn: Drawn, ours: Drawn | None) -> None:
