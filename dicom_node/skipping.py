@@ -28,6 +28,8 @@ REJECTION_NOTE = "a rejection note"
 #: What a reader has drawn, kept without a report; and what is no use as such.
 DRAWN = "a reader's segmentation"
 NOT_DRAWN = "a segmentation that is no reader's"
+#: What a reader thinks of results, as a PACS stores it.
+JUDGEMENT = "a reader's verdict"
 REJECTED = "rejected"
 PURGED = "its results were delivered before"
 LEFT = "left to another pipeline"
@@ -37,6 +39,7 @@ _CODES = {refusal.value: refusal.name.lower() for refusal in Refusal} | {
     REJECTION_NOTE: "rejection_note",
     DRAWN: "readers_segmentation",
     NOT_DRAWN: "other_segmentation",
+    JUDGEMENT: "readers_verdict",
     REJECTED: "rejected",
     PURGED: "delivered_and_purged",
     LEFT: "other_pipeline",

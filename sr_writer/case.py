@@ -12,6 +12,8 @@ from inference.findings import Findings
 from sr_writer.identity import Identity
 from sr_writer.languages import Words
 from sr_writer.languages.lettering import words_in
+from sr_writer.painting import Painting, paint
+from sr_writer.progression import Prior
 from sr_writer.source import Source
 
 _Shared = TypeVar("_Shared")
@@ -27,6 +29,8 @@ class Case:
     pixels: NDArray[np.float32]  #: (rows, columns), 0..1, bright = dense
     identity: Identity
     words: Words  #: of the language and the letters that a result is written in
+    #: The picture of a radiograph before; None where there is none any more.
+    earlier: Callable[[Prior], Painting | None] = lambda _: None
     _made: dict[tuple[Callable[["Case"], Any], str], Any] = field(default_factory=dict, repr=False)
 
     def shared(self, make: Callable[["Case"], _Shared], *, in_words: bool = False) -> _Shared:
@@ -46,3 +50,8 @@ class Case:
             return self
         words = words_in(language, self.source)
         return replace(self, identity=self.identity.spoken(language), words=words)
+
+
+def painting_of(case: Case) -> Painting:
+    """The one that overlay and page share."""
+    return paint(case.pixels, case.findings)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inference.findings import Findings, Laterality, Mask, Task
-from sr_writer.case import Case
 from sr_writer.palette import COLORS
 
 #: The picture's longer side: half of the source's, within these. Text would not be readable on
@@ -38,11 +37,6 @@ class _Layer:
     mask: Mask  #: (height, width) of the picture
     color: tuple[int, int, int]
     opacity: float  #: 0..1
-
-
-def painting_of(case: Case) -> Painting:
-    """The one that overlay and page share."""
-    return paint(case.pixels, case.findings)
 
 
 def paint(pixels: NDArray[np.float32], findings: Findings) -> Painting:

@@ -8,7 +8,7 @@ output   ► the bytes                            pr  ► outlines over the sour
 verify   ► the last gate                        doc ► all of it on a page
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -23,6 +23,8 @@ from sr_writer.kinds import KINDS, USUAL, Kind
 from sr_writer.language import ENGLISH
 from sr_writer.languages import words_of
 from sr_writer.output import Output, output_of, part10
+from sr_writer.painting import Painting
+from sr_writer.progression import Prior
 from sr_writer.source import read_source
 from sr_writer.verify import verify
 
@@ -34,7 +36,8 @@ class Results:
 
     `header` is the source's, without pixels, and stays as it is; `pixels` is (rows, columns),
     0..1, bright = dense. `created` becomes the content date and time: give every try of a job
-    the same, and it gives the same bytes.
+    the same, and it gives the same bytes. `earlier` gives the picture of a radiograph before, None
+    where there is none any more; it is asked only where one is shown.
     """
 
     def __init__(
@@ -46,12 +49,14 @@ class Results:
         created: datetime,
         issue: Issue = FIRST_ISSUE,
         kinds: Sequence[Kind] = KINDS,
+        earlier: Callable[[Prior], Painting | None] = lambda _: None,
     ) -> None:
         source = read_source(
             header, findings.source_sop_instance_uid, pixels.shape, findings.spacing_mm
         )
         identity = identity_of(findings, equipment, created, issue)
-        self._case = Case(header, source, findings, pixels, identity, words_of(ENGLISH))
+        words = words_of(ENGLISH)
+        self._case = Case(header, source, findings, pixels, identity, words, earlier)
         self._kinds = kinds
 
     def write(self, roles: Collection[str]) -> tuple[Output, ...]:

@@ -92,11 +92,12 @@ def show(arguments: argparse.Namespace) -> int:
     with closing(open_existing(config)) as ledger:
         records, now = ledger.destinations.all(), ledger.now()
         declined = ledger.pace.declined()
+        given_up = ledger.inquiries.given_up_by_destination()
+    lines = destination_lines(records, known, now, addresses, silent, declined, given_up)
     print(
         as_json(records, addresses, known, silent)
         if arguments.json
-        else "\n".join(destination_lines(records, known, now, addresses, silent, declined))
-        or "no destination"
+        else "\n".join(lines) or "no destination"
     )
     return 0
 

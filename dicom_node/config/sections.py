@@ -16,6 +16,7 @@ from dicom_node.config.places import BrokerSection, LedgerSection, SpoolSection
 from dicom_node.config.values import (
     AeTitle,
     Attribute,
+    Code,
     Count,
     Days,
     FilePath,
@@ -100,11 +101,20 @@ class CorrectionsSection(Section):
 
     accept: bool = False  #: Segmentations that a person has drawn are counted and kept
     report: bool = False  #: and a report says what was counted in each
+    #: Titles of key objects by which readers accept, or reject, the results that they select.
+    accepting_titles: ListOf[Code] = ()
+    rejecting_titles: ListOf[Code] = ("113001 DCM", "113037 DCM", "113010 DCM")
 
     @model_validator(mode="after")
     def _reports_what_is_taken(self) -> Self:
         if self.report and not self.accept:
             raise refused("[corrections] report is of no use without accept")
+        return self
+
+    @model_validator(mode="after")
+    def _titles_say_one_thing(self) -> Self:
+        for title in set(self.accepting_titles) & set(self.rejecting_titles):
+            raise refused(f"[corrections] {title!r} cannot both accept and reject")
         return self
 
 

@@ -151,6 +151,14 @@ def _from_credentials(path: Path, info: ValidationInfo) -> Path:
     return folder.joinpath(*path.parts[1:])
 
 
+def _code_fault(text: str) -> str:
+    """A coded concept, `113010 DCM`: both parts are SH (PS3.3 table 8.8-1), and have no spaces."""
+    parts = text.split(" ")
+    if len(parts) != 2 or not all(0 < len(part) <= 16 and part.isprintable() for part in parts):
+        return f"{text!r} must be written CODE SCHEME, as in 113010 DCM"
+    return ""
+
+
 def _attribute_fault(text: str) -> str:
     """What is asked of a header: `StationName=ER*`."""
     # Here, so that a configuration without any does not pay for pydicom.
@@ -175,6 +183,7 @@ Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(ge=1, le=36500)]
 Text = Annotated[str, _checked(_text_fault)]
+Code = Annotated[str, _checked(_code_fault)]
 Attribute = Annotated[str, _checked(_attribute_fault)]
 #: TOML knows no tuple and no path: a list and a text are taken for them, and nothing else.
 ListOf = Annotated[tuple[_Item, ...], Field(strict=False)]

@@ -27,6 +27,21 @@ def as_read(dataset: Dataset, keyword: str) -> str:
     return text_of(dataset, keyword)
 
 
+def differing(one: Dataset, other: Dataset) -> list[str]:
+    """What says that two objects, of which one refers to the other, are of two patients: names, for
+    people; none where nothing does. What either does not say contradicts nothing.
+    """
+    named = {"PatientID": "Patient ID", "IssuerOfPatientID": "Issuer of Patient ID"}
+    found = []
+    for keyword, name in named.items():
+        said = [text_of(header, keyword) for header in (one, other)]
+        if all(said) and said[0] != said[1]:
+            found.append(name)
+    if contradiction(one, other) is Omission.OTHER_PATIENT:
+        found.append("birth date or sex")
+    return found
+
+
 def contradiction(before: Dataset, after: Dataset) -> Omission | None:
     """Why two radiographs of one Patient ID and issuer may not be of one patient: what contradicts
     that, or leaves it unproved; None: they are. By a second identifier, as at a bedside.

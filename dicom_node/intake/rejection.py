@@ -10,6 +10,8 @@ makes of each (of an image that it has; one that it has not is remembered, shoul
   corrected image comes under a UID of its own, or a person asks for it (`cxr-node requeue`).
 - 113039 Data Retention Policy Expired: the image was right and its time is up. What has not left is
   stopped; what has is as true as before, and is the destination's own to remove.
+
+One that selects nothing but results of ours rejects no image: see judgement.py.
 """
 
 from collections.abc import Iterator
@@ -50,8 +52,13 @@ def read_rejection(dataset: Dataset) -> Rejection | None:
     for name in items_of(dataset, "ConceptNameCodeSequence"):
         title = text_of(name, "CodeValue")
         if title in TITLES and text_of(name, "CodingSchemeDesignator") == "DCM":
-            return Rejection(title, tuple(dict.fromkeys(_selected(dataset))))
+            return Rejection(title, selected(dataset))
     return None
+
+
+def selected(dataset: Dataset) -> tuple[str, ...]:
+    """SOP Instance UIDs of what a key object selects, each once."""
+    return tuple(dict.fromkeys(_selected(dataset)))
 
 
 def _selected(dataset: Dataset) -> Iterator[str]:

@@ -13,7 +13,14 @@ from datetime import datetime
 from typing import Self
 
 from dicom_node.ledger.archives.fetching import Fetching
-from dicom_node.ledger.archives.inquiries import Became, Inquiries, Inquiry, InquiryState, Shown
+from dicom_node.ledger.archives.inquiries import (
+    Became,
+    GivenUp,
+    Inquiries,
+    Inquiry,
+    InquiryState,
+    Shown,
+)
 from dicom_node.ledger.figures import Dead, Depth, Figures, Gauges, Living, Place
 from dicom_node.ledger.readers.assessments import Assessed, Assessment, Assessments, Verdict
 from dicom_node.ledger.readers.corrections import Correction, Corrections, Counted
@@ -162,6 +169,7 @@ __all__ = [
     "FindingsRecord",
     "Flow",
     "Found",
+    "GivenUp",
     "GpuMemory",
     "Holding",
     "IllegalTransition",

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, func, select
 
+from dicom_node.ledger.archives.inquiries import LATELY, GivenUp, given_up_in
 from dicom_node.ledger.sending.breakers import standings
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.lines import IMAGE_SINCE, RESULT_SINCE
@@ -15,9 +16,6 @@ from dicom_node.ledger.tables.schema import deliveries, jobs, workers
 from dicom_node.ledger.tables.states import MISSING, DeliveryState, JobState
 from dicom_node.ledger.watching.drifts import Drift, drifts_in
 from dicom_node.ledger.work.workers import LEASE_S
-
-#: What has ended badly within this is a matter of today.
-LATELY = timedelta(days=1)
 
 
 class Place(StrEnum):
@@ -81,6 +79,7 @@ class Figures:
     living: tuple[Living, ...]
     last_arrival_at: datetime | None
     drifts: tuple[Drift, ...] = ()
+    given_up: tuple[GivenUp, ...] = ()  #: questions to archives; only where there are some
 
 
 class Gauges(Part):
@@ -98,6 +97,7 @@ class Gauges(Part):
                 living=tuple(_living(connection, now)),
                 last_arrival_at=connection.execute(select(func.max(jobs.c.received_at))).scalar(),
                 drifts=tuple(drifts_in(connection)),
+                given_up=tuple(given_up_in(connection, now)),
             )
 
 

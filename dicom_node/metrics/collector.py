@@ -82,6 +82,12 @@ class Told:
             for age, number in (("day", letter.lately), ("older", letter.count - letter.lately)):
                 dead[*of, age] = dead.get((*of, age), 0.0) + number
         yield gauge(families.DEAD_LETTERS, dead)
+        asked: dict[_Labels, float] = {}
+        for archive in self._figures.given_up:
+            name = self._name(archive.destination)
+            for age, number in (("day", archive.lately), ("older", archive.count - archive.lately)):
+                asked[name, age] = asked.get((name, age), 0.0) + number
+        yield gauge(families.GIVEN_UP, asked)
         if self._figures.last_arrival_at is not None:
             yield gauge(families.LAST_ARRIVAL, {(): self._figures.last_arrival_at.timestamp()})
         drifting = {one.device for one in self._figures.drifts}

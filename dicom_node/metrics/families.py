@@ -66,6 +66,12 @@ DEAD_LETTERS = _gauge(
     " nobody has seen to; age: within a day, or older.",
     "destination", "state", "age",
 )  # fmt: skip
+GIVEN_UP = _gauge(
+    "inquiries_given_up_items",
+    "Questions for a patient's earlier radiographs that an archive is asked no more; age: within a"
+    " day, or older.",
+    "destination", "age",
+)  # fmt: skip
 LAST_ARRIVAL = _gauge("arrival_last_timestamp_seconds", "When the last image came, Unix time.")
 
 BREAKER = _gauge(

@@ -11,6 +11,7 @@ from dicom_node.ledger import (
     Declined,
     DeliveryState,
     DestinationRecord,
+    GivenUp,
     Silence,
     Standing,
 )
@@ -21,6 +22,7 @@ from dicom_node.ops.wording import age, line, moment, numbered
 UNSEEN = (DeliveryState.RESERVE,)
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
 _NONE: Mapping[str, Declined] = MappingProxyType({})
+_ALL_ASKED: Mapping[str, GivenUp] = MappingProxyType({})
 
 
 def as_json(
@@ -48,18 +50,23 @@ def destination_lines(
     addresses: Mapping[str, str] = _NOWHERE,
     silent: Collection[str] = (),
     declined: Mapping[str, Declined] = _NONE,
+    given_up: Mapping[str, GivenUp] = _ALL_ASKED,
 ) -> Iterator[str]:
     """`known`: what is configured; None where nobody says. `silent`: nothing is sent to these.
-    `declined`: what they answered for and did not take. Times are UTC.
+    `declined`: what they answered for and did not take. `given_up`: what they are asked no more.
+    Times are UTC.
     """
     found = {record.name: record for record in records}
-    for name in known or ():
+    for name in (*(known or ()), *given_up):
         found.setdefault(name, DestinationRecord(name, {}, None, None, Standing(name)))
     for name in sorted(found):
         is_silent = name in silent
         yield from _lines(found[name], addresses.get(name, ""), known, now, is_silent=is_silent)
         if name in declined:
             yield f"  {declined_words(declined[name])}: {line(declined[name].reason)}"
+        if name in given_up:
+            yield f"  {given_up_words(given_up[name])}"
+            yield f"    to do: {given_up_remedy(name)}"
 
 
 def deliveries_by_state(counts: Mapping[DeliveryState, int]) -> str:
@@ -96,6 +103,22 @@ def standing_words(standing: Standing, now: datetime, *, has_delivered: bool = F
 def declined_words(declined: Declined) -> str:
     """That it is there, and does not take what is sent again."""
     return f"answers, and declines {numbered(declined.count, 'result', 'results')}"
+
+
+def given_up_words(given_up: GivenUp) -> str:
+    """How often it could not be asked for earlier radiographs, and why the last time."""
+    asked = numbered(given_up.count, "radiograph", "radiographs")
+    last = f"{given_up.lately} within a day, last {moment(given_up.last_at)}"
+    return f"given up to ask for those before {asked} ({last}): {line(given_up.reason)}"
+
+
+def given_up_remedy(destination: str) -> str:
+    """One sentence that can work."""
+    return (
+        "mend what the reason says (PACS, Earlier radiographs from the archive; cxr-node doctor"
+        " tries it): what comes then is asked for; to have these compared too, send the earlier"
+        f" radiographs from {line(destination)} to this node"
+    )
 
 
 def silence_words(name: str, silence: Silence) -> str:

@@ -18,6 +18,7 @@ from dicom_node.ledger import (
     Day,
     Declined,
     DestinationRecord,
+    GivenUp,
     JobState,
     Ledger,
     Progress,
@@ -30,7 +31,7 @@ from dicom_node.ops.processes import pipeline_lines, process_lines
 from dicom_node.ops.remedies import refusal_remedy, remedy, unverified_remedy
 from dicom_node.ops.retention import Disk
 from dicom_node.ops.running import Running, known_destinations, last_run
-from dicom_node.ops.standing import destination_lines
+from dicom_node.ops.standing import destination_lines, given_up_remedy
 from dicom_node.ops.wording import age, line, moment
 
 _SQLITE = "sqlite:///"
@@ -65,6 +66,7 @@ class Health:
     refused: Sequence[Refused]  #: at the door of this host's listeners
     silent: Sequence[str]  #: destinations that nothing is sent to
     declined: Mapping[str, Declined]  #: by destination: what it answered for and did not take
+    given_up: Mapping[str, GivenUp]  #: by destination: what it is asked no more
 
 
 def show_status(config: Config, *, as_json: bool) -> int:
@@ -85,6 +87,7 @@ def show_status(config: Config, *, as_json: bool) -> int:
             refusals_in(config.node.state),
             [to.name for to in config.destinations if to.silent],
             ledger.pace.declined(),
+            ledger.inquiries.given_up_by_destination(),
         )
     print(_document(health) if as_json else "\n".join(_lines(health)))
     return 0
@@ -133,6 +136,7 @@ def _lines(health: Health) -> Iterator[str]:
         health.now,
         silent=health.silent,
         declined=health.declined,
+        given_up=health.given_up,
     ):
         yield f"  {said}"
     yield "refused at the door"
@@ -218,6 +222,10 @@ def _document(health: Health) -> str:
     document["disk"] = health.disk
     document["silent"] = health.silent
     document["standings"] = [dataclasses.asdict(one) for one in health.destinations]
+    document["inquiries_given_up"] = [
+        dataclasses.asdict(one) | {"remedy": given_up_remedy(one.destination)}
+        for one in health.given_up.values()
+    ]
     document["certificates"] = health.certificates
     document["refused"] = [dataclasses.asdict(one) for one in health.refused]
     document["days"] = [dataclasses.asdict(day) for day in health.days]

@@ -12,12 +12,11 @@ from pydicom import Dataset
 
 from dicom_node.config import AnyDestination, CorrectionsSection, HandOverDestination
 from dicom_node.errors import (
-    DamagedInSpool,
     InvalidResult,
-    SpoolUnreadable,
     Transient,
     UnusableCorrection,
 )
+from dicom_node.intake.belonging import differing
 from dicom_node.intake.eligibility import ANALYSED_SOP_CLASSES
 from dicom_node.ledger import (
     ARRIVED,
@@ -32,6 +31,7 @@ from dicom_node.ledger import (
 )
 from dicom_node.skipping import DRAWN, NOT_DRAWN, REJECTED
 from dicom_node.spool import Spool
+from dicom_node.worker.pictures import sent_masks
 from dicom_node.worker.processing import read_dataset
 from dicom_node.worker.spooling import read_received
 from inference.decode import Radiograph, UndecodableImage, read_radiograph
@@ -149,9 +149,10 @@ class Corrections:
         if image.state is JobState.SKIPPED and (image.reason or "").startswith(REJECTED):
             return Taken(f"{DRAWN}, of a radiograph that was {image.reason}")
         radiograph = self._radiograph(image)
+        _check_patient(job, dataset, radiograph)
         try:
             drawn = drawn_on(radiograph.header, dataset)
-            ours = self._ours(image, radiograph)
+            ours = sent_masks(self.ledger, self.spool, image, radiograph.header)
             _check_sides(drawing, drawn, ours)
         except UnusableSegmentation as exc:
             raise UnusableCorrection(str(exc)) from exc
@@ -185,22 +186,6 @@ class Corrections:
             raise UnusableCorrection(
                 f"the radiograph {image.sop_instance_uid} cannot be decoded ({exc}): send it again"
             ) from exc
-
-    def _ours(self, image: Job, radiograph: Radiograph) -> Drawn | None:
-        """What the node has drawn on it; None where there is nothing."""
-        outputs = (one for one in self.ledger.lookups.outputs(image.id) if one.role == SEG.role)
-        for one in outputs:
-            try:
-                content = self.spool.read_verified(one.path, one.sha256)
-            except (DamagedInSpool, SpoolUnreadable):
-                # It is built again when it is sent; the reader's counts all the same.
-                continue
-            try:
-                return drawn_on(radiograph.header, read_dataset(content))
-            except UnusableSegmentation:
-                # No lungs were found.
-                return None
-        return None
 
     def _reports_before(
         self, image: Job, job: Job, known: Correction | None
@@ -305,6 +290,17 @@ def _all(infection: Mapping[Laterality, Mask] | None) -> Mask:
     masks = (infection or {}).values()
     both: Mask = np.logical_or.reduce(list(masks))
     return both
+
+
+def _check_patient(job: Job, dataset: Dataset, radiograph: Radiograph) -> None:
+    """Whose it is has to be whose the radiograph is: as for priors, by a second identifier too."""
+    if differ := differing(dataset, radiograph.header):
+        raise UnusableCorrection(
+            f"segmentation {job.sop_instance_uid} is of another patient than the radiograph"
+            f" {radiograph.sop_instance_uid} it is drawn on, by {' and '.join(differ)}: find out"
+            " whose it is; if the archive has corrected the radiograph, send that here again, then:"
+            f" cxr-node requeue --job {job.id}"
+        )
 
 
 def _check_sides(drawing: Drawing, drawn: Drawn, ours: Drawn | None) -> None:

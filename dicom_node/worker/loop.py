@@ -38,12 +38,13 @@ from dicom_node.queueing import Kind, Queues, Received
 from dicom_node.spool import Spool
 from dicom_node.worker.account import EXAMINED, Stages, account_of, record_of
 from dicom_node.worker.corrections import Corrections
+from dicom_node.worker.key_objects import judged, obey, rejection_of
 from dicom_node.worker.memory import as_memory_fault, wait_for_memory
 from dicom_node.worker.notices import Notices
 from dicom_node.worker.past import Past
+from dicom_node.worker.pictures import Pictures
 from dicom_node.worker.priors import Priors
 from dicom_node.worker.processing import process
-from dicom_node.worker.rejecting import obey, rejection_of
 from dicom_node.worker.retrying import retry_of
 from dicom_node.worker.spooling import read_received, spool_output
 from dicom_node.worker.steps import Steps
@@ -118,6 +119,7 @@ class Worker:
             ledger, spool, pipeline, equipment, self._owner, kinds, noted, self._announce,
             self._priors,
         )  # fmt: skip
+        self._pictures = Pictures(ledger, spool)
         notices = Notices(reports, saying_so, pipeline, equipment)
         self._telling = Telling(ledger, spool, self._past, notices)
 
@@ -178,6 +180,11 @@ class Worker:
         with stages.timed("read"):
             content = read_received(self._spool, job)
         self._hand.get_on()
+        if verdict := judged(self._ledger, job, content, self._corrections.section):
+            self._hand_over(job, (), partial(self._ledger.handover.skipped, reason=verdict))
+            extra = stages.closing(JobState.SKIPPED) | {"reason": verdict}
+            logger.info("took a reader's verdict", extra=extra)
+            return
         if rejection := rejection_of(job, content):
             outcome, known = obey(self._ledger, self._past, job, rejection)
             extra = stages.closing(outcome) | {"reason": rejection.reason, "of": known}
@@ -195,6 +202,7 @@ class Worker:
             processed = process(
                 content, self._engine, self._equipment, job.received_at, self._settings,
                 partial(self._past.supersede, job, content), self._kinds, job.overridden,
+                partial(self._pictures.of, job),
             )  # fmt: skip
         if processed.results is None or processed.analysis is None:
             self._skip(job, content, processed.verdict.reason, stages)

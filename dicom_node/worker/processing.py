@@ -18,6 +18,8 @@ from inference.pipeline import STANDARD, Settings
 from sr_writer.equipment import Equipment
 from sr_writer.identity import FIRST_ISSUE, Issue
 from sr_writer.kinds import KINDS, Kind
+from sr_writer.painting import Painting
+from sr_writer.progression import Prior
 from sr_writer.results import Output, Results
 from sr_writer.verify import InvalidResult as InvalidDicomResult
 
@@ -50,13 +52,15 @@ def process(
     issue: Callable[[], Issue] = lambda: FIRST_ISSUE,
     kinds: Sequence[Kind] = KINDS,
     refusal: str = "",
+    earlier: Callable[[Prior], Painting | None] = lambda _: None,
 ) -> Processed:
     """Analyse one Part 10 file; raises Permanent where that cannot be done.
 
     `created` becomes the results' content date and time, so that a retry builds the same bytes.
     `issue` is asked which issue of the results this is once there is something to write down,
     and `kinds` is all that may be. `refusal`: why it was not to be analysed before a person asked
-    that it be all the same; what is no radiograph that could be stays refused.
+    that it be all the same; what is no radiograph that could be stays refused. `earlier` gives the
+    pictures of what the results tell of as earlier.
     """
     dataset = read_dataset(content)
     uid = value_of(dataset, "SOPInstanceUID")
@@ -78,8 +82,9 @@ def process(
         return Processed(uid, refused, analysis, None)
     try:
         results = Results(
-            radiograph.header, findings, radiograph.pixels, equipment, created, issue(), kinds
-        )
+            radiograph.header, findings, radiograph.pixels, equipment, created, issue(), kinds,
+            earlier,
+        )  # fmt: skip
     except InvalidDicomResult as exc:
         raise InvalidResult(str(exc)) from exc
     return Processed(uid, verdict, analysis, results)

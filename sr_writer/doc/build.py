@@ -3,11 +3,11 @@
 from pydicom import Dataset
 
 from sr_writer import codes
-from sr_writer.case import Case
+from sr_writer.case import Case, painting_of
 from sr_writer.doc import DOC
+from sr_writer.doc.earlier import pictures_of
 from sr_writer.doc.page import draw_page
 from sr_writer.doc.patient import patient_of
-from sr_writer.painting import painting_of
 from sr_writer.provenance import coded, source_image, stamp
 
 
@@ -15,7 +15,10 @@ def build(case: Case) -> Dataset:
     """The page of what was found."""
     source, identity = case.source, case.identity
     words = case.words
-    page = draw_page(case.findings, case.shared(painting_of), patient_of(source), identity, words)
+    page = draw_page(
+        case.findings, case.shared(painting_of), patient_of(source), identity, words,
+        case.shared(pictures_of),
+    )  # fmt: skip
     dataset = Dataset()
     dataset.SOPClassUID = DOC.sop_class_uid
     dataset.SOPInstanceUID = identity.sop_instance_uid(DOC.role)

@@ -10,11 +10,11 @@ from io import BytesIO
 
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from inference.findings import Decision, Findings, Laterality, Task
 from sr_writer.doc.course import course_height, draw_course
+from sr_writer.doc.earlier import Pictures
 from sr_writer.doc.patient import UNPRINTABLE, Patient
 from sr_writer.doc.pen import (
     HEIGHT,
@@ -60,7 +60,8 @@ _VERDICT_INK = {
 _FIGURES_HEIGHT = 88.0
 _LEGEND_HEIGHT = 20.0
 _NOTICE_HEIGHT = 24.0
-_JPEG_QUALITY = 85
+#: Points. Where it would get less, the earlier ones are not shown.
+_LEAST_RADIOGRAPH = 220.0
 #: The page shows the radiograph at about 200 dots per inch; more would only make it larger.
 _LONG_EDGE_PX = 1400
 
@@ -71,6 +72,7 @@ def draw_page(
     patient: Patient,
     identity: Identity,
     words: Words,
+    earlier: Pictures,
 ) -> bytes:
     """The page as a PDF file."""
     file = BytesIO()
@@ -83,8 +85,11 @@ def draw_page(
     bottom = _draw_cautions(pen, _draw_models(pen, _draw_notice(pen), findings, identity), findings)
     told = identity.progression
     if told:
-        bottom -= course_height(pen, findings, told)
-        draw_course(pen, bottom, findings, told)
+        room = bottom - top - _FIGURES_HEIGHT - _LEGEND_HEIGHT - _LEAST_RADIOGRAPH
+        if course_height(pen, findings, told, earlier) > room:
+            earlier = {}
+        bottom -= course_height(pen, findings, told, earlier)
+        draw_course(pen, bottom, findings, told, earlier)
     _draw_radiograph(pen, top, bottom, findings, painting)
     canvas.showPage()
     canvas.save()
@@ -165,7 +170,7 @@ def _draw_radiograph(
     scale = min((INNER - 56) / image.width, height / image.height)
     width, shown = scale * image.width, scale * image.height
     pen.fill(MARGIN, top - 1, INNER, shown + 2, _BLACK)
-    pen.canvas.drawImage(_jpeg(painting), (WIDTH - width) / 2, HEIGHT - top - shown, width, shown)
+    pen.picture(image, (WIDTH - width) / 2, top, width, shown, _LONG_EDGE_PX)
     if painting.sides is None:
         return
     for side, x in zip(painting.sides, (MARGIN + 14, WIDTH - MARGIN - 14), strict=True):
@@ -173,15 +178,6 @@ def _draw_radiograph(
         pen.write(letter, x, top + 24, 16, HexColor(0xFFFFFF), bold=True, align="centre")
     _draw_legend(pen, top + shown)
     _draw_figures(pen, top + shown + _LEGEND_HEIGHT, findings, painting.sides)
-
-
-def _jpeg(painting: Painting) -> ImageReader:
-    image = painting.image.copy()
-    image.thumbnail((_LONG_EDGE_PX, _LONG_EDGE_PX))
-    file = BytesIO()
-    image.save(file, "JPEG", quality=_JPEG_QUALITY)
-    file.seek(0)
-    return ImageReader(file)
 
 
 def _draw_legend(pen: Pen, y: float) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import pairwise
 
+from PIL import Image
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.utils import simpleSplit
+from reportlab.lib.utils import ImageReader, simpleSplit
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
@@ -21,6 +23,7 @@ INNER = WIDTH - 2 * MARGIN
 INK = HexColor(0x1B1F26)
 MUTED = HexColor(0x667080)
 HAIRLINE = HexColor(0xD5DAE1)
+_JPEG_QUALITY = 85
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,17 @@ class Pen:
             [(x, HEIGHT - y, a, HEIGHT - b)
              for (x, y), (a, b) in pairwise(points)]
         )  # fmt: skip
+
+    def picture(
+        self, image: Image.Image, x: float, y: float, width: float, height: float, most_px: int
+    ) -> None:
+        """As a JPEG, its upper left corner at x, y; reduced to `most_px` on its longer side."""
+        small = image.copy()
+        small.thumbnail((most_px, most_px))
+        file = BytesIO()
+        small.save(file, "JPEG", quality=_JPEG_QUALITY)
+        file.seek(0)
+        self.canvas.drawImage(ImageReader(file), x, HEIGHT - y - height, width, height)
 
     def disc(self, x: float, y: float, radius: float, color: Color) -> None:
         self.canvas.setFillColor(color)

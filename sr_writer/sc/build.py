@@ -11,10 +11,10 @@ from PIL import Image
 from pydicom import Dataset
 
 from inference.findings import Findings
-from sr_writer.case import Case
+from sr_writer.case import Case, painting_of
 from sr_writer.language import ENGLISH
 from sr_writer.languages import words_of
-from sr_writer.painting import paint, painting_of
+from sr_writer.painting import paint
 from sr_writer.provenance import source_image, stamp
 from sr_writer.sc import SC
 from sr_writer.sc.caption import with_caption

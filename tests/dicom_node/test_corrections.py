@@ -201,6 +201,53 @@ def test_what_cannot_be_counted_fails_with_what_to_do(
     assert failure.error == "UnusableCorrection"
 
 
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"PatientID": "SOMEBODY"}, "by Patient ID:"),
+        ({"IssuerOfPatientID": "ELSEWHERE"}, "by Issuer of Patient ID:"),
+        ({"PatientBirthDate": "19010203"}, "by birth date or sex:"),
+        ({"PatientID": "SOMEBODY", "PatientSex": "O"}, "by Patient ID and birth date or sex:"),
+    ],
+    ids=["ID", "issuer", "birth date", "ID and sex"],
+)
+def test_what_is_of_another_patient_is_no_truth(
+    bench: Bench, other: dict[str, str], named: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    image = changed(radiograph(), IssuerOfPatientID="HOSPITAL")
+    analysed(bench, image)
+    seg = changed(as_slicer(image, lungs_on(image), infection_on(image)), **other)
+    job = stored(bench, seg)
+    assert job.state is JobState.FAILED
+    assert named in (job.reason or "")
+    assert f"cxr-node requeue --job {job.id}" in (job.reason or "")
+    assert of(bench, image) == []
+    assert job.reason in [getattr(one, "reason", "") for one in caplog.records]
+    # Nobody's name or ID is in the log.
+    assert "SOMEBODY" not in caplog.text
+
+
+def test_what_does_not_say_whose_it_is_is_the_radiographs(bench: Bench) -> None:
+    image = changed(radiograph(), IssuerOfPatientID="HOSPITAL")
+    analysed(bench, image)
+    silent = {"PatientBirthDate": "", "PatientSex": "", "IssuerOfPatientID": ""}
+    stored(bench, changed(as_slicer(image, lungs_on(image), infection_on(image)), **silent))
+    assert len(of(bench, image)) == 1
+
+
+def test_once_the_radiograph_is_corrected_too_it_is_taken(bench: Bench) -> None:
+    """A merged patient: the archive gives both the ID that stays."""
+    image = radiograph()
+    analysed(bench, image)
+    merged = changed(image, PatientID="MERGED")
+    job = stored(bench, as_slicer(merged, lungs_on(image), infection_on(image)))
+    assert job.state is JobState.FAILED
+    analysed(bench, merged)
+    bench.ledger.requeue.repeat([job.id], bench.pipeline, "somebody@host")
+    assert bench.work(job.id, ONLY_SR, corrections=KEPT).state is JobState.SKIPPED
+    assert len(of(bench, image)) == 1
+
+
 def test_lungs_called_by_the_images_sides_are_noticed(bench: Bench) -> None:
     image = radiograph()
     _, results = analysed(bench, image)

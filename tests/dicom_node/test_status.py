@@ -218,3 +218,22 @@ def test_a_lock_left_by_a_node_that_ended_says_that_it_is_not_running(config: Co
     ended = last_run(config.node.state)
     assert ended is not None
     assert (ended.is_alive, ended.destinations) == (False, ("PACS",))
+
+
+def test_what_archives_are_asked_no_more_is_said_with_the_reason_and_what_to_do(
+    config: Config, ledger: Ledger
+) -> None:
+    job_id = built(ledger, "PACS", number=1)
+    ledger.inquiries.begin(job_id, 0, ["PACS"])
+    asked = ledger.inquiries.claim("PACS", "s1", LEASE_S)
+    assert asked is not None
+    ledger.inquiries.given_up(asked, "it offers no C-GET")
+    for command in ("status", "destinations"):
+        lines = [one.strip() for one in cli(config, command).stdout.splitlines()]
+        (said,) = [one for one in lines if one.startswith("given up to ask for those before")]
+        assert "before 1 radiograph (1 within a day, last " in said
+        assert said.endswith("): it offers no C-GET")
+        assert "to do: mend what the reason says" in lines[lines.index(said) + 1]
+    (one,) = json.loads(cli(config, "status", "--json").stdout)["inquiries_given_up"]
+    assert (one["destination"], one["count"], one["reason"]) == ("PACS", 1, "it offers no C-GET")
+    assert "from PACS to this node" in one["remedy"]

@@ -1,10 +1,14 @@
 """Results that tell of a patient's earlier radiographs."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from inference.findings import Findings
 from sr_writer.identity import Issue
 from sr_writer.kind import in_all_languages
 from sr_writer.kinds import KINDS
 from sr_writer.output import Output
+from sr_writer.painting import Painting, paint
 from sr_writer.progression import Omission, Omitted, Prior, Progression, Reference
 from sr_writer.results import Results
 from tests.sr_writer.examples import CREATED, EQUIPMENT, findings, header, pixels
@@ -45,9 +49,31 @@ TWO = Progression(
 ALL_OMITTED = Progression("2026-11-12", (), TWO.omitted)
 
 
-def written(told: Progression, *roles: str, found: Findings | None = None) -> dict[str, Output]:
+def outlined(prior: Prior) -> Painting:
+    """Of a larger radiograph, as a hospital has them; of each day another one."""
+    found = findings(shape=(1500, 1200), spacing_mm=None)
+    return paint(pixels(found) * (1 - int(prior.taken[8:10]) / 100), found)
+
+
+def without_outlines(prior: Prior) -> Painting:
+    return replace(outlined(prior), sides=None)
+
+
+def of_days(count: int) -> Progression:
+    """So many priors, a day apart."""
+    priors = [replace(TWO.priors[0], taken=f"2026-11-{day:02d}", image=image(day))
+              for day in range(1, count + 1)]  # fmt: skip
+    return replace(TWO, priors=tuple(priors))
+
+
+def written(
+    told: Progression,
+    *roles: str,
+    found: Findings | None = None,
+    earlier: Callable[[Prior], Painting | None] = lambda _: None,
+) -> dict[str, Output]:
     found = found or findings()
     kinds = in_all_languages(KINDS)
     issue = Issue(progression=told)
-    results = Results(header(), found, pixels(found), EQUIPMENT, CREATED, issue, kinds)
+    results = Results(header(), found, pixels(found), EQUIPMENT, CREATED, issue, kinds, earlier)
     return {output.role: output for output in results.write(roles)}

@@ -5,13 +5,13 @@ has been analysed; then CLOSED. GIVEN_UP where it could not be asked.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from dicom_node.ledger.sending.breakers import is_closed
 from dicom_node.ledger.tables.database import Part, insert_once
@@ -21,6 +21,9 @@ from dicom_node.ledger.tables.records import Job
 from dicom_node.ledger.tables.remains import fetched, inquiries
 from dicom_node.ledger.tables.schema import instances, jobs
 from dicom_node.ledger.tables.states import Event, JobState
+
+#: What was given up within this is a matter of today.
+LATELY = timedelta(days=1)
 
 
 class InquiryState(StrEnum):
@@ -83,6 +86,17 @@ class Inquiry:
         return self.job_id, self.issue, self.destination
 
 
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """What an archive is asked no more, of the radiographs that are here."""
+
+    destination: str
+    count: int
+    lately: int  #: of them: given up within `LATELY`
+    last_at: datetime
+    reason: str  #: of the last one
+
+
 class Inquiries(Part):
     """The part of the ledger that knows who was asked for what."""
 
@@ -141,7 +155,8 @@ class Inquiries(Part):
     def given_up(self, inquiry: Inquiry, reason: str) -> None:
         """It is asked no more."""
         said = f"{inquiry.destination}: given up, {reason}"
-        self._end(inquiry, InquiryState.GIVEN_UP, said, reason=reason)
+        now = self._database.now()
+        self._end(inquiry, InquiryState.GIVEN_UP, said, reason=reason, due_at=now)
 
     def closed(self, inquiry: Inquiry) -> None:
         """The job's reports know what it brought, or will."""
@@ -179,6 +194,12 @@ class Inquiries(Part):
         with self._database.read() as connection:
             return [_inquiry(row) for row in connection.execute(query)]
 
+    def given_up_by_destination(self) -> dict[str, GivenUp]:
+        """Only those destinations of which there are any."""
+        now = self._database.now()
+        with self._database.read() as connection:
+            return {one.destination: one for one in given_up_in(connection, now)}
+
     def in_hand(self, job_ids: Collection[int]) -> set[int]:
         """Those of the jobs whose reports are made anew once all is analysed that they get."""
         asking = (inquiries.c.state == InquiryState.WAITING) & inquiries.c.owner.is_not(None)
@@ -202,6 +223,19 @@ class Inquiries(Part):
     def _change(self, inquiry: Inquiry, **values: Any) -> None:
         with self._database.write() as connection:
             connection.execute(update(inquiries).where(_this(inquiry.key)).values(**values))
+
+
+def given_up_in(connection: Connection, now: datetime) -> Iterator[GivenUp]:
+    """By destination. Until the job has another issue, or is purged."""
+    lost = _of_present().where(inquiries.c.state == InquiryState.GIVEN_UP).subquery()
+    lately = func.count().filter(lost.c.due_at >= now - LATELY)
+    destination, at = lost.c.destination, lost.c.due_at
+    query = select(destination, func.count(), lately, func.max(at, type_=at.type))
+    for name, count, recent, last_at in connection.execute(
+        query.group_by(destination).order_by(destination)
+    ).all():
+        last = select(lost.c.reason).where(destination == name, at == last_at).limit(1)
+        yield GivenUp(name, count, recent, last_at, connection.execute(last).scalar() or "")
 
 
 def _this(key: tuple[int, int, str]) -> ColumnElement[bool]:

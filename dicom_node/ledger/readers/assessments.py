@@ -1,4 +1,4 @@
-"""Assessments: what a reader says of an image's results, by a click on the page."""
+"""Assessments: what a reader says of an image's results, by a click on the page or in the PACS."""
 
 import json
 from collections import defaultdict
@@ -15,7 +15,7 @@ from dicom_node.ledger.readers.table import assessments
 from dicom_node.ledger.shadow.table import shadows
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.remains import is_fetched, was_asked_for
-from dicom_node.ledger.tables.schema import findings, jobs
+from dicom_node.ledger.tables.schema import findings, jobs, outputs
 from dicom_node.ledger.tables.states import JobState
 
 
@@ -72,6 +72,22 @@ class Assessments(Part):
                     job_id=job_id, issue=issue, reader=reader, at=now, verdict=verdict, note=note
                 )
             )
+
+    def results(self, sop_instance_uids: Collection[str]) -> dict[str, int | None]:
+        """Of these instances, those that are results of an analysis: the job whose present results
+        they are, or None where others have taken their place.
+        """
+        analysed = (findings.c.job_id == outputs.c.job_id) & (findings.c.issue == outputs.c.issue)
+        query = (
+            select(outputs.c.sop_instance_uid, jobs.c.id, outputs.c.issue == jobs.c.issue)
+            .join(jobs, outputs.c.job_id == jobs.c.id)
+            .join(findings, analysed)
+            .where(outputs.c.sop_instance_uid.in_(sop_instance_uids))
+            .order_by(outputs.c.issue)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return {uid: job_id if is_present else None for uid, job_id, is_present in rows}
 
     def of_job(self, job_id: int) -> list[Assessment]:
         """Every click on its present results, the first first."""

@@ -196,11 +196,11 @@ class Deliveries(Part):
         now = self._database.now()
         with self._database.write() as connection:
             job = lock_job(connection, delivery_id)
-            event = Event.REFUSED
+            event, role = Event.REFUSED, None
             if instead and _stands_in(connection, now, job, delivery_id, instead):
-                event, reason = Event.SUBSTITUTED, sent_instead(reason, instead)
+                event, role, reason = Event.SUBSTITUTED, instead, sent_instead(reason, instead)
             row = report_delivery(connection, now, delivery_id, owner, event, dimse_status, reason,
-                                  trace=trace)  # fmt: skip
+                                  trace=trace, stand_in=role)  # fmt: skip
             return DeliveryState(row.state)
 
     def next_due(self, destination: str) -> datetime | None:

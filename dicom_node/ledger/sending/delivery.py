@@ -14,7 +14,7 @@ from dicom_node.ledger.tables.states import DeliveryState, Event
 
 _DELIVERIES = select(
     *(column for column in deliveries.c if column.name not in
-      ("lease_until", "updated_at", "waits_since", "asked_at", "commitment_id")),
+      ("lease_until", "updated_at", "waits_since", "asked_at", "commitment_id", "stand_in")),
     *(outputs.c[name] for name in ("role", "sop_class_uid", "sop_instance_uid",
                                    "series_instance_uid", "transfer_syntax_uid", "path",
                                    "sha256")),

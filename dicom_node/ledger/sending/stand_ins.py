@@ -17,7 +17,7 @@ from dicom_node.ledger.tables.records import Route
 from dicom_node.ledger.tables.schema import deliveries, jobs, outputs
 from dicom_node.ledger.tables.states import ARRIVED, DeliveryState, Event, JobState
 
-#: How the reason ends of what was not accepted; before it stands the role that goes instead.
+#: How the reason ends, for people, of what was not accepted; before it stands what goes instead.
 _INSTEAD = " is sent instead"
 #: A job in one of these is still to be ended, and may build more.
 _OPEN = (JobState.RECEIVED, JobState.ANALYZING)
@@ -78,7 +78,10 @@ def lacks_stand_in() -> Condition:
     """Of a delivery: its output was not accepted, and what goes instead has not been built."""
     its = outputs.alias()
     others, theirs = deliveries.alias(), outputs.alias()
-    named = deliveries.c.reason.like("%: " + theirs.c.role + _INSTEAD)
+    # The version before says it in the reason alone.
+    said = deliveries.c.reason.like("%: " + theirs.c.role + _INSTEAD)
+    role = deliveries.c.stand_in
+    named = (role == theirs.c.role) | (role.is_(None) & said)
     there = (
         select(others.c.id)
         .join(theirs, others.c.output_id == theirs.c.id)

@@ -48,6 +48,7 @@ inquiries = Table(
     # Who is just asking.
     Column("owner", AnyText),
     Column("begun_at", UtcDateTime, nullable=False),
+    # When to ask next; of one that was given up, when that was.
     Column("due_at", UtcDateTime, nullable=False),
     # What went wrong last; "": nothing.
     Column("reason", AnyText, nullable=False),

@@ -24,7 +24,7 @@ from dicom_node.ledger.tables.columns import AnyText, UtcDateTime
 from dicom_node.ledger.tables.states import Event
 
 #: The newest migration that this code knows.
-HEAD = "0018"
+HEAD = "0019"
 
 #: SQLite numbers rows by itself only where the key is its INTEGER.
 _ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -220,6 +220,9 @@ deliveries = Table(
     Column("priority", Integer, nullable=False, server_default="1"),
     # When a person last asked that it be sent again, or at last; NULL: nobody has.
     Column("asked_at", UtcDateTime),
+    # The role that goes instead of it, where it was not accepted; NULL: the version before said so,
+    # in the reason.
+    Column("stand_in", AnyText),
     UniqueConstraint("output_id", "destination", name="uq_deliveries_output_destination"),
     Index("ix_deliveries_due", "state", "destination", "due_at"),
     Index("ix_deliveries_turn", "state", "destination", "priority", "due_at", "id"),

@@ -13,6 +13,7 @@ from dicom_node.ledger import (
     Declined,
     DeliveryState,
     DestinationRecord,
+    GivenUp,
     Ledger,
     Standing,
 )
@@ -20,7 +21,7 @@ from dicom_node.network.tls import Certificate, Files, certificates
 from dicom_node.ops.asked import destinations as asked
 from dicom_node.ops.remedies import certificate_remedy
 from dicom_node.ops.running import known_destinations
-from dicom_node.ops.standing import declined_words, silence_words, standing_words
+from dicom_node.ops.standing import declined_words, given_up_words, silence_words, standing_words
 from dicom_node.page.access.visit import Visit
 
 #: What a pause may last, by the value of the form; "": until it is resumed.
@@ -58,16 +59,20 @@ def places(config: Config, ledger: Ledger) -> list[Place]:
         records.setdefault(name, DestinationRecord(name, {}, None, None, Standing(name)))
     settings = {one.name: one for one in config.destinations}
     declined = ledger.pace.declined()
-    return [
-        _place(record, settings.get(name), declined.get(name), known is None or name in known, now)
-        for name, record in sorted(records.items())
-    ]
+    given_up = ledger.inquiries.given_up_by_destination()
+    found = []
+    for name, record in sorted(records.items()):
+        is_known = known is None or name in known
+        archive = given_up.get(name)
+        found.append(_place(record, settings.get(name), declined.get(name), archive, is_known, now))
+    return found
 
 
 def _place(
     record: DestinationRecord,
     settings: AnyDestination | None,
     declined: Declined | None,
+    given_up: GivenUp | None,
     is_known: bool,
     now: datetime,
 ) -> Place:
@@ -78,6 +83,8 @@ def _place(
     said = [standing_words(standing, now, has_delivered=has_delivered)]
     if declined:
         said.append(declined_words(declined))
+    if given_up:
+        said.append(given_up_words(given_up))
     said += [silence_words(record.name, record.silence)] if record.silence else []
     refused = sum(counts.get(state, 0) for state in _SEEN)
     return Place(

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from dicom_node.errors import (
-    DamagedInSpool,
     MemoryUnavailable,
     NodeError,
     OutOfMemory,
@@ -22,15 +21,14 @@ from dicom_node.ledger import FindingsRecord, Job, Ledger, Said
 from dicom_node.spool import Spool
 from dicom_node.worker.account import record_of
 from dicom_node.worker.memory import as_memory_fault, wait_for_memory
-from dicom_node.worker.processing import process, read_dataset
+from dicom_node.worker.pictures import sent_masks
+from dicom_node.worker.processing import process
 from dicom_node.worker.shadow.picture import is_worth_a_look, side_by_side
 from dicom_node.worker.spooling import read_received
 from inference.analyze import Analysis
 from inference.engines import Engine
 from inference.pipeline import Settings
-from inference.segmentations.masks import Drawn, UnusableSegmentation, drawn_on
 from sr_writer.equipment import Equipment
-from sr_writer.kinds import SEG
 
 logger = logging.getLogger(__name__)
 
@@ -141,18 +139,9 @@ class Trial:
         self._ledger.shadows.failed(job.id, self._shadow, reason)
 
     def _picture(self, job: Job, analysis: Analysis) -> bytes:
-        return side_by_side(analysis.radiograph, self._sent(job, analysis), analysis.findings)
-
-    def _sent(self, job: Job, analysis: Analysis) -> Drawn | None:
-        """What the node has drawn on it; None where that is gone, or there were no lungs."""
-        for one in self._ledger.lookups.outputs(job.id):
-            if one.role == SEG.role:
-                try:
-                    content = self._spool.read_verified(one.path, one.sha256)
-                    return drawn_on(analysis.radiograph.header, read_dataset(content))
-                except (DamagedInSpool, SpoolUnreadable, UnusableSegmentation):
-                    return None
-        return None
+        radiograph = analysis.radiograph
+        sent = sent_masks(self._ledger, self._spool, job, radiograph.header)
+        return side_by_side(radiograph, sent, analysis.findings)
 
 
 def _said(found: FindingsRecord) -> Said:

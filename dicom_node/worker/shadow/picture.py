@@ -7,11 +7,9 @@ import numpy as np
 from PIL import Image
 
 from dicom_node.ledger import Said
+from dicom_node.worker.pictures import found_in
 from inference.decode import Radiograph
-from inference.findings import Findings, Laterality
-from inference.pipeline import Pipeline
-from inference.postprocess import Masks
-from inference.quantify import quantify
+from inference.findings import Findings
 from inference.segmentations.masks import Drawn
 from sr_writer.painting import paint
 
@@ -36,7 +34,7 @@ def side_by_side(radiograph: Radiograph, drawn: Drawn | None, tried: Findings) -
     """WebP: on the left what was sent, or the radiograph alone where that is gone or had no lungs;
     on the right what was only tried.
     """
-    sent = None if drawn is None else _findings(drawn, radiograph)
+    sent = None if drawn is None else found_in(drawn, radiograph)
     gray = Image.fromarray((radiograph.pixels * 255).astype(np.uint8)).convert("RGB")
     pictures = [
         gray if found is None else paint(radiograph.pixels, found).image for found in (sent, tried)
@@ -55,10 +53,3 @@ def _joined(pictures: Sequence[Image.Image]) -> Image.Image:
     for number, picture in enumerate(pictures):
         joined.paste(picture.resize((width, height)), (number * (width + _GAP), 0))
     return joined
-
-
-def _findings(drawn: Drawn, radiograph: Radiograph) -> Findings:
-    """Of a SEG, to be painted."""
-    nothing = {side: np.zeros_like(drawn.lung[side]) for side in Laterality}
-    masks = Masks(drawn.lung, drawn.infection or nothing, None, None, ())
-    return quantify(masks, radiograph, Pipeline(()), {})

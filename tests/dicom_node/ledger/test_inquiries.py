@@ -6,6 +6,7 @@ from datetime import timedelta
 from dicom_node.ledger import (
     Became,
     Event,
+    GivenUp,
     Inquiry,
     InquiryState,
     Job,
@@ -20,6 +21,7 @@ from tests.dicom_node.ledger.records import (
     PIPELINE,
     START,
     Clock,
+    built,
     corrected,
     happened,
     instance,
@@ -176,3 +178,39 @@ def test_what_was_fetched_counts_neither_in_a_trial_nor_as_a_devices(ledger: Led
     assert len(list(ledger.trial.cases(since, until))) == 1
     ((before, after),) = ledger.quality.by_device(since, until).values()
     assert before.received + after.received == 1
+
+
+def give_up(ledger: Ledger, number: int, destination: str, reason: str) -> Job:
+    job = radiograph(ledger, number)
+    ledger.inquiries.begin(job.id, job.issue, [destination])
+    end(ledger, job)
+    ledger.inquiries.given_up(claim(ledger, destination), reason)
+    return job
+
+
+def test_what_is_asked_no_more_is_counted_by_destination_with_the_last_reason(
+    ledger: Ledger, clock: Clock
+) -> None:
+    assert ledger.inquiries.given_up_by_destination() == {}
+    give_up(ledger, 1, "pacs", "it was away")
+    clock.now += timedelta(days=2)
+    give_up(ledger, 2, "pacs", "it offers no C-GET")
+    give_up(ledger, 3, "other", "it was away")
+    at = clock.now
+    assert ledger.inquiries.given_up_by_destination() == {
+        "pacs": GivenUp("pacs", 2, 1, at, "it offers no C-GET"),
+        "other": GivenUp("other", 1, 1, at, "it was away"),
+    }
+    assert ledger.gauges.figures().given_up == (
+        GivenUp("other", 1, 1, at, "it was away"),
+        GivenUp("pacs", 2, 1, at, "it offers no C-GET"),
+    )
+
+
+def test_of_a_job_with_other_results_what_was_asked_before_counts_no_longer(ledger: Ledger) -> None:
+    job_id = built(ledger, "pacs")
+    ledger.inquiries.begin(job_id, 0, ["pacs"])
+    ledger.inquiries.given_up(claim(ledger), "it was away")
+    assert ledger.inquiries.given_up_by_destination()
+    ledger.jobs.accept(corrected(), PIPELINE)
+    assert ledger.inquiries.given_up_by_destination() == {}

@@ -95,7 +95,11 @@ def eventful(ledger: Ledger, clock: Clock) -> None:
     ledger.jobs.accept(instance(2), PIPELINE)
     ledger.handover.failed(claimed(ledger, number=3).id, "w1", "instance 1.2.3.3: undecodable")
     ledger.handover.skipped(claimed(ledger, number=4).id, "w1", "not a frontal view (LL)")
-    built(ledger, "B", roles="A", number=5)
+    job_id = built(ledger, "B", roles="A", number=5)
+    ledger.inquiries.begin(job_id, 0, ["PACS"])
+    asked = ledger.inquiries.claim("PACS", "s1", LEASE_S)
+    assert asked is not None
+    ledger.inquiries.given_up(asked, "it offers no C-GET")
     (delivery,) = ledger.deliveries.claim("B", "s1", LEASE_S, 10)
     ledger.deliveries.refused(delivery.id, "s1", 0xC000, "B: A 2.25.5.A: answered 0xc000")
     clock.advance(90)
@@ -120,6 +124,10 @@ def test_figures_are_those_of_the_ledger(
         of(destination="", state="failed", age="older"): 0,
         of(destination="B", state="refused", age="day"): 1,
         of(destination="B", state="refused", age="older"): 0,
+    }
+    assert told["cxr_inquiries_given_up_items"] == {
+        of(destination="PACS", age="day"): 1,
+        of(destination="PACS", age="older"): 0,
     }
     assert told["cxr_breaker_state"][of(destination="B", state="paused")] == 1
     assert told["cxr_breaker_paused_seconds"][of(destination="B")] == 10

@@ -1,0 +1,193 @@
+"""What the worker makes of a key object by which a reader judges results in the PACS."""
+
+import copy
+
+import pytest
+from pydicom import Dataset
+from pydicom.uid import KeyObjectSelectionDocumentStorage, generate_uid
+
+from dicom_node.config import CorrectionsSection, Reports, parse
+from dicom_node.config.profiles import STANDARD
+from dicom_node.errors import ConfigError
+from dicom_node.ledger import Assessment, Job, JobState, Verdict
+from dicom_node.skipping import code_of
+from tests.dicom_node.bench import Bench
+from tests.dicom_node.ledger.records import job_of
+from tests.dicom_node.radiographs import changed, file_bytes, other_pixels, radiograph
+
+slow = pytest.mark.slow
+SECTION = CorrectionsSection(accepting_titles=("113000 DCM",))
+READER = "Reader^Anna"
+
+
+def coded(value: str, meaning: str, scheme: str = "DCM") -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code
+
+
+def item(kind: str, name: Dataset, **values: object) -> Dataset:
+    one = Dataset()
+    one.ValueType, one.ConceptNameCodeSequence = kind, [name]
+    for keyword, value in values.items():
+        setattr(one, keyword, value)
+    return one
+
+
+QUALITY = coded("113010", "Quality Issue")
+OF_INTEREST = coded("113000", "Of Interest")
+OBSERVER = item("PNAME", coded("121008", "Person Observer Name"), PersonName=READER)
+
+
+def key_object(title: Dataset, *selected: Dataset, said: tuple[Dataset, ...] = ()) -> Dataset:
+    """As a viewer writes it (TID 2010), its references in the content tree and as evidence."""
+    note = copy.deepcopy(radiograph())
+    for keyword in ("PixelData", "Rows", "Columns"):
+        del note[keyword]
+    note.SOPClassUID = note.file_meta.MediaStorageSOPClassUID = KeyObjectSelectionDocumentStorage
+    note.SOPInstanceUID = note.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    note.SeriesInstanceUID, note.Modality = generate_uid(), "KO"
+    note.ConceptNameCodeSequence = [title]
+    references = []
+    for one in selected:
+        reference = Dataset()
+        reference.ReferencedSOPClassUID = one.SOPClassUID
+        reference.ReferencedSOPInstanceUID = one.SOPInstanceUID
+        chosen = Dataset()
+        chosen.ValueType, chosen.ReferencedSOPSequence = "COMPOSITE", [reference]
+        references.append(chosen)
+    note.ContentSequence = [*said, *references]
+    return note
+
+
+@pytest.fixture
+def analysed(bench: Bench) -> tuple[int, dict[str, Dataset]]:
+    """A job that was analysed, and its results as the PACS has them."""
+    job_id = bench.accept(file_bytes(radiograph()))
+    bench.work(job_id, STANDARD)
+    return job_id, bench.deliver()
+
+
+def came(bench: Bench, marked: Dataset) -> Job:
+    note = bench.accept(file_bytes(marked))
+    return bench.work(note, STANDARD, corrections=SECTION)
+
+
+def kept(bench: Bench, job_id: int) -> list[Assessment]:
+    return bench.ledger.assessments.of_job(job_id)
+
+
+Analysed = tuple[int, dict[str, Dataset]]
+
+
+@slow
+@pytest.mark.parametrize("role", ["SEG", "SR", "SC"])
+def test_a_result_that_is_marked_so_is_rejected_by_who_marked_it(
+    bench: Bench, analysed: Analysed, role: str
+) -> None:
+    job_id, results = analysed
+    why = item("TEXT", coded("113012", "Key Object Description"), TextValue="heart, not infection")
+    note = came(bench, key_object(QUALITY, results[role], said=(OBSERVER, why)))
+    assert (note.state, code_of(note.reason or "")) == (JobState.SKIPPED, "readers_verdict")
+    assert note.reason == f"a reader's verdict, reject, of the results of job {job_id}, kept"
+    (one,) = kept(bench, job_id)
+    assert (one.reader, one.verdict) == (READER, Verdict.REJECT)
+    assert one.note == "Quality Issue; heart, not infection"
+    # What was sent stays as it is.
+    assert job_of(bench.ledger, job_id).state is JobState.BUILT
+    assert bench.deliver() == {}
+
+
+@slow
+def test_a_title_that_the_site_has_chosen_accepts(bench: Bench, analysed: Analysed) -> None:
+    job_id, results = analysed
+    came(bench, key_object(OF_INTEREST, results["SEG"], results["SR"], said=(OBSERVER,)))
+    assert [one.verdict for one in kept(bench, job_id)] == [Verdict.ACCEPT]
+    assert bench.ledger.assessments.accepted() == [job_id]
+
+
+@slow
+def test_a_rejection_note_for_results_alone_is_a_verdict_too(
+    bench: Bench, analysed: Analysed
+) -> None:
+    job_id, results = analysed
+    title = coded("113001", "Rejected for Quality Reasons")
+    processing = coded("111219", "Inappropriate image processing")
+    reason = item(
+        "CODE", coded("113011", "Document Title Modifier"), ConceptCodeSequence=[processing]
+    )
+    came(bench, key_object(title, results["SR"], said=(reason,)))
+    (one,) = kept(bench, job_id)
+    assert one.note == "Rejected for Quality Reasons; Inappropriate image processing"
+    # Nobody is named: whoever sent it.
+    assert (one.reader, one.verdict) == ("MODALITY", Verdict.REJECT)
+    assert job_of(bench.ledger, job_id).state is JobState.BUILT
+
+
+@slow
+def test_who_changes_their_mind_is_heard_and_a_repetition_is_not(
+    bench: Bench, analysed: Analysed
+) -> None:
+    job_id, results = analysed
+    for title in (QUALITY, QUALITY, OF_INTEREST, QUALITY):
+        came(bench, key_object(title, results["SR"], said=(OBSERVER,)))
+    verdicts = [one.verdict for one in kept(bench, job_id)]
+    assert verdicts == [Verdict.REJECT, Verdict.ACCEPT, Verdict.REJECT]
+
+
+@slow
+def test_what_selects_the_image_is_about_that_and_means_what_it_always_did(
+    bench: Bench, analysed: Analysed
+) -> None:
+    job_id, results = analysed
+    marked = came(bench, key_object(QUALITY, radiograph(), results["SR"]))
+    assert code_of(marked.reason or "") == "unsupported_class"
+    title = coded("113001", "Rejected for Quality Reasons")
+    came(bench, key_object(title, radiograph(), results["SR"]))
+    assert job_of(bench.ledger, job_id).reason == "rejected: Rejected for Quality Reasons"
+    assert kept(bench, job_id) == []
+
+
+@slow
+@pytest.mark.parametrize("title", [coded("113004", "For Teaching"), coded("113010", "?", "99X")])
+def test_another_title_is_no_verdict(bench: Bench, analysed: Analysed, title: Dataset) -> None:
+    job_id, results = analysed
+    marked = came(bench, key_object(title, results["SR"]))
+    assert code_of(marked.reason or "") == "unsupported_class"
+    assert kept(bench, job_id) == []
+
+
+@slow
+def test_of_results_that_others_took_the_place_of_nothing_is_kept(
+    bench: Bench, analysed: Analysed
+) -> None:
+    job_id, results = analysed
+    bench.accept(file_bytes(other_pixels()))
+    bench.work(job_id, STANDARD)
+    marked = came(bench, key_object(QUALITY, results["SR"]))
+    assert (marked.reason or "").endswith("that others have taken the place of: not kept")
+    assert kept(bench, job_id) == []
+
+
+@slow
+def test_a_report_that_nothing_was_analysed_is_not_judged(bench: Bench) -> None:
+    skipped = bench.accept(file_bytes(changed(radiograph(), ViewPosition="LL")))
+    bench.work(skipped, STANDARD, reports=Reports(not_analysed=True))
+    marked = came(bench, key_object(QUALITY, bench.deliver()["SR"]))
+    assert code_of(marked.reason or "") == "unsupported_class"
+    assert kept(bench, skipped) == []
+
+
+@pytest.mark.parametrize(
+    ("corrections", "fault"),
+    [
+        ({"accepting_titles": ["113010 DCM"]}, "'113010 DCM' cannot both accept and reject"),
+        ({"accepting_titles": ["113000"]}, "must be written CODE SCHEME, as in 113010 DCM"),
+    ],
+)
+def test_titles_that_say_two_things_or_nothing_are_faults(
+    corrections: dict[str, list[str]], fault: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse({"node": {"state": "/s"}, "corrections": corrections})
+    assert fault in str(raised.value)
