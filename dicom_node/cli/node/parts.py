@@ -122,7 +122,8 @@ def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]
 
 
 def _listen(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> None:
-    from dicom_node.intake.listener import Installation, Listener
+    from dicom_node.intake.keeping import Installation
+    from dicom_node.intake.listener import Listener
     from inference.decoding.transfer_syntaxes import decodable
 
     spool, ledger, queues = _open(config, stop)
