@@ -40,7 +40,13 @@ from inference.pipeline import Pipeline
 from inference.postprocess import Masks
 from inference.quantify import quantify
 from inference.segmentations.drawing import Drawing, read_drawing
-from inference.segmentations.masks import Drawn, UnusableSegmentation, dice, drawn_on
+from inference.segmentations.masks import (
+    Drawn,
+    UnusableSegmentation,
+    check_sides,
+    dice,
+    drawn_on,
+)
 from inference.segmentations.segments import ContradictorySegment
 from sr_writer.equipment import Equipment
 from sr_writer.identity import Issue, Reader, Reference
@@ -152,7 +158,7 @@ class Corrections:
         try:
             drawn = drawn_on(radiograph.header, dataset)
             ours = self._ours(image, radiograph)
-            _check_sides(drawing, drawn, ours)
+            check_sides(drawing.sop_instance_uid, drawn, ours)
         except UnusableSegmentation as exc:
             raise UnusableCorrection(str(exc)) from exc
         findings = _findings(drawn, radiograph)
@@ -305,21 +311,3 @@ def _all(infection: Mapping[Laterality, Mask] | None) -> Mask:
     masks = (infection or {}).values()
     both: Mask = np.logical_or.reduce(list(masks))
     return both
-
-
-def _check_sides(drawing: Drawing, drawn: Drawn, ours: Drawn | None) -> None:
-    """Who takes the image's left for the patient's calls the lungs the wrong way round."""
-    if ours is None:
-        return
-    left, right = Laterality.LEFT, Laterality.RIGHT
-    straight = [np.count_nonzero(drawn.lung[side] & ours.lung[side]) for side in (left, right)]
-    crossed = [
-        np.count_nonzero(drawn.lung[left] & ours.lung[right]),
-        np.count_nonzero(drawn.lung[right] & ours.lung[left]),
-    ]
-    if sum(crossed) > sum(straight):
-        raise UnusableSegmentation(
-            f"segmentation {drawing.sop_instance_uid}: its left lung lies where the node found the"
-            " right one, or the other way round: left and right are the patient's; call them so, or"
-            " reject the radiograph if its own sides are wrong"
-        )

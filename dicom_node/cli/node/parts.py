@@ -20,6 +20,7 @@ from dicom_node.cli.node.alive import alive
 from dicom_node.cli.node.networks import device_in_use, gpu_memory, load_networks
 from dicom_node.cli.node.opening import (
     equipment_of,
+    installation_of,
     once_it_answers,
     open_queues,
     open_spool,
@@ -122,15 +123,9 @@ def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]
 
 
 def _listen(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> None:
-    from dicom_node.intake.keeping import Installation
     from dicom_node.intake.listener import Listener
-    from inference.decoding.transfer_syntaxes import decodable
 
     spool, ledger, queues = _open(config, stop)
-    maker = equipment_of(config)
-    installation = Installation(
-        pipeline_of(config), decodable(), maker.manufacturer, maker.model_name
-    )
     with alive(config, Part.LISTEN.value, STUCK_AFTER_S, ledger, stop):
         listener = Listener(
             config.node,
@@ -138,7 +133,7 @@ def _listen(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -
             spool,
             ledger,
             queues,
-            installation,
+            installation_of(config),
             reporters(config),
             tls_of(config),
             config.priority,
@@ -287,6 +282,7 @@ def _tell_access(trail: Trail, job: Job, content: bytes) -> None:
 
 
 def _page(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> None:
+    from dicom_node.cli.node.drawing import desk_of
     from dicom_node.page.serving import serve
     from dicom_node.page.site.node import Node
 
@@ -296,7 +292,7 @@ def _page(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> 
 
     node = Node(
         config, partial(pipeline_of, config), ask_broker, open_spool(config), trail,
-        partial(shadow_pipeline_of, config),
+        partial(shadow_pipeline_of, config), desk_of,
     )  # fmt: skip
     with closing(node):
         serve(node, stop, ready)

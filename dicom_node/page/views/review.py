@@ -9,7 +9,7 @@ from dicom_node.errors import UsageError
 from dicom_node.ledger import Verdict
 from dicom_node.ops.asked.review import Need, queue
 from dicom_node.page.access.visit import Visit
-from dicom_node.page.views.job import id_of, note_look, picture_of, report_of
+from dicom_node.page.views.job import id_of, may_draw, note_look, picture_of, report_of
 from dicom_node.page.views.words import VERDICTS
 
 #: How far back images are shown, and how many are looked through.
@@ -43,6 +43,7 @@ def review(visit: Visit) -> Response:
         waiting=len(waiting),
         days=WITHIN.days,
         verdicts=VERDICTS,
+        may_draw=bool(job) and may_draw(visit, outputs),
     )
 
 
