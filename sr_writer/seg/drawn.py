@@ -49,7 +49,7 @@ def redrawn(
     """
     dataset = deepcopy(ours)
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(uid)
-    dataset.SeriesInstanceUID = derived_uid("series", uid)
+    dataset.SeriesInstanceUID = _series_of(uid)
     dataset.SeriesDescription = subject_said(READER_SUBJECT)
     dataset.ContentCreatorName = author
     dataset.PredecessorDocumentsSequence = [_reference(begun_from)]
@@ -65,6 +65,15 @@ def redrawn(
     buffer = BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def is_redrawn(dataset: Dataset) -> bool:
+    """Whether a SEG was drawn on the page, hence is in no archive yet."""
+    return text_of(dataset, "SeriesInstanceUID") == _series_of(text_of(dataset, "SOPInstanceUID"))
+
+
+def _series_of(uid: str) -> str:
+    return derived_uid("series", uid)
 
 
 def _say_by_whom(items: Sequence, found: Masks, begun: Masks, drawn: Masks) -> None:

@@ -1,7 +1,7 @@
 """A reader corrects the node's masks on its own page, in Chromium, with mouse and finger.
 
 A whole node and an archive: what was drawn is kept as a Segmentation of the reader's, counted anew,
-and reported in the study. The pictures stay in pytest's folder, for whoever wants to look.
+and it and a report on it join the study. The pictures stay in pytest's folder, for whoever looks.
 """
 
 import json
@@ -37,7 +37,7 @@ class Drawn:
 
     steps: dict[str, dict[str, Any]]
     correction: Correction
-    seg: Dataset  #: the reader's, as the node has it
+    seg: Dataset  #: the reader's
     archived: list[Dataset]
 
 
@@ -79,10 +79,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
             wait_until(lambda: len(_held(archive, SR)) == 2, 60, "a report of the reader's")
         with closing(Ledger.open(load(file).ledger_url)) as ledger:
             (correction,) = ledger.corrections.latest()
-            kept = ledger.jobs.get(correction.job_id)
-        assert kept is not None
-        seg = dcmread(folder / "state" / "spool" / kept.path)
-        return Drawn(steps, correction, seg, _held(archive, SEG) + _held(archive, SR))
+        segmentations = _held(archive, SEG)
+        (seg,) = [one for one in segmentations if predecessors(one)]
+        return Drawn(steps, correction, seg, segmentations + _held(archive, SR))
 
 
 def _held(archive: Pacs, sop_class: str) -> list[Dataset]:
@@ -149,4 +148,6 @@ def test_a_report_of_it_joins_the_study(drawn: Drawn) -> None:
     (second,) = [one for one in reports if predecessors(one)]
     assert predecessors(second) == {first.SOPInstanceUID}
     evidence = referenced(second, "CurrentRequestedProcedureEvidenceSequence")
+    # What it refers to is in the archive: nobody else would have stored it there.
     assert drawn.seg.SOPInstanceUID in evidence
+    assert drawn.seg.SOPInstanceUID == drawn.correction.segmentation_uid
