@@ -67,6 +67,8 @@ await visit(link, folder, async ({ page, faults, text, shoot }) => {
     pointers: await page.evaluate(() => [...new Set(window.pointers)]),
   });
   await shoot('tablet');
+  await page.setViewport({ width: 390, height: 800, hasTouch: true });
+  tell('on a telephone', { wider: await excess(page) });
 
   const last = await counted(page);
   await Promise.all([page.waitForNavigation(PATIENCE), page.tap('[name="save"]')]);
