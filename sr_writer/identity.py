@@ -37,7 +37,8 @@ _NOTICE_SUBJECT = {
     Decision.NOT_ANALYSED: "COVID-19: not analysed",
     Decision.FAILED: "COVID-19: analysis failed",
 }
-_READER_SUBJECT = "COVID-19: a reader's correction"
+#: Of what a reader has drawn, and of the report on it.
+READER_SUBJECT = "COVID-19: a reader's correction"
 _WITHDRAWAL_SUBJECT = "COVID-19: results withdrawn"
 
 
@@ -165,12 +166,8 @@ class Identity:
         if self.withdraws:
             subject = _WITHDRAWAL_SUBJECT
         if self.reader:
-            subject = _READER_SUBJECT
-        versions = "/".join(dict.fromkeys(model.version for model in self.pipeline.models))
-        named = f"{subject} {versions}" if versions else subject
-        said = f"{named}{_NOT_FOR_DIAGNOSIS}"
-        # Whole or not at all: half a version is another's.
-        return said if len(said) <= _LONG_STRING else f"{subject}{_NOT_FOR_DIAGNOSIS}"
+            subject = READER_SUBJECT
+        return subject_said(subject, *(model.version for model in self.pipeline.models))
 
     def algorithm(self, task: Task) -> Algorithm:
         model = self.pipeline.model(task)
@@ -196,6 +193,14 @@ def identity_of(
     uid = findings.source_sop_instance_uid
     issue = replace(issue, refusal=findings.refusal)
     return Identity(uid, findings.pipeline, equipment, created, issue=issue)
+
+
+def subject_said(subject: str, *versions: str) -> str:
+    """A series description about `subject`, by networks of these versions."""
+    named = f"{subject} {'/'.join(dict.fromkeys(versions))}" if versions else subject
+    said = f"{named}{_NOT_FOR_DIAGNOSIS}"
+    # Whole or not at all: half a version is another's.
+    return said if len(said) <= _LONG_STRING else f"{subject}{_NOT_FOR_DIAGNOSIS}"
 
 
 def tracking_id(task: Task, laterality: Laterality) -> str:

@@ -4,21 +4,14 @@ General Series and Equipment, SOP Common, and IHE AI Results 6.5.3.1: each algor
 of the Contributing Equipment Sequence (0018,A001), with the same values as the report's content.
 """
 
-import re
-from datetime import datetime, timedelta, timezone
-
 from highdicom.sr import CodedConcept
 from pydicom import Dataset
 from pydicom.sr.coding import Code
-from pydicom.tag import Tag
 
 from sr_writer import codes
 from sr_writer.identity import Identity
 from sr_writer.kind import Kind
-from sr_writer.source import EQUIPMENT, Source
-
-#: (0008,0201) is -1200 to +1400 (PS3.3 C.12.1.1.8); beyond that it is a fault of the source's.
-_FARTHEST = timedelta(hours=14)
+from sr_writer.source import EQUIPMENT, Source, study_time
 
 
 def coded(code: Code) -> Dataset:
@@ -53,7 +46,7 @@ def stamp(
     dataset.DeviceSerialNumber = equipment.device_serial_number
     dataset.DeviceUID = equipment.device_uid
     dataset.ContributingEquipmentSequence = _contributing_equipment(identity, source)
-    clock = _clock(identity.created, source)
+    clock = study_time(identity.created, source.timezone_offset)
     for event in ("InstanceCreation", "Series", made):
         setattr(dataset, f"{event}Date", clock.strftime("%Y%m%d"))
         setattr(dataset, f"{event}Time", clock.strftime("%H%M%S.%f"))
@@ -95,22 +88,3 @@ def _acquisition_item(header: Dataset) -> Dataset:
         if keyword in header:
             item[keyword] = header[keyword]
     return item
-
-
-def _clock(created: datetime, source: Source) -> datetime:
-    """`created` as the study tells the time, or a report would seem made before its image.
-
-    (0008,0201) says how far the study's times are from UTC. Where it is absent they are local
-    (PS3.5 6.2, TM), so ours are this machine's local time.
-    """
-    if created.tzinfo is None:
-        return created
-    element = source.inherited.get(Tag("TimezoneOffsetFromUTC"))
-    stated = ((element.value if element else None) or b"").decode("ascii", "replace").strip()
-    match = re.fullmatch(r"([+-])(\d\d)(\d\d)", stated)
-    if match is None:
-        return created.astimezone()
-    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
-    if offset > _FARTHEST:
-        return created.astimezone()
-    return created.astimezone(timezone(-offset if match[1] == "-" else offset))

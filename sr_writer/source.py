@@ -8,10 +8,12 @@ merely describes (an age of "62") is left out where it is malformed: nothing han
 rest blank, because it refuses what real headers hold.
 """
 
+import re
 import struct
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
 from pydicom import Dataset
 from pydicom.charset import default_encoding
@@ -83,6 +85,8 @@ EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "SoftwareVersions", "Devic
 #: How far from the original the source's pixels are.
 LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
 _LONG_STRING = 64  #: characters of an LO (PS3.5 6.2)
+#: (0008,0201) is -1200 to +1400 (PS3.3 C.12.1.1.8); beyond that it is a fault of the source's.
+_FARTHEST = timedelta(hours=14)
 #: The longest value a two-byte length can state, kept even.
 _SHORT_LENGTH = 0xFFFE
 
@@ -94,6 +98,29 @@ class Source:
     header: Dataset  #: well-formed attributes only; patient and study attributes left blank
     inherited: Mapping[BaseTag, RawDataElement]  #: Explicit VR Little Endian, values as received
     patient_orientation: tuple[str, str] | None  #: (row direction, column direction), or unknown
+
+    @property
+    def timezone_offset(self) -> str:
+        """(0008,0201) as it came; "" where it is absent."""
+        element = self.inherited.get(Tag("TimezoneOffsetFromUTC"))
+        return ((element.value if element else None) or b"").decode("ascii", "replace").strip()
+
+
+def study_time(created: datetime, offset: str) -> datetime:
+    """`created` as the study tells the time, or a report would seem made before its image.
+
+    `offset`: (0008,0201), how far the study's times are from UTC. Where it is absent they are local
+    (PS3.5 6.2, TM), so ours are this machine's local time.
+    """
+    if created.tzinfo is None:
+        return created
+    match = re.fullmatch(r"([+-])(\d\d)(\d\d)", offset)
+    if match is None:
+        return created.astimezone()
+    from_utc = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    if from_utc > _FARTHEST:
+        return created.astimezone()
+    return created.astimezone(timezone(-from_utc if match[1] == "-" else from_utc))
 
 
 def read_source(

@@ -1,6 +1,8 @@
 """The import rules of the design: who may import what, read from the source without running it."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +40,7 @@ DOORS = {
     "reportlab": ("sr_writer/doc/page.py", "sr_writer/doc/pen.py", "sr_writer/doc/typeface.py"),
 }  # fmt: skip
 #: The only places of dicom_node that may join the three packages.
-JOINTS = ("dicom_node/worker/", "dicom_node/cli/")
+JOINTS = ("dicom_node/worker/", "dicom_node/drawing/", "dicom_node/cli/")
 #: Leaves that need nothing of the others, nor a library that is slow to start: everywhere welcome.
 LEAVES = ("inference.header", "inference.pipeline", "inference.decoding.deflated",
           "inference.decoding.bounded",
@@ -116,7 +118,7 @@ def test_a_leaf_imports_nothing_of_ours_but_leaves(leaf: str) -> None:
     assert [m for m in ours if m not in LEAVES] == []
 
 
-def test_only_the_worker_and_the_command_line_join_the_packages() -> None:
+def test_only_worker_drawing_and_command_line_join_the_packages() -> None:
     wrong = [
         (relative(path), module)
         for path in sources("dicom_node")
@@ -265,6 +267,17 @@ def reached_from(start: str, picture: dict[str, set[str]]) -> set[str]:
 def test_an_arrow_that_runs_back_is_seen() -> None:
     picture = {"analyze": {"gray"}, "gray": {"header", "lungs"}, "lungs": {"gray"}, "header": set()}
     assert arrows_back(picture) == {("gray", "lungs"), ("lungs", "gray")}
+
+
+def test_who_draws_on_the_page_needs_no_library_of_the_workers() -> None:
+    """The page's image has none of them."""
+    code = (
+        "import sys, dicom_node.drawing.desk, dicom_node.cli.node.drawing as _;"
+        "print([one for one in ('torch', 'highdicom', 'scipy', 'skimage', 'openvino')"
+        " if one in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("package", PACKAGES)

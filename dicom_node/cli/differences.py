@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         since = ledger.now() - timedelta(days=config.shadow.days)
         compared = ledger.shadows.compared(*pair, since)
         found = differences(compared)
-        readers = preferred(compared, ledger.assessments.since_by_job(since))
+        readers = preferred(compared, ledger.assessments.since_by_job(since), pair)
         tried = ledger.shadows.tried(*pair, since)
     if arguments.json:
         print(json.dumps(_document(found, tried, readers, pair), default=str, indent=2))

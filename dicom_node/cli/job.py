@@ -92,8 +92,9 @@ def _lines(story: "Story", *, whole: bool) -> Iterator[str]:
     if story.assessments:
         yield "said by readers"
         for said in story.assessments:
+            which = f" (pipeline {said.pipeline[:12]})" if said.pipeline else ""
             note = f": {line(said.note)}" if said.note else ""
-            yield f"  {name(said.reader)}, {moment(said.at)}: {said.verdict}{note}"
+            yield f"  {name(said.reader)}, {moment(said.at)}: {said.verdict}{which}{note}"
     if story.progression:
         yield "earlier radiographs"
         yield from earlier_lines(story.progression, story.findings)

@@ -1,17 +1,14 @@
-"""Storage and Verification SCP (PS3.4 Annexes A and B): spool the bytes, commit the job, answer.
+"""Storage and Verification SCP (PS3.4 Annexes A and B): what the intake has kept is answered.
 
-The order is the promise: spool, commit, publish, answer. Never Success before the commit; the
-sender may delete its copy on Success.
+Never Success before the commit; the sender may delete its copy on Success.
 """
 
 import logging
 import secrets
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from pydicom import Dataset
-from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom.events import Event
 
@@ -21,24 +18,21 @@ from dicom_node.config import Caller, CorrectionsSection, NodeSection, PriorityS
 from dicom_node.errors import (
     OUT_OF_RESOURCES,
     SUCCESS,
-    BrokerUnavailable,
     Permanent,
     Transient,
 )
 from dicom_node.intake.acceptance import Acceptance, Rejection
-from dicom_node.intake.correction import is_drawn
-from dicom_node.intake.eligibility import unsupported_class
-from dicom_node.intake.indexing import Index, read_index
+from dicom_node.intake.indexing import Index
+from dicom_node.intake.keeping import Installation, Intake
 from dicom_node.intake.ranking import MEDIUM, Ranking
 from dicom_node.intake.receipts import Receipts
 from dicom_node.intake.refusals import Refusals
 from dicom_node.intake.store_requests import StoreRequests
-from dicom_node.ledger import InstanceKind, JobState, Ledger, StoredInstance
+from dicom_node.ledger import Ledger
 from dicom_node.logs import bind, bound
 from dicom_node.network.dimse import Asked, Handler, Server, acceptor, asked_of
 from dicom_node.network.tls import Renewed
-from dicom_node.patients import Patients
-from dicom_node.queueing import Kind, Queues
+from dicom_node.queueing import Queues
 from dicom_node.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -46,16 +40,6 @@ logger = logging.getLogger(__name__)
 #: Bytes an Error Comment (0000,0902) may have, VR LO.
 _COMMENT_LENGTH = 64
 _MEGABYTE = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """What the listener has to know of the rest of the node, which it does not load."""
-
-    pipeline: str  #: which models and settings a job asks for
-    transfer_syntaxes: tuple[UID, ...]  #: those whose pixels can be decoded here
-    manufacturer: str  #: of our own results, as they say it
-    model_name: str  #: likewise
 
 
 class Listener:
@@ -78,12 +62,11 @@ class Listener:
         """`reporters`: AE titles that may report on storage commitments, whoever may send."""
         self._tls = tls
         self._node = node
-        self._spool = spool
-        self._patients = Patients.of(spool)
         self._ledger = ledger
-        self._queues = queues
         self._installation = installation
-        self._corrections = corrections.accept
+        self._intake = Intake(
+            spool, ledger, queues, installation, Ranking(priority), corrections=corrections.accept
+        )
         self._acceptance = Acceptance(
             node, callers, installation.transfer_syntaxes, reporters, corrections=corrections.accept
         )
@@ -91,7 +74,6 @@ class Listener:
         self._trail = trail or Trail.off()
         self._receipts = Receipts(self._trail)
         self._refusals = Refusals(node.state, alert=self._alert)
-        self._ranking = Ranking(priority)
         self._ae = acceptor(node.aet, node.association_timeout_s, node.network_timeout_s)
         self._server: Server | None = None
         self._returned_by: set[str] = set()
@@ -158,75 +140,13 @@ class Listener:
         aet: str,
         request_priority: int = MEDIUM,
     ) -> Index | None:
-        """Keep one Part 10 file; returns only when the promise behind Success holds.
-
-        None: it is a result of our own that came back, and was dropped.
-        """
-        also = self._ranking.keywords
-        try:
-            index = read_index(
-                content, sop_class_uid, sop_instance_uid, self._patients, also,
-                corrections=self._corrections,
-            )  # fmt: skip
-        except Permanent as exc:
-            self._spool.quarantine(content, str(exc), sop_instance_uid)
-            raise
-        if self._is_our_own(index, content):
-            self._note_returned(sop_instance_uid, aet)
-            return None
-        instance = self._store(content, index, aet)
-        pipeline, received_at = self._installation.pipeline, self._ledger.now()
-        priority, why = self._ranking.of(
-            aet, index.origin.acquired_at, index.said, request_priority, received_at
+        """As `Intake.receive`, and what came back is said in the log."""
+        index = self._intake.receive(
+            content, sop_class_uid, sop_instance_uid, aet, request_priority
         )
-        acceptance = self._ledger.jobs.accept(instance, pipeline, priority, why, received_at)
-        if not self._spool.has(instance.path):
-            # An older job of the same bytes was purged meanwhile.
-            self._spool.store_received(index.sop_instance_uid, content)
-        if acceptance.is_new or acceptance.other_bytes:
-            self._spool.date(instance.path, received_at)
-        with bound(job_id=acceptance.job_id, sop_instance_uid=sop_instance_uid):
-            if acceptance.is_new:
-                extra = {"from": aet, "bytes": instance.size_bytes, "priority": priority.name}
-                logger.info("received", extra=extra)
-            else:
-                what = "other bytes" if acceptance.other_bytes else "the same bytes"
-                state, reopened = acceptance.state, acceptance.is_reopened
-                extra = {"with": what, "state": state, "reopened": reopened}
-                logger.info("received again", extra=extra)
-            begins = acceptance.is_new or acceptance.is_reopened
-            if acceptance.state is JobState.RECEIVED and begins:
-                self._hand_on(acceptance.job_id, index)
+        if index is None:
+            self._note_returned(sop_instance_uid, aet)
         return index
-
-    def _store(self, content: bytes, index: Index, aet: str) -> StoredInstance:
-        stored = self._spool.store_received(index.sop_instance_uid, content)
-        return index.stored(stored, aet)
-
-    def _hand_on(self, job_id: int, index: Index) -> None:
-        """To a worker, or straight to its end where the class alone says that nothing is to do."""
-        if index.kind is InstanceKind.OTHER:
-            # A study's hundreds of CT slices must not stand before the next radiograph.
-            reason = unsupported_class(index.sop_class_uid)
-            self._ledger.jobs.passed_over(job_id, reason)
-            closing = {"outcome": JobState.SKIPPED.value, "reason": reason}
-            logger.info("passed over", extra=closing)
-            return
-        try:
-            self._queues.publish(Kind.JOB, job_id, self._installation.pipeline)
-        except BrokerUnavailable as exc:
-            logger.warning("could not publish; recovery will", extra={"reason": str(exc)})
-
-    def _is_our_own(self, index: Index, content: bytes) -> bool:
-        """Whether this is a result of this node, or of another of its kind."""
-        ours = self._installation.manufacturer, self._installation.model_name
-        if index.kind is not InstanceKind.SEGMENTATION:
-            return (index.origin.manufacturer, index.origin.model_name) == ours
-        if self._ledger.corrections.is_ours(index.sop_instance_uid):
-            return True
-        # A reader's may still bear our name.
-        is_named_so = (index.origin.manufacturer, index.origin.model_name) == ours
-        return is_named_so and not is_drawn(content)
 
     def _note_returned(self, sop_instance_uid: str, aet: str) -> None:
         """Once for each sender: a loop would fill the log."""

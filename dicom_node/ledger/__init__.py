@@ -37,7 +37,14 @@ from dicom_node.ledger.sending.breakers import Breakers
 from dicom_node.ledger.sending.deliveries import Deliveries
 from dicom_node.ledger.sending.destinations import Destinations
 from dicom_node.ledger.sending.verifications import CommitmentReport, Reported, Verifications
-from dicom_node.ledger.shadow.shadows import Compared, Said, Shadows, Tried
+from dicom_node.ledger.shadow.shadows import (
+    PICTURE_GAP,
+    Compared,
+    Other,
+    Said,
+    Shadows,
+    Tried,
+)
 from dicom_node.ledger.tables.database import (
     ANSWER_TIMEOUT_S,
     PERSON_WAITS_S,
@@ -127,6 +134,7 @@ __all__ = [
     "LOOKS",
     "OF_RESULTS",
     "PERSON_WAITS_S",
+    "PICTURE_GAP",
     "REFUSED",
     "REJECTION_NOTE",
     "SKIPS_LOOKED_AT",
@@ -189,6 +197,7 @@ __all__ = [
     "Measured",
     "Notice",
     "Origin",
+    "Other",
     "Output",
     "Override",
     "Place",

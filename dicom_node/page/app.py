@@ -17,6 +17,7 @@ from dicom_node.page.site.node import Node
 from dicom_node.page.views import (
     audit,
     destinations,
+    drawing,
     health,
     job,
     jobs,
@@ -35,7 +36,13 @@ MACHINES: tuple[BaseRoute, ...] = (
     Route("/readyz", health.readyz),
     Route("/metrics", metrics.metrics),
 )
-_ASSETS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_ASSETS = {
+    "page.css": "text/css",
+    "draw.css": "text/css",
+    "page.js": "text/javascript",
+    "draw.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 
 
 def make_app(node: Node) -> Starlette:
@@ -65,6 +72,10 @@ def _pages() -> list[BaseRoute]:
         Route("/jobs/{job_id:int}", visited(Role.VIEW, job.job)),
         Route("/jobs/{job_id:int}/picture", visited(Role.VIEW, job.picture)),
         Route("/jobs/{job_id:int}/priority", visited(Role.OPERATE, job.rank), methods=posted),
+        Route("/jobs/{job_id:int}/drawing", visited(Role.VIEW, drawing.editor)),
+        Route("/jobs/{job_id:int}/drawing", visited(Role.VIEW, drawing.keep), methods=posted),
+        Route("/jobs/{job_id:int}/drawing/radiograph", visited(Role.VIEW, drawing.radiograph)),
+        Route("/jobs/{job_id:int}/drawing/masks", visited(Role.VIEW, drawing.masks)),
         Route("/find", visited(Role.VIEW, jobs.find), methods=posted),
         Route("/quality", visited(Role.VIEW, quality.quality)),
         Route("/review", visited(Role.VIEW, review.review)),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_node.config import AnyDestination, CorrectionsSection, HandOverDestination
 from dicom_node.errors import (
@@ -40,12 +41,19 @@ from inference.pipeline import Pipeline
 from inference.postprocess import Masks
 from inference.quantify import quantify
 from inference.segmentations.drawing import Drawing, read_drawing
-from inference.segmentations.masks import Drawn, UnusableSegmentation, dice, drawn_on
+from inference.segmentations.masks import (
+    Drawn,
+    UnusableSegmentation,
+    check_sides,
+    dice,
+    drawn_on,
+)
 from inference.segmentations.segments import ContradictorySegment
 from sr_writer.equipment import Equipment
 from sr_writer.identity import Issue, Reader, Reference
 from sr_writer.kinds import SEG, SR, SR2D, Kind
 from sr_writer.results import Output, Results
+from sr_writer.seg.drawn import is_redrawn
 from sr_writer.verify import InvalidResult as InvalidDicomResult
 
 #: SOP Classes of the reports that a reader's Segmentation can have.
@@ -61,9 +69,9 @@ _UNFINISHED = (JobState.RECEIVED, JobState.ANALYZING)
 class Taken:
     """What became of a Segmentation."""
 
-    reason: str  #: for people: why it ends SKIPPED where it has no report
+    reason: str  #: for people: why it ends SKIPPED where nothing of it leaves
     correction: Correction | None = None  #: None: nothing was kept
-    reports: tuple[Output, ...] = ()
+    results: tuple[Output, ...] = ()  #: its reports, and itself where no archive has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +112,12 @@ class Corrections:
                 f"segmentation {drawing.sop_instance_uid} is drawn on {len(images)} radiographs:"
                 " store one for each"
             )
-        return self._count(job, dataset, drawing, images[0], known)
+        return self._count(job, content, dataset, drawing, images[0], known)
 
-    def routes(self, of_all: Sequence[Route]) -> list[Route]:
-        """Those of them by which its reports go, with what there is of these."""
-        names, roles = {one.name for one in self._readers()}, self._roles()
+    def routes(self, of_all: Sequence[Route], taken: Taken) -> list[Route]:
+        """Those of them by which its results go, with what there is of these."""
+        names = {one.name for one in self._readers()}
+        roles = {*self._roles(), *(one.role for one in taken.results)}
         return [
             replace(
                 route,
@@ -142,7 +151,13 @@ class Corrections:
         return list(found.values())
 
     def _count(
-        self, job: Job, dataset: Dataset, drawing: Drawing, image: Job, known: Correction | None
+        self,
+        job: Job,
+        content: bytes,
+        dataset: Dataset,
+        drawing: Drawing,
+        image: Job,
+        known: Correction | None,
     ) -> Taken:
         if image.state in _UNFINISHED:
             raise Transient(f"the radiograph {image.sop_instance_uid} is not analysed yet")
@@ -153,7 +168,7 @@ class Corrections:
         try:
             drawn = drawn_on(radiograph.header, dataset)
             ours = sent_masks(self.ledger, self.spool, image, radiograph.header)
-            _check_sides(drawing, drawn, ours)
+            check_sides(drawing.sop_instance_uid, drawn, ours)
         except UnusableSegmentation as exc:
             raise UnusableCorrection(str(exc)) from exc
         findings = _findings(drawn, radiograph)
@@ -172,12 +187,15 @@ class Corrections:
             before=self._reports_before(image, job, known),
         )
         self.ledger.corrections.keep(correction)
-        reports: tuple[Output, ...] = ()
+        results: tuple[Output, ...] = ()
         if findings is not None and self.section.report:
-            reports = self._write(job, drawing, radiograph, findings, correction.before)
+            results = self._write(job, drawing, radiograph, findings, correction.before)
+            if is_redrawn(dataset):
+                # A viewer stores it in the archive, the page does not, and the report refers to it.
+                results = (_itself(job, drawing, content), *results)
         whose = f"of job {image.id}"
         is_judged = "" if findings else "; it does not say what is infected"
-        return Taken(f"{DRAWN} {whose}, kept{is_judged}", correction, reports)
+        return Taken(f"{DRAWN} {whose}, kept{is_judged}", correction, results)
 
     def _radiograph(self, image: Job) -> Radiograph:
         try:
@@ -246,6 +264,18 @@ class Corrections:
             raise InvalidResult(str(exc)) from exc
 
 
+def _itself(job: Job, drawing: Drawing, content: bytes) -> Output:
+    return Output(
+        role=SEG.role,
+        sop_class_uid=SEG.sop_class_uid,
+        sop_instance_uid=drawing.sop_instance_uid,
+        series_instance_uid=drawing.series_instance_uid,
+        study_instance_uid=job.study_instance_uid,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        content=content,
+    )
+
+
 def _findings(drawn: Drawn, radiograph: Radiograph) -> Findings | None:
     """What the reader's masks come to; None where the reader does not say what is infected."""
     if drawn.infection is None:
@@ -300,22 +330,4 @@ def _check_patient(job: Job, dataset: Dataset, radiograph: Radiograph) -> None:
             f" {radiograph.sop_instance_uid} it is drawn on, by {' and '.join(differ)}: find out"
             " whose it is; if the archive has corrected the radiograph, send that here again, then:"
             f" cxr-node requeue --job {job.id}"
-        )
-
-
-def _check_sides(drawing: Drawing, drawn: Drawn, ours: Drawn | None) -> None:
-    """Who takes the image's left for the patient's calls the lungs the wrong way round."""
-    if ours is None:
-        return
-    left, right = Laterality.LEFT, Laterality.RIGHT
-    straight = [np.count_nonzero(drawn.lung[side] & ours.lung[side]) for side in (left, right)]
-    crossed = [
-        np.count_nonzero(drawn.lung[left] & ours.lung[right]),
-        np.count_nonzero(drawn.lung[right] & ours.lung[left]),
-    ]
-    if sum(crossed) > sum(straight):
-        raise UnusableSegmentation(
-            f"segmentation {drawing.sop_instance_uid}: its left lung lies where the node found the"
-            " right one, or the other way round: left and right are the patient's; call them so, or"
-            " reject the radiograph if its own sides are wrong"
         )

@@ -258,10 +258,10 @@ class Worker:
         with stages.timed(EXAMINED):
             taken = self._corrections.take(job, content)
         end = self._ledger.handover
-        outcome = JobState.BUILT if taken.reports else JobState.SKIPPED
-        commit = end.built if taken.reports else partial(end.skipped, reason=taken.reason)
-        routes = self._corrections.routes(self._routes)
-        self._commit(job, self._spool_outputs(taken.reports), commit, routes)
+        outcome = JobState.BUILT if taken.results else JobState.SKIPPED
+        commit = end.built if taken.results else partial(end.skipped, reason=taken.reason)
+        routes = self._corrections.routes(self._routes, taken)
+        self._commit(job, self._spool_outputs(taken.results), commit, routes)
         extra = stages.closing(outcome) | {"reason": taken.reason}
         logger.info("took a reader's segmentation", extra=extra)
 

@@ -1,5 +1,8 @@
-"""Memory that has run out: whether it is the image that asks too much, or others have it all."""
+"""Memory: kept from one image to the next; and where it has run out, whether it is the image that
+asks too much, or others have it all.
+"""
 
+import ctypes
 import logging
 import threading
 from collections.abc import Callable
@@ -20,7 +23,30 @@ LOOK_S = 2.0
 #: Bytes that the smallest radiographs take beside what the networks keep for themselves.
 _SMALL_IMAGE = 64 * 2**20
 
+#: Of glibc's `mallopt` (malloc.h), what is not to happen below a gigabyte: that a block is asked of
+#: the kernel by itself, that what is free at the heap's end is given back. And one heap for all.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_KEPT = ((_M_MMAP_THRESHOLD, 2**30), (_M_TRIM_THRESHOLD, 2**30), (_M_ARENA_MAX, 1))
+
 _Had = TypeVar("_Had")
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep what is freed for the next image, instead of asking the kernel for
+    the same tens of megabytes again, page by page: a fourteenth of the processor's work on eight
+    megapixels. A library that is not glibc goes on as it does.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        for parameter, value in _KEPT:
+            library.mallopt(parameter, value)
+
+
+def _give_back() -> None:
+    """What is free, to the kernel: somebody else may wait for it."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
 
 
 def as_memory_fault(error: Exception, engine: Engine) -> Exception:
@@ -45,6 +71,7 @@ def as_memory_fault(error: Exception, engine: Engine) -> Exception:
 def wait_for_memory(engine: Engine, stop: threading.Event, on_wait: Callable[[], None]) -> None:
     """Until a blank image can be read again, or `stop`; `on_wait` is called at every look."""
     logger.warning("waits for memory")
+    _give_back()
     while not stop.wait(LOOK_S):
         on_wait()
         if _has_memory(engine):

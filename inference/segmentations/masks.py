@@ -49,6 +49,26 @@ def dice(one: Mask, other: Mask) -> float | None:
     return 2 * np.count_nonzero(one & other) / both if both else None
 
 
+def check_sides(uid: str, drawn: Drawn, ours: Drawn | None) -> None:
+    """Who takes the image's left for the patient's calls the lungs the wrong way round; raises
+    UnusableSegmentation, with the `uid` of what was drawn. `ours`: what the node found.
+    """
+    if ours is None:
+        return
+    left, right = Laterality.LEFT, Laterality.RIGHT
+    straight = [np.count_nonzero(drawn.lung[side] & ours.lung[side]) for side in (left, right)]
+    crossed = [
+        np.count_nonzero(drawn.lung[left] & ours.lung[right]),
+        np.count_nonzero(drawn.lung[right] & ours.lung[left]),
+    ]
+    if sum(crossed) > sum(straight):
+        raise UnusableSegmentation(
+            f"segmentation {uid}: its left lung lies where the node found the"
+            " right one, or the other way round: left and right are the patient's; call them so, or"
+            " reject the radiograph if its own sides are wrong"
+        )
+
+
 def _check_geometry(header: Dataset, dataset: Dataset) -> None:
     sizes = [(number_of(one, "Rows"), number_of(one, "Columns")) for one in (header, dataset)]
     if None in sizes[1] or sizes[0] != sizes[1]:

@@ -8,7 +8,8 @@ from pydicom import Dataset
 
 from dicom_node.config import Caller, CorrectionsSection, NodeSection, PrioritySection
 from dicom_node.demo.modality import send
-from dicom_node.intake.listener import Installation, Listener
+from dicom_node.intake.keeping import Installation
+from dicom_node.intake.listener import Listener
 from dicom_node.ledger import Ledger
 from dicom_node.network.tls import Renewed
 from dicom_node.queueing import Queues

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from dicom_node.config import parse
 from dicom_node.config.profiles import STANDARD, read_profile
 from dicom_node.ledger import REJECTION_NOTE, JobState, Route
-from dicom_node.worker.corrections import Corrections
+from dicom_node.worker.corrections import Corrections, Taken
 from sr_writer.equipment import Equipment
 from sr_writer.kinds import KINDS
 from tests.conformance.validators import dciodvfy, dsrdump
@@ -172,7 +172,7 @@ def test_who_is_told_in_hl7_is_not_told_of_it(bench: Bench) -> None:
         bench.ledger, bench.spool, REPORTED, Equipment(), KINDS, told.destinations, "w"
     )
     routes = [Route(one.name, one.profile.outputs) for one in told.destinations]
-    assert [route.destination for route in corrections.routes(routes)] == ["pacs"]
+    assert [route.destination for route in corrections.routes(routes, Taken(""))] == ["pacs"]
 
 
 # What is rejected.

@@ -6,7 +6,15 @@ from itertools import pairwise
 import pytest
 
 from dicom_node.ledger import Assessed, Assessment, Verdict
-from dicom_node.ops.asked.review import OF_MOST_IMAGES, Need, kappa, queue, readers
+from dicom_node.ops.asked.review import (
+    OF_MOST_IMAGES,
+    Choice,
+    Need,
+    choices,
+    kappa,
+    queue,
+    readers,
+)
 from inference.findings import Caution
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -55,6 +63,24 @@ def test_of_what_one_has_judged_a_second_sees_one_in_five_and_the_first_none() -
     assert 900 < len(second) < 1100
     twice = [image(one.image.job_id, "undetermined", ("ann", A), ("bob", R)) for one in second]
     assert queue(twice, "eve") == []
+
+
+def test_the_pipeline_that_readers_choose_most_often_comes_first() -> None:
+    pipelines = {1: ("led", "b"), 2: ("led", "b", "c"), 3: ("b", "led")}
+    said = {
+        1: [clicked(A), clicked(Verdict.OTHER)],
+        # Of several it is not said which.
+        2: [clicked(Verdict.OTHER, "c"), clicked(Verdict.OTHER), clicked(U)],
+        3: [clicked(A), clicked(R), clicked(Verdict.OTHER, "gone")],
+        4: [clicked(A)],
+    }
+    assert choices(pipelines, said) == [
+        Choice("b", 2, 7), Choice("c", 1, 2), Choice("led", 1, 7),
+    ]  # fmt: skip
+
+
+def clicked(verdict: Verdict, pipeline: str = "") -> Assessment:
+    return Assessment(0, "ann", AT, verdict, pipeline=pipeline)
 
 
 def test_verdicts_are_counted_by_what_the_node_decided() -> None:

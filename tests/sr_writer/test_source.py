@@ -1,9 +1,11 @@
 """What a PACS groups by goes out as it came in; nothing of a poor header stops the results."""
 
 from copy import deepcopy
+from io import BytesIO
 
+import numpy as np
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.tag import Tag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -12,9 +14,12 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from inference.findings import SEGMENTS
 from sr_writer.kinds import USUAL
+from sr_writer.seg.drawn import redrawn
 from sr_writer.source import encoded_value
 from tests.sr_writer.examples import (
+    CREATED,
     SOURCE_UID,
     bare_header,
     findings,
@@ -52,9 +57,17 @@ def value(dataset: Dataset, keyword: str) -> bytes | None:
 
 
 def is_everywhere(dataset: Dataset, keyword: str, expected: bytes | None) -> bool:
-    """Whether all three results have that value of `keyword`."""
+    """Whether all three results, and what a reader drew, have that value of `keyword`."""
     results = [read(output) for output in write(findings(), dataset).values()]
-    return all(value(result, keyword) == expected for result in results)
+    return all(value(one, keyword) == expected for one in [*results, drawn(results[0])])
+
+
+def drawn(seg: Dataset) -> Dataset:
+    found = dict(zip(SEGMENTS, np.asarray(seg.pixel_array, np.bool_), strict=True))
+    content = redrawn(
+        seg, found, found, found, uid="2.25.1", author="Vera", created=CREATED, begun_from=seg
+    )
+    return dcmread(BytesIO(content))
 
 
 @pytest.mark.parametrize("kind", NAMES)

@@ -14,6 +14,7 @@ from dicom_node.backoff import backoff_s
 from dicom_node.cli.node.networks import pipeline_id
 from dicom_node.config import EMBEDDED_BROKER, Config, Destination, ModelsSection
 from dicom_node.errors import LedgerUnavailable
+from dicom_node.intake.keeping import Installation
 from dicom_node.ledger import Ledger
 from dicom_node.network.tls import Files, Renewed
 from dicom_node.queueing import Queues
@@ -98,6 +99,14 @@ def reporters(config: Config) -> tuple[str, ...]:
 def equipment_of(config: Config) -> Equipment:
     """Who results say has made them: as built in, but for what the configuration says."""
     return Equipment(**config.equipment.model_dump(exclude_none=True))
+
+
+def installation_of(config: Config) -> Installation:
+    """What the intake has to know of all that is not loaded with it."""
+    from inference.decoding.transfer_syntaxes import decodable
+
+    maker = equipment_of(config)
+    return Installation(pipeline_of(config), decodable(), maker.manufacturer, maker.model_name)
 
 
 def tls_of(config: Config) -> Renewed | None:

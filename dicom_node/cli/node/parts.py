@@ -20,6 +20,7 @@ from dicom_node.cli.node.alive import alive
 from dicom_node.cli.node.networks import device_in_use, gpu_memory, load_networks
 from dicom_node.cli.node.opening import (
     equipment_of,
+    installation_of,
     once_it_answers,
     open_queues,
     open_spool,
@@ -122,14 +123,9 @@ def _open(config: Config, stop: threading.Event) -> tuple[Spool, Ledger, Queues]
 
 
 def _listen(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> None:
-    from dicom_node.intake.listener import Installation, Listener
-    from inference.decoding.transfer_syntaxes import decodable
+    from dicom_node.intake.listener import Listener
 
     spool, ledger, queues = _open(config, stop)
-    maker = equipment_of(config)
-    installation = Installation(
-        pipeline_of(config), decodable(), maker.manufacturer, maker.model_name
-    )
     with alive(config, Part.LISTEN.value, STUCK_AFTER_S, ledger, stop):
         listener = Listener(
             config.node,
@@ -137,7 +133,7 @@ def _listen(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -
             spool,
             ledger,
             queues,
-            installation,
+            installation_of(config),
             reporters(config),
             tls_of(config),
             config.priority,
@@ -157,9 +153,10 @@ def _work(config: Config, stop: threading.Event, ready: Ready, trail: Trail, wor
     from dicom_node.intake.ranking import Ranking
     from dicom_node.ops.finding import Finding
     from dicom_node.worker import Worker
-    from dicom_node.worker.memory import once_there_is_memory
+    from dicom_node.worker.memory import keep_freed_memory, once_there_is_memory
     from sr_writer.warmup import warm_up
 
+    keep_freed_memory()
     models = config.leading
     load = partial(load_networks, models.lung, models.infection, models.device, processes=workers)
     engine = once_there_is_memory(load, stop)
@@ -249,7 +246,7 @@ def _send(
 
 
 def _shadow(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> None:
-    from dicom_node.worker.memory import once_there_is_memory
+    from dicom_node.worker.memory import keep_freed_memory, once_there_is_memory
     from dicom_node.worker.shadow.loop import Trial
 
     pair, tried = (pipeline_of(config), shadow_pipeline_of(config)), config.shadowing
@@ -261,6 +258,7 @@ def _shadow(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -
     # A service's sandbox may forbid it, and then its unit says so itself.
     with suppress(OSError):
         os.nice(_SHADOW_NICENESS)
+    keep_freed_memory()
     load = partial(load_networks, tried.lung, tried.infection, tried.device)
     engine = once_there_is_memory(load, stop)
     with (
@@ -286,6 +284,7 @@ def _tell_access(trail: Trail, job: Job, content: bytes) -> None:
 
 
 def _page(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> None:
+    from dicom_node.cli.node.drawing import desk_of
     from dicom_node.page.serving import serve
     from dicom_node.page.site.node import Node
 
@@ -295,7 +294,7 @@ def _page(config: Config, stop: threading.Event, ready: Ready, trail: Trail) -> 
 
     node = Node(
         config, partial(pipeline_of, config), ask_broker, open_spool(config), trail,
-        partial(shadow_pipeline_of, config),
+        partial(shadow_pipeline_of, config), desk_of,
     )  # fmt: skip
     with closing(node):
         serve(node, stop, ready)

@@ -38,6 +38,7 @@ class Assessment:
     at: datetime
     verdict: Verdict
     note: str = ""
+    pipeline: str = ""  #: of OTHER: the one that is right; "": not said which
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ class Assessed:
 class Assessments(Part):
     """The part of the ledger that has what readers click."""
 
-    def keep(self, job_id: int, reader: str, verdict: Verdict, note: str = "") -> None:
+    def keep(
+        self, job_id: int, reader: str, verdict: Verdict, note: str = "", pipeline: str = ""
+    ) -> None:
         """Raises NodeError where there is nothing to judge: no such job, or none analysed."""
         query = (
             select(jobs.c.issue)
@@ -69,9 +72,10 @@ class Assessments(Part):
             now = self._database.now()
             connection.execute(
                 insert(assessments).values(
-                    job_id=job_id, issue=issue, reader=reader, at=now, verdict=verdict, note=note
+                    job_id=job_id, issue=issue, reader=reader, at=now, verdict=verdict, note=note,
+                    pipeline=pipeline,
                 )
-            )
+            )  # fmt: skip
 
     def results(self, sop_instance_uids: Collection[str]) -> dict[str, int | None]:
         """Of these instances, those that are results of an analysis: the job whose present results
@@ -147,7 +151,9 @@ class Assessments(Part):
         query = select(assessments).join(jobs, here).where(*of).order_by(assessments.c.id)
         with self._database.read() as connection:
             return [
-                Assessment(row.job_id, row.reader, row.at, Verdict(row.verdict), row.note)
+                Assessment(
+                    row.job_id, row.reader, row.at, Verdict(row.verdict), row.note, row.pipeline
+                )
                 for row in connection.execute(query)
             ]
 

@@ -55,6 +55,8 @@ assessments = Table(
     # A `Verdict`.
     Column("verdict", AnyText, nullable=False),
     Column("note", AnyText, nullable=False, server_default=""),
+    # Of `Verdict.OTHER`, where the reader has said which.
+    Column("pipeline", AnyText, nullable=False, server_default=""),
     Index("ix_assessments_job", "job_id"),
     sqlite_autoincrement=True,
 )

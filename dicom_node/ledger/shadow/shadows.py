@@ -17,6 +17,9 @@ from dicom_node.ledger.tables.states import JobState
 MOST_TRIES = 3
 #: Seconds after which who has begun an image, and not ended it, is taken for dead.
 LOST_AFTER_S = 600.0
+#: Pixels between the two halves of a picture: on the left what was sent, on the right what another
+#: pipeline sees, both of the same size.
+PICTURE_GAP = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,15 @@ class Compared:
     shadow: Said
     has_picture: bool
     is_sent_by_leading: bool = True  #: False: it came before the two changed places
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """What a pipeline that was tried on an image says of it."""
+
+    pipeline: str
+    said: Said
+    has_picture: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +120,7 @@ class Shadows(Part):
         """
         query = (
             self._of_both(select(*_COLUMNS), leading, shadow, since)
-            .where(shadows.c.ended_at.is_not(None), shadows.c.fault == "")
+            .where(_HAS_ENDED)
             .order_by(jobs.c.received_at.desc(), jobs.c.id.desc())
         )
         with self._database.read() as connection:
@@ -122,11 +134,43 @@ class Shadows(Part):
         with self._database.read() as connection:
             return Tried(*(connection.scalar(query) or 0 for query in (waiting, failed)))
 
-    def picture(self, job_id: int) -> bytes | None:
-        """The latest that was kept of the job's image."""
+    def of_job(self, job_id: int) -> list[Other]:
+        """What all say that were tried on its present results, the latest first."""
+        has_picture = shadows.c.picture.is_not(None).label("has_picture")
+        query = (
+            select(shadows.c.pipeline, has_picture, *(shadows.c[name] for name in _SAID))
+            .join(jobs, (jobs.c.id == shadows.c.job_id) & (jobs.c.issue == shadows.c.issue))
+            .where(jobs.c.id == job_id, _HAS_ENDED)
+        )
+        with self._database.read() as connection:
+            return [
+                Other(row.pipeline, Said(*(getattr(row, n) for n in _SAID)), bool(row.has_picture))
+                for row in connection.execute(query.order_by(shadows.c.ended_at.desc()))
+            ]
+
+    def choices(self, since: datetime) -> dict[int, tuple[str, ...]]:
+        """Of the jobs of images that came since then, and on which others were tried: the pipeline
+        whose results were sent, and those others.
+        """
+        query = (
+            select(jobs.c.id, jobs.c.pipeline, shadows.c.pipeline.label("other"))
+            .join(shadows, (jobs.c.id == shadows.c.job_id) & (jobs.c.issue == shadows.c.issue))
+            .where(jobs.c.received_at >= since, _HAS_ENDED)
+            .order_by(jobs.c.id, shadows.c.ended_at)
+        )
+        found: dict[int, tuple[str, ...]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                found[row.id] = (*found.get(row.id, (row.pipeline,)), row.other)
+        return found
+
+    def picture(self, job_id: int, pipeline: str = "") -> bytes | None:
+        """That of this pipeline, or the latest that was kept of the job's image."""
         query = select(shadows.c.picture).where(
             shadows.c.job_id == job_id, shadows.c.picture.is_not(None)
         )
+        if pipeline:
+            query = query.where(shadows.c.pipeline == pipeline)
         with self._database.read() as connection:
             return connection.scalar(query.order_by(shadows.c.ended_at.desc()).limit(1))
 
@@ -179,6 +223,7 @@ class Shadows(Part):
         )
 
 
+_HAS_ENDED = shadows.c.ended_at.is_not(None) & (shadows.c.fault == "")
 _SAID = tuple(field.name for field in fields(Said))
 _COLUMNS = (
     jobs.c.id,

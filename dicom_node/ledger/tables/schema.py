@@ -24,7 +24,7 @@ from dicom_node.ledger.tables.columns import AnyText, UtcDateTime
 from dicom_node.ledger.tables.states import Event
 
 #: The newest migration that this code knows.
-HEAD = "0019"
+HEAD = "0020"
 
 #: SQLite numbers rows by itself only where the key is its INTEGER.
 _ID = BigInteger().with_variant(Integer(), "sqlite")

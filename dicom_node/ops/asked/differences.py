@@ -70,14 +70,18 @@ class Preferred:
     neither: int
 
 
-def preferred(compared: Sequence[Compared], said: Mapping[int, Sequence[Assessment]]) -> Preferred:
-    """`said`: by job."""
+def preferred(
+    compared: Sequence[Compared], said: Mapping[int, Sequence[Assessment]], pair: Sequence[str]
+) -> Preferred:
+    """`said`: by job; `pair`: the two pipelines. That a third one is right is not counted."""
     counts: Counter[Verdict] = Counter()
     for one in compared:
         if one.leading.decision == one.shadow.decision:
             continue
         for assessment in said.get(one.job_id, ()):
             verdict = assessment.verdict
+            if assessment.pipeline and assessment.pipeline not in pair:
+                continue
             if not one.is_sent_by_leading:
                 verdict = _THE_OTHER_WAY.get(verdict, verdict)
             counts[verdict] += 1

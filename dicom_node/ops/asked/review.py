@@ -5,11 +5,11 @@ others, and of what one reader has judged a random fifth once more by a second.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from dicom_node.ledger import Assessed, Verdict
+from dicom_node.ledger import Assessed, Assessment, Verdict
 
 #: Of the images that nobody needs to look at, and of those judged once: one in so many.
 _ONE_IN = 5
@@ -54,6 +54,15 @@ class Readers:
     kappa: float | None  #: Cohen 1960, of these; None: it cannot be said
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How often readers said that a pipeline is right, of those that saw the same image."""
+
+    pipeline: str
+    chosen: int
+    of: int  #: how often it was among those that a reader could choose
+
+
 def queue(images: Sequence[Assessed], reader: str) -> list[ToReview]:
     """What `reader` has not judged and should, the most urgent and newest first."""
     found = [
@@ -74,6 +83,24 @@ def readers(images: Sequence[Assessed]) -> Readers:
     return Readers(verdicts, len(pairs), same, kappa(pairs))
 
 
+def choices(
+    pipelines: Mapping[int, Sequence[str]], said: Mapping[int, Sequence[Assessment]]
+) -> list[Choice]:
+    """The one that was chosen most often first (paper, section 2.2, stage III).
+
+    Both by job: `pipelines` that which was sent and those that were tried, `said` what counts.
+    """
+    chosen: Counter[str] = Counter()
+    offered: Counter[str] = Counter()
+    for job_id, among in pipelines.items():
+        for one in said.get(job_id, ()):
+            if one.verdict in (Verdict.ACCEPT, Verdict.OTHER, Verdict.REJECT):
+                offered.update(among)
+                chosen.update(_chosen(one, among))
+    found = [Choice(name, chosen[name], count) for name, count in offered.items()]
+    return sorted(found, key=lambda one: (-one.chosen, one.of, one.pipeline))
+
+
 def kappa(pairs: Sequence[tuple[Verdict, Verdict]]) -> float | None:
     """Agreement beyond chance, at most 1 (Cohen 1960); None without pairs, or where each always
     says the same.
@@ -84,6 +111,17 @@ def kappa(pairs: Sequence[tuple[Verdict, Verdict]]) -> float | None:
     observed = sum(first == second for first, second in pairs) / len(pairs)
     chance = sum(firsts[one] * seconds[one] for one in Verdict) / len(pairs) ** 2
     return None if chance == 1 else (observed - chance) / (1 - chance)
+
+
+def _chosen(said: Assessment, among: Sequence[str]) -> Sequence[str]:
+    if said.verdict is Verdict.ACCEPT:
+        return among[:1]
+    if said.verdict is Verdict.REJECT:
+        return ()
+    if said.pipeline:
+        return [said.pipeline] if said.pipeline in among else ()
+    # Not said which: where one was tried, it can only be that.
+    return among[1:] if len(among) == 2 else ()
 
 
 def _need(image: Assessed) -> Need | None:

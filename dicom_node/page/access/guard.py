@@ -5,6 +5,7 @@ foreign page may have its own name lead to this address (DNS rebinding); and for
 something, that it comes from our own page.
 """
 
+import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -16,8 +17,10 @@ from dicom_node.config import MonitorSection
 
 #: Answered by whatever name: machines ask them, and nothing in them is of a patient.
 OPEN = ("/healthz", "/readyz", "/metrics")
-#: Bytes of a form.
+#: Bytes of a form; and of one that has a drawing in it, which is a picture of three colors.
 _LARGEST_FORM = 64 * 1024
+LARGEST_DRAWING = 1024 * 1024
+_DRAWING = re.compile(r"/jobs/[0-9]+/drawing")
 #: Characters; no page of ours has as many.
 _LONGEST_PATH = 200
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -78,7 +81,8 @@ class Guard:
         if _place(headers.get("origin", "")) != host:
             return PlainTextResponse("not asked by this page\n", 403)
         length = headers.get("content-length", "")
-        if not length.isdecimal() or int(length[:9]) > _LARGEST_FORM:
+        most = LARGEST_DRAWING if _DRAWING.fullmatch(scope["path"]) else _LARGEST_FORM
+        if not length.isdecimal() or int(length[:9]) > most:
             return PlainTextResponse("too long\n", 413)
         return None
 

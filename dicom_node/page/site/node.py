@@ -3,14 +3,18 @@
 import threading
 import time
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dicom_node.audit import Trail
 from dicom_node.config import Config
-from dicom_node.errors import NodeError
+from dicom_node.errors import NodeError, UsageError
 from dicom_node.ledger import Ledger
 from dicom_node.ops.status import open_existing
 from dicom_node.spool import Spool
+
+if TYPE_CHECKING:
+    from dicom_node.drawing.desk import Desk
 
 _Made = TypeVar("_Made")
 #: Answers that are kept: filters make many.
@@ -32,9 +36,10 @@ class Node:
         spool: Spool,
         trail: Trail | None = None,
         shadow: Callable[[], str] = lambda: "",
+        desk: "Callable[[Node], Desk] | None" = None,
     ) -> None:
         """`pipeline`: that of what is analysed today; `shadow`: that of what is only tried, "" of
-        nothing; `ask_broker` raises where it is away.
+        nothing; `ask_broker` raises where it is away; `desk`: makes that at which readers draw.
         """
         self.config = config
         self.pipeline = pipeline
@@ -42,6 +47,7 @@ class Node:
         self.ask_broker = ask_broker
         self.spool = spool
         self.trail = trail or Trail.off()
+        self._desk = desk
         self._ledger: Ledger | None = None
         self._away: tuple[float, NodeError] | None = None
         self._lock = threading.Lock()
@@ -63,6 +69,14 @@ class Node:
                     self._away = (time.monotonic() + _AWAY_S, exc)
                     raise
             return self._ledger
+
+    @cached_property
+    def desk(self) -> "Desk":
+        """Raises UsageError where the configuration lets nobody draw."""
+        if self._desk is None or not self.config.corrections.accept:
+            raise UsageError("nothing that readers draw is taken here: [corrections] accept = true"
+                             " in the configuration")  # fmt: skip
+        return self._desk(self)
 
     def once_in(
         self, seconds: float, key: Hashable, make: Callable[[], _Made], *, at_most_s: float = 3600.0

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from dicom_node.ledger import Ledger
 from dicom_node.ops.asked.agreement import by_month
-from dicom_node.ops.asked.review import Readers, readers
+from dicom_node.ops.asked.review import Choice, Readers, choices, readers
 from dicom_node.ops.asked.shifts import weeks_of
 from dicom_node.page.access.visit import Visit
 from dicom_node.page.views.review import MOST, WITHIN
@@ -32,9 +32,17 @@ def quality(visit: Visit) -> Response:
         least=alerts.drift_least,
         months=agreed,
         judged=visit.node.once_in(_STANDS_S, "judged", lambda: judged(ledger)),
+        choices=visit.node.once_in(_STANDS_S, "choices", lambda: chosen(ledger)),
         verdicts=VERDICTS,
+        leading=visit.node.pipeline(),
         cautions={one.device: one.now.cautions.most_common(_CAUTIONS) for one in found},
     )
+
+
+def chosen(ledger: Ledger) -> list[Choice]:
+    """Of the images on which several pipelines were tried."""
+    since = ledger.now() - WITHIN
+    return choices(ledger.shadows.choices(since), ledger.assessments.since_by_job(since))
 
 
 def judged(ledger: Ledger) -> Readers:

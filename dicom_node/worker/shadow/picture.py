@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from dicom_node.ledger import Said
+from dicom_node.ledger import PICTURE_GAP, Said
 from dicom_node.worker.pictures import found_in
 from inference.decode import Radiograph
 from inference.findings import Findings
@@ -17,7 +17,6 @@ from sr_writer.painting import paint
 APART_POINTS = 10.0
 #: Longest side of each of the two, in pixels.
 _SIDE = 560
-_GAP = 8
 _QUALITY = 80
 
 
@@ -49,7 +48,7 @@ def _joined(pictures: Sequence[Image.Image]) -> Image.Image:
     aspect = min(_SIDE / max(pictures[-1].size), 1.0)
     size = tuple(max(1, round(length * aspect)) for length in pictures[-1].size)
     width, height = size[0], size[1]
-    joined = Image.new("RGB", (len(pictures) * (width + _GAP) - _GAP, height))
+    joined = Image.new("RGB", (len(pictures) * (width + PICTURE_GAP) - PICTURE_GAP, height))
     for number, picture in enumerate(pictures):
-        joined.paste(picture.resize((width, height)), (number * (width + _GAP), 0))
+        joined.paste(picture.resize((width, height)), (number * (width + PICTURE_GAP), 0))
     return joined

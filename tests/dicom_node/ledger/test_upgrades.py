@@ -74,7 +74,7 @@ def migrate_and_hang(ledger_url: str, midway: Pipe) -> None:
     """As a part at its start, until the last of its columns has been made."""
 
     def after(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        if "ADD COLUMN stand_in" in statement:
+        if "ALTER TABLE assessments ADD COLUMN pipeline" in statement:
             midway.send("midway")
             midway.recv()
 
@@ -104,7 +104,8 @@ def test_one_that_is_killed_in_the_middle_has_changed_nothing_and_starts_again(
     process.join()
     assert schema_version(ledger_url) == versions()[-1]
     engine = create_engine(sqlalchemy_url(ledger_url))
-    assert "stand_in" not in {one["name"] for one in inspect(engine).get_columns("deliveries")}
+    columns = [one["name"] for one in inspect(engine).get_columns("assessments")]
+    assert "pipeline" not in columns
     engine.dispose()
     Ledger.open(ledger_url).close()
     assert_goes_on(ledger_url)

@@ -4,7 +4,7 @@ import hashlib
 import re
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from dicom_node.audit import Trail
 from dicom_node.config import parse
+from dicom_node.drawing.desk import Desk
 from dicom_node.errors import BrokerUnavailable
 from dicom_node.ledger import Ledger, Process
 from dicom_node.ops.processes import PARTS
@@ -50,6 +51,7 @@ class Site:
     broker_is_away: bool = False
     broker_takes_s: float = 0.0
     shadow: str = ""  #: the pipeline that is only tried
+    desk: Callable[[Node], Desk] | None = None  #: at which readers draw
     ledger: Ledger = field(init=False)
     node: Node = field(init=False)
 
@@ -64,8 +66,9 @@ class Site:
         spool = Spool(config.spool_folder)
         trail = Trail(config.audit, self.folder, "CXRNODE", "page")
         self.node = Node(
-            config, lambda: PIPELINE, self._ask_broker, spool, trail, lambda: self.shadow
-        )
+            config, lambda: PIPELINE, self._ask_broker, spool, trail, lambda: self.shadow,
+            self.desk,
+        )  # fmt: skip
         self.app = make_app(self.node)
 
     def _ask_broker(self) -> None:

@@ -65,13 +65,18 @@ def test_readers_prefer_one_of_the_two_whichever_led_when_they_said_so() -> None
     before = replace(pair(2, "positive", "negative"), is_sent_by_leading=False)
     same = pair(3, "positive", "positive")
     said = {
-        1: [clicked(Verdict.OTHER), clicked(Verdict.ACCEPT), clicked(Verdict.UNSURE)],
+        1: [
+            clicked(Verdict.OTHER, "tried"),
+            clicked(Verdict.OTHER, "a third"),
+            clicked(Verdict.ACCEPT),
+            clicked(Verdict.UNSURE),
+        ],
         # What was sent then is what is tried now.
         2: [clicked(Verdict.ACCEPT), clicked(Verdict.REJECT)],
         3: [clicked(Verdict.ACCEPT)],
     }
-    assert preferred([turned, before, same], said) == Preferred(sent=1, tried=2, neither=1)
+    assert preferred([turned, before, same], said, ("led", "tried")) == Preferred(1, 2, 1)
 
 
-def clicked(verdict: Verdict) -> Assessment:
-    return Assessment(0, "ann", AT, verdict)
+def clicked(verdict: Verdict, pipeline: str = "") -> Assessment:
+    return Assessment(0, "ann", AT, verdict, pipeline=pipeline)
