@@ -102,7 +102,7 @@ def learn(
                      plan.minutes if task is plan.task else plan.other_minutes)
         for task in Task
     }  # fmt: skip
-    after = [dict(weights)]
+    stage_1 = dict(weights)
     rows = [_counted(plan, first, first) | _evaluated(plan, weights, None, "stage-1")]
     _tell(plan, rows)
     reader = SimulatedReader(plan.task, plan.bar, plan.excluding, random.Random(plan.seed))
@@ -113,9 +113,8 @@ def learn(
         done = _read(plan, reader, weights, examples[start : start + count])
         read_s = time.monotonic() - began
         start += count
-        old = after[-1]
+        old = dict(weights)
         weights[plan.task] = _train(plan, plan.task, name, str(old[plan.task]), plan.minutes)
-        after.append(dict(weights))
         rows.append(
             _counted(plan, start, rows[-1]["drawn"] + done.corrected)
             | {"round": _fields(done), "read_s": round(read_s, 1)}
@@ -124,20 +123,20 @@ def learn(
         _tell(plan, rows)
     _draw(plan, rows)
     if plan.control:
-        _control(plan, *after[:2])
+        _control(plan, stage_1, weights, plan.minutes * len(subsets))
     return rows
 
 
-def _control(plan: Plan, stage_1: dict[Task, Path], round_1: dict[Task, Path]) -> None:
-    """What round 1's training gives without round 1's images: is it them, or the time?"""
+def _control(plan: Plan, stage_1: dict[Task, Path], last: dict[Task, Path], minutes: float) -> None:
+    """As long as all rounds, from the first images alone: is it the images, or the time?"""
     first = plan.pairs / "Train" / "first"
-    alone = _train(plan, plan.task, "control", str(stage_1[plan.task]), plan.minutes, first)
-    found = _evaluated(plan, round_1, stage_1 | {plan.task: alone}, "control")
+    alone = _train(plan, plan.task, "control", str(stage_1[plan.task]), minutes, first)
+    found = _evaluated(plan, last, stage_1 | {plan.task: alone}, "control")
     (row,) = [one for one in found["fixed"] if one["name"] == f"{plan.task.value} DSC, %"]
-    with_them, without = row["pairs"]
-    print(f"\nas long as round 1, from the first images alone: {without['value']:.2f}, which is"
-          f" {without['gain']:+.2f} ± {without['interval'] or 0:.2f} of round 1's"
-          f" {with_them['value']:.2f}", flush=True)  # fmt: skip
+    rounds, control = row["pairs"]
+    print(f"\nas long, from the first images alone: {control['value']:.2f}, which is"
+          f" {control['gain']:+.2f} ± {control['interval'] or 0:.2f} of the rounds'"
+          f" {rounds['value']:.2f}", flush=True)  # fmt: skip
     file = plan.out / "rounds.json"
     document = json.loads(file.read_text("utf-8")) | {"control": found, "minutes": _minutes()}
     file.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
@@ -338,7 +337,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--bar", type=float, default=0.95, metavar="DICE",
                         help="from which on the reader accepts")  # fmt: skip
     parser.add_argument("--no-control", action="store_true",
-                        help="no round 1 without its images, at the end")  # fmt: skip
+                        help="do not train as long on the first images alone")  # fmt: skip
     parser.add_argument("--limit", type=int, default=200, metavar="N", help="images of Val")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--train", default="", metavar="OPTIONS",
