@@ -94,6 +94,21 @@ def find(task: Task, name_or_path: str) -> ModelCard:
     return card
 
 
+def find_any(name_or_path: str) -> ModelCard:
+    """The model of a name with its task, as "lung-unet-resnet18", or in that .safetensors file.
+
+    Raises WeightsError where there is none.
+    """
+    if name_or_path.endswith(".safetensors"):
+        return _of_file(Path(name_or_path))
+    for task in Task:
+        if name_or_path.startswith(prefix := f"{task.value}-"):
+            return _by_name(task, name_or_path.removeprefix(prefix))
+    raise WeightsError(
+        f"{name_or_path!r} is neither a .safetensors file nor a name such as lung-unet-resnet18"
+    )
+
+
 def find_pair(lung: str = "", infection: str = "") -> dict[Task, ModelCard]:
     """The two networks' models, of lungs first.
 

@@ -16,10 +16,12 @@ masks, 1 where they are the same. `cxr-node job NUMBER` has all that were drawn 
 """
 
 EXPORT = """\
-Write each radiograph with the Segmentation that counts into FOLDER, a folder a radiograph, as both
-were received: what `cxr-node train --data FOLDER` and `evaluate` read. What is there of the same
-radiograph is replaced; what a reader excluded on the page is left out. The files hold patients'
-images: they are for their owner alone.
+Write each radiograph with the Segmentation that counts, both as they were received, a folder a
+radiograph: four fifths of the patients into FOLDER/Train, which `cxr-node train --data FOLDER`
+learns from, the others into FOLDER/Val, for `cxr-node evaluate --data FOLDER --split Val`. No
+patient is in both, and each is always in the same one. What a reader excluded on the page is left
+out. Done again, what is there is replaced, and what counts no longer is removed; what [retention]
+has removed here stays in FOLDER. The files hold patients' images: they are for their owner alone.
 """
 
 
@@ -66,7 +68,7 @@ def show(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     """1 where a file is lost."""
     from dicom_node.cli.node.opening import open_spool
-    from dicom_node.ops.asked.pairs import export
+    from dicom_node.ops.asked.pairs import TRAIN, export
     from dicom_node.ops.status import open_existing
     from dicom_node.ops.wording import line, numbered
 
@@ -82,5 +84,7 @@ def _export(arguments: argparse.Namespace) -> int:
         if one.fault:
             print(f"left out: {one.image.sop_instance_uid}: {line(one.fault)}")
     said = numbered(len(written), "radiograph", "radiographs")
-    print(f"{said} with what was drawn in {arguments.folder}")
+    to_learn = sum(one.split == TRAIN for one in written)
+    parts = f"{to_learn} to learn from (Train), {len(written) - to_learn} to evaluate by (Val)"
+    print(f"{said} with what was drawn in {arguments.folder}: {parts}")
     return 0 if len(written) == len(pairs) else 1

@@ -23,6 +23,12 @@ def add(commands: Commands) -> None:
         help="tables and pictures: ROC, Bland-Altman, confusion, best, median and worst overlays",
     )  # fmt: skip
     evaluate.add_argument(
+        "--beside", action="append", nargs="+", default=[], metavar="MODEL",
+        help="then, in one table: what these networks (one, or one of each task: files, or names"
+        " such as lung-unet-resnet18) say of the same images in the place of those of their task,"
+        " and what is gained, image by image; may be repeated",
+    )  # fmt: skip
+    evaluate.add_argument(
         "--cascaded", action="store_true",
         help="show the infection network the lungs alone (paper, section 4.2)",
     )  # fmt: skip

@@ -14,7 +14,7 @@ from torch import nn
 from inference.engines.pytorch import load_network
 from inference.findings import Task
 from inference.networks import LITE_ENCODERS, build
-from inference.weights import ModelCard, WeightsError, find
+from inference.weights import ModelCard, WeightsError, find, find_any
 
 logger = logging.getLogger(__name__)
 
@@ -104,17 +104,8 @@ def _from_encoder(name: str, init: str, state: Mapping[str, torch.Tensor], diges
 
 def _card_of(task: Task, init: str) -> ModelCard:
     """`init` may be for the other task: "lung-unet-resnet18", or a file that says so itself."""
-    for named in Task:
-        prefix = f"{named.value}-"
-        if init.startswith(prefix) and not init.endswith(".safetensors"):
-            return find(named, init.removeprefix(prefix))
-    other = next(candidate for candidate in Task if candidate is not task)
-    try:
-        return find(task, init)
-    except WeightsError:
-        if not init.endswith(".safetensors"):
-            raise
-        return find(other, init)
+    says_task = init.endswith(".safetensors") or init.startswith(tuple(f"{one}-" for one in Task))
+    return find_any(init) if says_task else find(task, init)
 
 
 def _title(card: ModelCard) -> str:

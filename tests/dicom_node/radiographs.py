@@ -16,6 +16,8 @@ class Attributes(TypedDict, total=False):
 
     ViewPosition: str
     ImageType: list[str]
+    PatientID: str
+    IssuerOfPatientID: str | None
 
 
 def file_bytes(dataset: Dataset) -> bytes:

@@ -5,7 +5,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from dicom_node.errors import NodeError, UsageError
 from inference.datasets.cases import Case, DatasetError, read_cases, spread
 from inference.decode import UndecodableImage
 from inference.engines import Engine
+from inference.evaluation.comparison import compared, comparison_table, title_of
 from inference.evaluation.distortions import DISTORTIONS, distorted
 from inference.evaluation.evaluate import Cascade, evaluate
 from inference.evaluation.looks import looks_of
@@ -24,6 +25,8 @@ from inference.evaluation.reliability import operating_table, reliability_of, re
 from inference.evaluation.strangers import read_strangers, rows_of, strangers_table
 from inference.evaluation.summary import summarise
 from inference.evaluation.tables import distortion_table, tables
+from inference.findings import Task
+from inference.weights import WeightsError, find_any
 
 
 def evaluate_networks(arguments: argparse.Namespace) -> int:
@@ -33,13 +36,15 @@ def evaluate_networks(arguments: argparse.Namespace) -> int:
         strangers = _strangers(arguments, cases)
     except DatasetError as exc:
         raise UsageError(str(exc)) from exc
-    engine: Engine = load_networks(arguments.lung, arguments.infection, arguments.device)
-    engine = Cascade(engine) if arguments.cascaded else engine
+    chosen = {Task.LUNG: arguments.lung, Task.INFECTION: arguments.infection}
+    # Before anything is measured: a name that is wrong is to be told at once.
+    others = [chosen | _by_task(names) for names in arguments.beside]
+    engine = _engine(arguments, chosen)
     try:
         return (
             _distort(arguments, cases, engine)
             if arguments.distort
-            else _measure(arguments, cases, strangers, engine)
+            else _measure(arguments, cases, strangers, engine, others)
         )
     except UndecodableImage as exc:
         raise NodeError(str(exc)) from exc
@@ -52,8 +57,9 @@ def _measure(
     cases: list[Case],
     strangers: Mapping[str, list[Case]],
     engine: Engine,
+    others: list[dict[Task, str]],
 ) -> int:
-    """Once, in full."""
+    """Once, in full; then what the others say of the same cases."""
     started = time.perf_counter()
     results = evaluate(cases, engine, images)
     summary = {
@@ -74,11 +80,39 @@ def _measure(
         table = f"{strangers_table(summary['strangers'])}\n\n{operating_table(sets)}"
         print(table)
         text = f"{text}\n{table}"
+    if others:
+        sets = {title_of(engine.models): results}
+        for chosen in others:
+            beside = _engine(arguments, chosen)
+            sets[title_of(beside.models)] = evaluate(cases, beside, images)
+        summary["beside"] = compared(sets)
+        table = comparison_table(summary["beside"])
+        print(f"\n{table}")
+        text = f"{text}\n\n{table}"
     _write(arguments, summary, text)
     if arguments.report is not None:
         for path in draw_all(results, cases, engine, arguments.report):
             print(path)
     return 0
+
+
+def _engine(arguments: argparse.Namespace, chosen: Mapping[Task, str]) -> Engine:
+    engine = load_networks(chosen[Task.LUNG], chosen[Task.INFECTION], arguments.device)
+    return Cascade(engine) if arguments.cascaded else engine
+
+
+def _by_task(names: Sequence[str]) -> dict[Task, str]:
+    """Files, or names without their task, as `load_networks` takes them; raises UsageError."""
+    try:
+        cards = [find_any(name) for name in names]
+    except WeightsError as exc:
+        raise UsageError(f"--beside: {exc}") from exc
+    if len({card.task for card in cards}) < len(cards):
+        raise UsageError(f"--beside {' '.join(names)}: give one of each task")
+    return {
+        card.task: name if name.endswith(".safetensors") else card.network
+        for card, name in zip(cards, names, strict=True)
+    }
 
 
 def _strangers(arguments: argparse.Namespace, cases: list[Case]) -> dict[str, list[Case]]:
