@@ -184,8 +184,10 @@ def _check_basis(opened: _Opened, basis: str) -> None:
 
 
 def _segmentation(opened: _Opened, png: raster.Masks, uid: str, author: str) -> bytes:
+    if (png[0] & png[1]).any():
+        raise UsageError("a pixel is drawn as of both lungs, and can be of one alone")
     left, right, infection = raster.enlarged(png, opened.masks)
-    # A pixel is of one lung, and what lies outside the lungs does not count: as for any reader's.
+    # On the finer grid, too, and what lies outside the lungs does not count: as for any reader's.
     lungs = {Laterality.LEFT: left, Laterality.RIGHT: right & ~left}
     if not left.any() and not right.any():
         raise UsageError("no lung is drawn, and a percentage is of the lung")

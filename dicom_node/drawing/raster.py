@@ -63,14 +63,30 @@ def shrunk(masks: Masks, size: tuple[int, int]) -> Masks:
 
 def enlarged(drawn: Masks, begun: Masks) -> Masks:
     """`drawn`, of the size of a screen, on the grid of `begun`, which it was begun from: where
-    nobody drew, its edges stay as fine as they were.
+    nobody drew, its edges stay as fine as they were. What is drawn nowhere is nowhere.
     """
     _, rows, columns = begun.shape
     _, height, width = drawn.shape
     is_changed = drawn != shrunk(begun, (width, height))
     places = np.s_[:, _middles(rows, height)[:, None], _middles(columns, width)]
     result: Masks = np.where(is_changed[places], drawn[places], begun)
-    return result
+    # An edge is finer than the screen shows it, on both sides: where what it was the edge of has
+    # been erased, or filled, nothing of it is to be left.
+    beside = _spread(is_changed)
+    result &= ~(beside & ~_spread(drawn))[places]
+    result |= (beside & ~_spread(~drawn))[places]
+    return result & drawn.any(axis=(1, 2), keepdims=True)
+
+
+def _spread(masks: Masks) -> Masks:
+    """By one pixel, in all eight directions."""
+    padded = np.pad(masks, ((0, 0), (1, 1), (1, 1)))
+    _, rows, columns = masks.shape
+    spread = np.zeros_like(masks)
+    for down in range(3):
+        for right in range(3):
+            spread |= padded[:, down : down + rows, right : right + columns]
+    return spread
 
 
 def _middles(count: int, of: int) -> NDArray[np.intp]:

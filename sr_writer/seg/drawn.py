@@ -5,6 +5,7 @@ one. Each segment says for itself whose it is (PS3.3 C.8.20.2): AUTOMATIC where 
 it, SEMIAUTOMATIC where they have changed it, MANUAL where the networks had found nothing.
 """
 
+import hashlib
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import datetime
@@ -25,10 +26,22 @@ from sr_writer.source import study_time
 
 Masks = Mapping[tuple[Task, Laterality], Mask]
 
+#: Characters of a name (PS3.5 6.2), and of the number that tells one from another.
+_LONGEST, _TELLING = 64, 6
+
 
 def written_name(name: str) -> str:
-    """A person's name as a SEG of theirs has it (PS3.5 6.2.1): in letters that every header has."""
-    return words_of(ENGLISH).name("".join(" " if one in "^=\\" else one for one in name))
+    """A person's name as a SEG of theirs has it (PS3.5 6.2.1): in letters that every header has.
+
+    Where letters are lost, a number tells the person from others whose names are written alike.
+    """
+    words = words_of(ENGLISH)
+    whole = "".join(" " if one in "^=\\" else one for one in name)
+    written = words.name(whole)
+    if all(one.isspace() or words.name(one) for one in whole):
+        return written
+    number = hashlib.sha256(name.encode()).hexdigest()[:_TELLING]
+    return f"{written[: _LONGEST - _TELLING - 1].strip() or 'Reader'} {number}"
 
 
 def redrawn(

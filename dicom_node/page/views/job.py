@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from dicom_node.audit import Subject, subject_of
 from dicom_node.errors import NodeError, UsageError
 from dicom_node.intake.correction import SEGMENTATION
-from dicom_node.ledger import Entry, Filter, Instance, Job, Ledger, Output, Priority
+from dicom_node.ledger import Entry, Filter, Instance, Job, JobState, Ledger, Output, Priority
 from dicom_node.ledger import Search as Instances
 from dicom_node.ops.asked.archives import became, in_order, standing
 from dicom_node.ops.asked.bulk import Action, meant
@@ -74,7 +74,7 @@ def job(visit: Visit) -> Response:
         readers=_readers(story),
         said=story.assessments,
         verdicts=VERDICTS,
-        may_draw=may_draw(visit, outputs),
+        may_draw=may_draw(visit, story.job, outputs),
         picture=picture_of(outputs),
         report=report_of(visit, outputs),
         priorities=list(Priority),
@@ -175,9 +175,9 @@ def _readers(story: Story) -> list[dict[str, object]]:
     ]
 
 
-def may_draw(visit: Visit, outputs: Sequence[Output]) -> bool:
+def may_draw(visit: Visit, job: Job, outputs: Sequence[Output]) -> bool:
     """Whether what a reader draws on it would be taken: a Segmentation is there to be changed."""
-    accepts = visit.node.config.corrections.accept
+    accepts = visit.node.config.corrections.accept and job.state is JobState.BUILT
     return accepts and any(one.sop_class_uid == SEGMENTATION for one in outputs)
 
 

@@ -47,7 +47,7 @@ def review(visit: Visit) -> Response:
         waiting=len(waiting),
         days=WITHIN.days,
         verdicts=VERDICTS,
-        may_draw=bool(job) and may_draw(visit, outputs),
+        may_draw=job is not None and may_draw(visit, job, outputs),
     )
 
 

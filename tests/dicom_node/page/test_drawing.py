@@ -158,6 +158,8 @@ def test_what_cannot_be_kept_is_said(editing: Editing) -> None:
     refused(editing.save(outside), "nothing was changed")
     refused(editing.save(np.zeros_like(begun)), "no lung is drawn")
     refused(editing.save(begun[..., [1, 0, 2]]), "left lung lies where")
+    gray = np.repeat(begun.max(axis=-1, keepdims=True), 3, axis=-1)
+    refused(editing.save(gray), "of both lungs")
     refused(editing.save(begun[:-1]), "not 318 x 382 pixels")
     refused(editing.save(begun, masks="????"), "cannot be read")
     refused(editing.save(begun, masks=b64encode(b"BM" + bytes(99)).decode()), "cannot be read")

@@ -79,3 +79,12 @@ def test_it_has_a_name_an_author_and_a_predecessor_of_its_own() -> None:
 )
 def test_a_name_is_written_in_letters_that_every_header_has(name: str, written: str) -> None:
     assert written_name(name) == written
+
+
+def test_readers_whose_letters_no_header_has_are_told_from_each_other() -> None:
+    names = ["Жанна", "Юрий", "Łukasz", "Ŵukasz", "Ж" * 64, "a" * 64 + "Ж"]
+    written = [written_name(name) for name in names]
+    assert len({*written}) == len(names)
+    assert all(one.isascii() and one.strip() == one and len(one) <= 64 for one in written)
+    assert written[0].startswith("Reader ")
+    assert written[2].startswith("ukasz ")
