@@ -27,7 +27,7 @@ def review(visit: Visit) -> Response:
     wanted = visit.query.get("job", "")
     chosen = next((one for one in waiting if str(one.image.job_id) == wanted), None)
     shown = chosen or next(iter(waiting), None)
-    job = shown and ledger.jobs.get(shown.image.job_id)
+    job = ledger.jobs.get(shown.image.job_id) if shown else None
     outputs = ledger.lookups.outputs(job.id) if job else []
     if job:
         note_look(visit, job, is_more=True)
