@@ -68,9 +68,10 @@ def judged(ledger: Ledger, job: Job, content: bytes, section: CorrectionsSection
     for job_id in present:
         _keep(ledger, job_id, reader, verdict, marked.note)
     if not present:
-        return f"{JUDGEMENT}, {verdict}, of results that others have taken the place of: not kept"
+        why = "others have taken the place of the results that it selects"
+        return f"{JUDGEMENT}, not kept ({verdict}: {why})"
     named = ", ".join(map(str, present))
-    return f"{JUDGEMENT}, {verdict}, of the results of job {named}, kept"
+    return f"{JUDGEMENT} ({verdict}, of the results of job {named}, kept)"
 
 
 def _verdict_of(title: str, section: CorrectionsSection) -> Verdict | None:

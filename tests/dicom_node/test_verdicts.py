@@ -89,7 +89,7 @@ def test_a_result_that_is_marked_so_is_rejected_by_who_marked_it(
     why = item("TEXT", coded("113012", "Key Object Description"), TextValue="heart, not infection")
     note = came(bench, key_object(QUALITY, results[role], said=(OBSERVER, why)))
     assert (note.state, code_of(note.reason or "")) == (JobState.SKIPPED, "readers_verdict")
-    assert note.reason == f"a reader's verdict, reject, of the results of job {job_id}, kept"
+    assert note.reason == f"a reader's verdict (reject, of the results of job {job_id}, kept)"
     (one,) = kept(bench, job_id)
     assert (one.reader, one.verdict) == (READER, Verdict.REJECT)
     assert one.note == "Quality Issue; heart, not infection"
@@ -165,7 +165,8 @@ def test_of_results_that_others_took_the_place_of_nothing_is_kept(
     bench.accept(file_bytes(other_pixels()))
     bench.work(job_id, STANDARD)
     marked = came(bench, key_object(QUALITY, results["SR"]))
-    assert (marked.reason or "").endswith("that others have taken the place of: not kept")
+    why = "others have taken the place of the results that it selects"
+    assert marked.reason == f"a reader's verdict, not kept (reject: {why})"
     assert kept(bench, job_id) == []
 
 
