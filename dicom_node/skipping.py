@@ -30,6 +30,7 @@ DRAWN = "a reader's segmentation"
 NOT_DRAWN = "a segmentation that is no reader's"
 #: What a reader thinks of results, as a PACS stores it.
 JUDGEMENT = "a reader's verdict"
+NO_JUDGEMENT = "a key object on results that is no reader's verdict"
 REJECTED = "rejected"
 PURGED = "its results were delivered before"
 LEFT = "left to another pipeline"
@@ -40,11 +41,12 @@ _CODES = {refusal.value: refusal.name.lower() for refusal in Refusal} | {
     DRAWN: "readers_segmentation",
     NOT_DRAWN: "other_segmentation",
     JUDGEMENT: "readers_verdict",
+    NO_JUDGEMENT: "other_key_object",
     REJECTED: "rejected",
     PURGED: "delivered_and_purged",
     LEFT: "other_pipeline",
 }
-_SAID_BY_PEOPLE = (REJECTION_NOTE, JUDGEMENT)
+_SAID_BY_PEOPLE = (REJECTION_NOTE, JUDGEMENT, NO_JUDGEMENT)
 #: Every code there is.
 CODES = (*_CODES.values(), OTHER)
 
