@@ -3,21 +3,28 @@ names leaves any more, and what has left is taken back. A reader's verdict on re
 it is kept, as one that was clicked on the page.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 
 from dicom_node.config import CorrectionsSection
-from dicom_node.errors import Transient
+from dicom_node.errors import Permanent, Transient
 from dicom_node.intake.judgement import Marked, read_marked
 from dicom_node.intake.rejection import EXPIRED, KEY_OBJECT_SELECTION, Rejection, read_rejection
 from dicom_node.ledger import Job, JobState, Ledger, Result, Search, Verdict
 from dicom_node.skipping import JUDGEMENT, NO_JUDGEMENT, REJECTION_NOTE
 from dicom_node.worker.past import Past
 from dicom_node.worker.processing import read_dataset
+from dicom_node.worker.spooling import read_received
+
+logger = logging.getLogger(__name__)
 
 #: Of a title, in a reason.
 _MOST_CHARACTERS = 80
 #: How a job ends whose results, if it had any, are no longer to be judged.
 _WITHOUT_RESULTS = (JobState.SKIPPED, JobState.FAILED)
+#: What a title may say.
+_BY_TITLE = (Verdict.ACCEPT, Verdict.REJECT)
+_TAKEN_BACK = "taken back by a rejection note"
 _SAID = "The image that these results were made from was rejected."
 
 
@@ -47,12 +54,36 @@ def obey(ledger: Ledger, past: Past, job: Job, rejection: Rejection) -> tuple[Jo
             arrived = ledger.issues.earlier(image.id, ()).arrived
             past.take_back(job, image, arrived, rejection.title, _SAID)
             past.priors.rejected(image)
+            if image.sop_class_uid == KEY_OBJECT_SELECTION:
+                _unsay(ledger, past, image)
     known = f"{len(rejected)} of {len(uids)} instances it names were received"
     if ledger.deliveries.of_job(job.id):
         ledger.handover.built(job.id, owner, [], [])
         return JobState.BUILT, known
     ledger.handover.skipped(job.id, owner, f"{REJECTION_NOTE} ({known})")
     return JobState.SKIPPED, known
+
+
+def _unsay(ledger: Ledger, past: Past, image: Job) -> None:
+    """Take back the verdict that a rejected key object was, where its reader has said nothing since.
+
+    What the reader said before is not said again: who takes back a click need not mean that.
+    """
+    try:
+        marked = read_marked(read_dataset(read_received(past.spool, image)))
+    except Permanent as exc:
+        # What else the note names is taken back all the same.
+        extra = {"job_id": image.id, "reason": str(exc)}
+        logger.warning("could not take a verdict back", extra=extra)
+        return
+    if marked is None:
+        return
+    reader = marked.reader or image.calling_aet
+    results = ledger.assessments.results(marked.sop_instance_uids).values()
+    for job_id in {one.job_id for one in results}:
+        said = [one for one in ledger.assessments.of_job(job_id) if one.reader == reader]
+        if said and said[-1].verdict in _BY_TITLE and said[-1].note == marked.note:
+            ledger.assessments.keep(job_id, reader, Verdict.UNSURE, _TAKEN_BACK)
 
 
 def judged(ledger: Ledger, job: Job, content: bytes, section: CorrectionsSection) -> str | None:

@@ -243,6 +243,56 @@ def test_results_of_what_was_rejected_meanwhile_are_not_judged(
 
 
 @slow
+@pytest.mark.parametrize(
+    ("code", "last"),
+    [("113001", Verdict.UNSURE), ("113037", Verdict.UNSURE), ("113039", Verdict.ACCEPT)],
+)
+def test_a_rejection_note_for_a_key_object_takes_its_verdict_back(
+    bench: Bench, analysed: Analysed, code: str, last: Verdict
+) -> None:
+    job_id, results = analysed
+    other = item("PNAME", coded("121008", "Person Observer Name"), PersonName="Other^Bob")
+    came(bench, key_object(OF_INTEREST, results["SR"], said=(other,)))
+    marked = key_object(OF_INTEREST, results["SR"], said=(OBSERVER,))
+    came(bench, marked)
+    note = rejection_note(code, marked)
+    for _ in range(2):
+        came(bench, note)
+    said = [one for one in kept(bench, job_id) if one.reader == READER]
+    taken_back = [Verdict.UNSURE] if last is Verdict.UNSURE else []
+    assert [one.verdict for one in said] == [Verdict.ACCEPT, *taken_back]
+    if taken_back:
+        assert said[-1].note == "taken back by a rejection note"
+    # Nobody else is concerned.
+    assert len(kept(bench, job_id)) == len(said) + 1
+    assert job_of(bench.ledger, job_id).state is JobState.BUILT
+
+
+@slow
+def test_a_rejected_key_object_that_is_lost_keeps_nothing_else_from_being_taken_back(
+    bench: Bench, analysed: Analysed
+) -> None:
+    job_id, results = analysed
+    marked = key_object(OF_INTEREST, results["SR"], said=(OBSERVER,))
+    bench.spool.resolve(came(bench, marked).path).unlink()
+    note = came(bench, rejection_note("113001", marked, radiograph()))
+    assert note.state is JobState.BUILT
+    assert job_of(bench.ledger, job_id).state is JobState.SKIPPED
+
+
+@slow
+def test_what_a_reader_said_after_a_key_object_that_is_rejected_stays(
+    bench: Bench, analysed: Analysed
+) -> None:
+    job_id, results = analysed
+    marked = key_object(OF_INTEREST, results["SR"], said=(OBSERVER,))
+    came(bench, marked)
+    came(bench, key_object(QUALITY, results["SR"], said=(OBSERVER,)))
+    came(bench, rejection_note("113001", marked))
+    assert [one.verdict for one in kept(bench, job_id)] == [Verdict.ACCEPT, Verdict.REJECT]
+
+
+@slow
 def test_a_report_that_was_made_anew_is_known_beside_what_still_stands(bench: Bench) -> None:
     job_id = analyse(bench, visit("2026-03-04"))
     before = bench.deliver()
