@@ -65,7 +65,7 @@ def obey(ledger: Ledger, past: Past, job: Job, rejection: Rejection) -> tuple[Jo
 
 
 def _unsay(ledger: Ledger, past: Past, image: Job) -> None:
-    """Take back the verdict that a rejected key object was, where its reader has said nothing since.
+    """Take back the verdict that a rejected key object was, if its reader has said nothing since.
 
     What the reader said before is not said again: who takes back a click need not mean that.
     """

@@ -15,9 +15,8 @@ from dicom_node.ledger.readers.table import assessments, corrections
 from dicom_node.ledger.shadow.table import shadows
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.remains import is_fetched, was_asked_for
-from dicom_node.ledger.tables.schema import findings, jobs, outputs
+from dicom_node.ledger.tables.schema import OF_NONE, findings, jobs, outputs
 from dicom_node.ledger.tables.states import JobState
-from dicom_node.ledger.work.issues import OF_NONE
 
 
 class Verdict(StrEnum):
