@@ -30,6 +30,7 @@ DRAWN = "a reader's segmentation"
 NOT_DRAWN = "a segmentation that is no reader's"
 #: What a reader thinks of results, as a PACS stores it.
 JUDGEMENT = "a reader's verdict"
+NO_JUDGEMENT = "a key object on results that is no reader's verdict"
 REJECTED = "rejected"
 PURGED = "its results were delivered before"
 LEFT = "left to another pipeline"
@@ -40,10 +41,12 @@ _CODES = {refusal.value: refusal.name.lower() for refusal in Refusal} | {
     DRAWN: "readers_segmentation",
     NOT_DRAWN: "other_segmentation",
     JUDGEMENT: "readers_verdict",
+    NO_JUDGEMENT: "other_key_object",
     REJECTED: "rejected",
     PURGED: "delivered_and_purged",
     LEFT: "other_pipeline",
 }
+_SAID_BY_PEOPLE = (REJECTION_NOTE, JUDGEMENT, NO_JUDGEMENT)
 #: Every code there is.
 CODES = (*_CODES.values(), OTHER)
 
@@ -51,6 +54,14 @@ CODES = (*_CODES.values(), OTHER)
 def is_passable(reason: str) -> bool:
     """Whether a sentence that says why an instance was skipped is one of `PASSABLE`."""
     return any(reason.startswith(refusal.value) for refusal in PASSABLE)
+
+
+def head_of(reason: str) -> str:
+    """By which a sentence that says why an instance was skipped is counted with others: of notes,
+    verdicts and drawings what is in parentheses, numbers of jobs mostly, differs from each to the
+    next; what a header says is worth a row.
+    """
+    return reason.partition(" (")[0] if reason.startswith(_SAID_BY_PEOPLE) else reason
 
 
 def code_of(reason: str) -> str:

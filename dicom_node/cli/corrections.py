@@ -68,11 +68,16 @@ def show(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     """1 where a file is lost."""
     from dicom_node.cli.node.opening import open_spool
+    from dicom_node.errors import UsageError
     from dicom_node.ops.asked.pairs import TRAIN, export
     from dicom_node.ops.status import open_existing
     from dicom_node.ops.wording import line, numbered
 
-    config = node_config(arguments)
+    config, folder = node_config(arguments), arguments.folder
+    # A file may stand where the folder is to be, or one above it.
+    for place in (folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise UsageError(f"{place} is a file: name a FOLDER, new or of an export before")
     with closing(open_existing(config)) as ledger:
         pairs = list(
             export(ledger, open_spool(config), arguments.folder, accepted=arguments.accepted)

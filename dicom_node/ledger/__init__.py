@@ -22,7 +22,13 @@ from dicom_node.ledger.archives.inquiries import (
     Shown,
 )
 from dicom_node.ledger.figures import Dead, Depth, Figures, Gauges, Living, Place
-from dicom_node.ledger.readers.assessments import Assessed, Assessment, Assessments, Verdict
+from dicom_node.ledger.readers.assessments import (
+    Assessed,
+    Assessment,
+    Assessments,
+    Result,
+    Verdict,
+)
 from dicom_node.ledger.readers.corrections import Correction, Corrections, Counted
 from dicom_node.ledger.reading.counts import Backlog, Counts, Day
 from dicom_node.ledger.reading.devices import Device, KvpRange
@@ -208,6 +214,7 @@ __all__ = [
     "Refusal",
     "Relative",
     "Reported",
+    "Result",
     "Route",
     "Said",
     "Search",

@@ -1,4 +1,4 @@
-"""The last days in a small table: how many images came, and how many of them ended badly."""
+"""The last days in a small table: how many radiographs came, and how many of them ended badly."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta

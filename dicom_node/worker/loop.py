@@ -183,7 +183,7 @@ class Worker:
         if verdict := judged(self._ledger, job, content, self._corrections.section):
             self._hand_over(job, (), partial(self._ledger.handover.skipped, reason=verdict))
             extra = stages.closing(JobState.SKIPPED) | {"reason": verdict}
-            logger.info("took a reader's verdict", extra=extra)
+            logger.info("took a key object on results", extra=extra)
             return
         if rejection := rejection_of(job, content):
             outcome, known = obey(self._ledger, self._past, job, rejection)

@@ -27,10 +27,11 @@ def title(note: Dataset) -> str:
 
 
 def rejection_note(code: str, *images: Dataset) -> Dataset:
-    """As an archive writes one."""
+    """As an archive writes one, for images or for key objects."""
     note = copy.deepcopy(images[0])
-    for keyword in ("PixelData", "Rows", "Columns"):
-        del note[keyword]
+    for keyword in ("PixelData", "Rows", "Columns", "ContentSequence"):
+        if keyword in note:
+            del note[keyword]
     note.SOPClassUID = note.file_meta.MediaStorageSOPClassUID = KeyObjectSelectionDocumentStorage
     note.SOPInstanceUID = note.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     note.SeriesInstanceUID = generate_uid()

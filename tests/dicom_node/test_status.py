@@ -182,6 +182,16 @@ def test_a_destination_that_is_configured_is_forgotten_only_on_purpose(
     assert ledger.deliveries.of_job(job_id)[0].state is DeliveryState.WITHDRAWN
 
 
+def test_an_export_into_a_file_names_it_and_says_what_to_do(config: Config, tmp_path: Path) -> None:
+    file = tmp_path / "pairs"
+    file.write_text("somebody's")
+    for folder in (file, file / "below"):
+        run = cli(config, "corrections", "export", str(folder))
+        assert (run.returncode, run.stdout) == (2, "")
+        assert f"{file} is a file: name a FOLDER, new or of an export before" in run.stderr
+    assert file.read_text() == "somebody's"
+
+
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(
     config: Config, ledger: Ledger
 ) -> None:

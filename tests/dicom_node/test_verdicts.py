@@ -8,12 +8,19 @@ from pydicom.uid import KeyObjectSelectionDocumentStorage, generate_uid
 
 from dicom_node.config import CorrectionsSection, Reports, parse
 from dicom_node.config.profiles import STANDARD
+from dicom_node.demo.phantom import Kind as DrawnKind
 from dicom_node.errors import ConfigError
 from dicom_node.ledger import Assessment, Job, JobState, Verdict
-from dicom_node.skipping import code_of
+from dicom_node.skipping import NO_JUDGEMENT, code_of
 from tests.dicom_node.bench import Bench
+from tests.dicom_node.correcting import analysed as of_a_reader
+from tests.dicom_node.correcting import report_of
 from tests.dicom_node.ledger.records import job_of
 from tests.dicom_node.radiographs import changed, file_bytes, other_pixels, radiograph
+from tests.dicom_node.rejecting import rejection_note
+from tests.dicom_node.visits import PRIORS, WANTED, analyse, arrive, visit
+from tests.readers import as_slicer
+from tests.strokes import infection_on, lungs_on
 
 slow = pytest.mark.slow
 SECTION = CorrectionsSection(accepting_titles=("113000 DCM",))
@@ -89,7 +96,7 @@ def test_a_result_that_is_marked_so_is_rejected_by_who_marked_it(
     why = item("TEXT", coded("113012", "Key Object Description"), TextValue="heart, not infection")
     note = came(bench, key_object(QUALITY, results[role], said=(OBSERVER, why)))
     assert (note.state, code_of(note.reason or "")) == (JobState.SKIPPED, "readers_verdict")
-    assert note.reason == f"a reader's verdict, reject, of the results of job {job_id}, kept"
+    assert note.reason == f"a reader's verdict (reject, of the results of job {job_id}, kept)"
     (one,) = kept(bench, job_id)
     assert (one.reader, one.verdict) == (READER, Verdict.REJECT)
     assert one.note == "Quality Issue; heart, not infection"
@@ -141,7 +148,10 @@ def test_what_selects_the_image_is_about_that_and_means_what_it_always_did(
 ) -> None:
     job_id, results = analysed
     marked = came(bench, key_object(QUALITY, radiograph(), results["SR"]))
-    assert code_of(marked.reason or "") == "unsupported_class"
+    why = "it selects 1 object that is no result of an analysis"
+    assert marked.reason == f"{NO_JUDGEMENT} ({why})"
+    alone = came(bench, key_object(QUALITY, radiograph()))
+    assert code_of(alone.reason or "") == "unsupported_class"
     title = coded("113001", "Rejected for Quality Reasons")
     came(bench, key_object(title, radiograph(), results["SR"]))
     assert job_of(bench.ledger, job_id).reason == "rejected: Rejected for Quality Reasons"
@@ -149,11 +159,21 @@ def test_what_selects_the_image_is_about_that_and_means_what_it_always_did(
 
 
 @slow
-@pytest.mark.parametrize("title", [coded("113004", "For Teaching"), coded("113010", "?", "99X")])
-def test_another_title_is_no_verdict(bench: Bench, analysed: Analysed, title: Dataset) -> None:
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [
+        (coded("113004", "For Teaching"), "113004 DCM"),
+        (coded("113010", "?", "99X"), "113010 99X"),
+    ],
+)
+def test_another_title_is_no_verdict(
+    bench: Bench, analysed: Analysed, title: Dataset, said: str
+) -> None:
     job_id, results = analysed
     marked = came(bench, key_object(title, results["SR"]))
-    assert code_of(marked.reason or "") == "unsupported_class"
+    titles = "[corrections] accepting_titles or rejecting_titles"
+    assert marked.reason == f"{NO_JUDGEMENT} (its title {said} is not among {titles})"
+    assert code_of(marked.reason) == "other_key_object"
     assert kept(bench, job_id) == []
 
 
@@ -165,7 +185,8 @@ def test_of_results_that_others_took_the_place_of_nothing_is_kept(
     bench.accept(file_bytes(other_pixels()))
     bench.work(job_id, STANDARD)
     marked = came(bench, key_object(QUALITY, results["SR"]))
-    assert (marked.reason or "").endswith("that others have taken the place of: not kept")
+    why = "others have taken the place of the results that it selects"
+    assert marked.reason == f"a reader's verdict, not kept (reject: {why})"
     assert kept(bench, job_id) == []
 
 
@@ -174,8 +195,116 @@ def test_a_report_that_nothing_was_analysed_is_not_judged(bench: Bench) -> None:
     skipped = bench.accept(file_bytes(changed(radiograph(), ViewPosition="LL")))
     bench.work(skipped, STANDARD, reports=Reports(not_analysed=True))
     marked = came(bench, key_object(QUALITY, bench.deliver()["SR"]))
-    assert code_of(marked.reason or "") == "unsupported_class"
+    assert marked.reason == f"{NO_JUDGEMENT} (it selects 1 object that is no result of an analysis)"
     assert kept(bench, skipped) == []
+
+
+@slow
+def test_what_a_reader_has_drawn_and_its_report_are_not_judged(bench: Bench) -> None:
+    image = radiograph()
+    own_job, results = of_a_reader(bench, image)
+    seg = as_slicer(image, lungs_on(image), infection_on(image), predecessor=results["SEG"])
+    report = report_of(bench, seg)["SR"]
+    marked = came(bench, key_object(QUALITY, seg, report))
+    why = "it selects 2 objects that are no results of an analysis"
+    assert marked.reason == f"{NO_JUDGEMENT} ({why})"
+    assert kept(bench, own_job) == []
+
+
+@slow
+@pytest.mark.parametrize(
+    ("of_image", "of_key_object", "is_kept"),
+    [("a", "b", False), ("a", "a", True), ("", "b", True), ("a", "", True)],
+)
+def test_a_key_object_of_another_patient_is_no_verdict(
+    bench: Bench, of_image: str, of_key_object: str, is_kept: bool
+) -> None:
+    job_id = arrive(bench, changed(radiograph(), PatientID=of_image))
+    bench.work(job_id, STANDARD)
+    marked = key_object(QUALITY, bench.deliver()["SR"])
+    marked.PatientID = of_key_object
+    reason = bench.work(arrive(bench, marked), STANDARD, corrections=SECTION).reason
+    assert bool(kept(bench, job_id)) == is_kept
+    if not is_kept:
+        why = f"its Patient ID is another than that of the radiograph of job {job_id}"
+        assert reason == f"a reader's verdict, not kept (reject: {why})"
+
+
+@slow
+def test_results_of_what_was_rejected_meanwhile_are_not_judged(
+    bench: Bench, analysed: Analysed
+) -> None:
+    job_id, results = analysed
+    bench.work(bench.accept(file_bytes(rejection_note("113001", radiograph()))), STANDARD)
+    marked = came(bench, key_object(OF_INTEREST, results["SR"]))
+    why = f"job {job_id} is SKIPPED, rejected: Rejected for Quality Reasons"
+    assert marked.reason == f"a reader's verdict, not kept (accept: {why})"
+    assert kept(bench, job_id) == []
+
+
+@slow
+@pytest.mark.parametrize(
+    ("code", "last"),
+    [("113001", Verdict.UNSURE), ("113037", Verdict.UNSURE), ("113039", Verdict.ACCEPT)],
+)
+def test_a_rejection_note_for_a_key_object_takes_its_verdict_back(
+    bench: Bench, analysed: Analysed, code: str, last: Verdict
+) -> None:
+    job_id, results = analysed
+    other = item("PNAME", coded("121008", "Person Observer Name"), PersonName="Other^Bob")
+    came(bench, key_object(OF_INTEREST, results["SR"], said=(other,)))
+    marked = key_object(OF_INTEREST, results["SR"], said=(OBSERVER,))
+    came(bench, marked)
+    note = rejection_note(code, marked)
+    for _ in range(2):
+        came(bench, note)
+    said = [one for one in kept(bench, job_id) if one.reader == READER]
+    taken_back = [Verdict.UNSURE] if last is Verdict.UNSURE else []
+    assert [one.verdict for one in said] == [Verdict.ACCEPT, *taken_back]
+    if taken_back:
+        assert said[-1].note == "taken back by a rejection note"
+    # Nobody else is concerned.
+    assert len(kept(bench, job_id)) == len(said) + 1
+    assert job_of(bench.ledger, job_id).state is JobState.BUILT
+
+
+@slow
+def test_a_rejected_key_object_that_is_lost_keeps_nothing_else_from_being_taken_back(
+    bench: Bench, analysed: Analysed
+) -> None:
+    job_id, results = analysed
+    marked = key_object(OF_INTEREST, results["SR"], said=(OBSERVER,))
+    bench.spool.resolve(came(bench, marked).path).unlink()
+    note = came(bench, rejection_note("113001", marked, radiograph()))
+    assert note.state is JobState.BUILT
+    assert job_of(bench.ledger, job_id).state is JobState.SKIPPED
+
+
+@slow
+def test_what_a_reader_said_after_a_key_object_that_is_rejected_stays(
+    bench: Bench, analysed: Analysed
+) -> None:
+    job_id, results = analysed
+    marked = key_object(OF_INTEREST, results["SR"], said=(OBSERVER,))
+    came(bench, marked)
+    came(bench, key_object(QUALITY, results["SR"], said=(OBSERVER,)))
+    came(bench, rejection_note("113001", marked))
+    assert [one.verdict for one in kept(bench, job_id)] == [Verdict.ACCEPT, Verdict.REJECT]
+
+
+@slow
+def test_a_report_that_was_made_anew_is_known_beside_what_still_stands(bench: Bench) -> None:
+    job_id = analyse(bench, visit("2026-03-04"))
+    before = bench.deliver()
+    analyse(bench, visit("2026-03-01", DrawnKind.HEALTHY))
+    bench.work(job_id, WANTED, priors=PRIORS)
+    assert "SR" in bench.deliver()
+    alone = came(bench, key_object(QUALITY, before["SR"], before["DOC"]))
+    why = "others have taken the place of the results that it selects"
+    assert alone.reason == f"a reader's verdict, not kept (reject: {why})"
+    assert kept(bench, job_id) == []
+    came(bench, key_object(QUALITY, before["SR"], before["SEG"]))
+    assert [one.verdict for one in kept(bench, job_id)] == [Verdict.REJECT]
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, insert, select
 
 from dicom_node.errors import NodeError
-from dicom_node.ledger.readers.table import assessments
+from dicom_node.ledger.readers.table import assessments, corrections
 from dicom_node.ledger.shadow.table import shadows
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.remains import is_fetched, was_asked_for
-from dicom_node.ledger.tables.schema import findings, jobs, outputs
+from dicom_node.ledger.tables.schema import OF_NONE, findings, jobs, outputs
 from dicom_node.ledger.tables.states import JobState
 
 
@@ -53,6 +53,14 @@ class Assessed:
     said: tuple[Assessment, ...]  #: of each reader the last, in the order of these
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An instance that an analysis gave."""
+
+    job_id: int
+    is_present: bool  #: False: others have taken its place
+
+
 class Assessments(Part):
     """The part of the ledger that has what readers click."""
 
@@ -77,21 +85,35 @@ class Assessments(Part):
                 )
             )  # fmt: skip
 
-    def results(self, sop_instance_uids: Collection[str]) -> dict[str, int | None]:
-        """Of these instances, those that are results of an analysis: the job whose present results
-        they are, or None where others have taken their place.
-        """
-        analysed = (findings.c.job_id == outputs.c.job_id) & (findings.c.issue == outputs.c.issue)
+    def results(self, sop_instance_uids: Collection[str]) -> dict[str, Result]:
+        """Of these instances, those that are results of an analysis."""
+        # A report that was made anew within its issue is of none any more, and was of an analysis.
+        analysed = (findings.c.job_id == outputs.c.job_id) & (
+            (findings.c.issue == outputs.c.issue) | (outputs.c.issue == OF_NONE)
+        )
         query = (
             select(outputs.c.sop_instance_uid, jobs.c.id, outputs.c.issue == jobs.c.issue)
             .join(jobs, outputs.c.job_id == jobs.c.id)
-            .join(findings, analysed)
-            .where(outputs.c.sop_instance_uid.in_(sop_instance_uids))
+            .where(
+                outputs.c.sop_instance_uid.in_(sop_instance_uids),
+                select(findings.c.id).where(analysed).exists(),
+            )
             .order_by(outputs.c.issue)
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        return {uid: job_id if is_present else None for uid, job_id, is_present in rows}
+        return {uid: Result(job_id, is_present) for uid, job_id, is_present in rows}
+
+    def concern_any(self, sop_instance_uids: Collection[str]) -> bool:
+        """Whether any of these instances was built here, be it without an analysis, or is a
+        reader's Segmentation.
+        """
+        built = select(outputs.c.id).where(outputs.c.sop_instance_uid.in_(sop_instance_uids))
+        drawn = select(corrections.c.job_id).where(
+            corrections.c.segmentation_uid.in_(sop_instance_uids)
+        )
+        with self._database.read() as connection:
+            return any(connection.execute(one.limit(1)).first() for one in (built, drawn))
 
     def of_job(self, job_id: int) -> list[Assessment]:
         """Every click on its present results, the first first."""

@@ -11,7 +11,7 @@ from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.former import JOB, in_state
 from dicom_node.ledger.tables.lines import IMAGE_SINCE, RESULT_SINCE
 from dicom_node.ledger.tables.moves import Condition
-from dicom_node.ledger.tables.schema import deliveries, jobs
+from dicom_node.ledger.tables.schema import RADIOGRAPH, deliveries, instances, jobs
 from dicom_node.ledger.tables.states import (
     MISSING,
     UNDELIVERED,
@@ -53,7 +53,7 @@ class Day:
     """What came on one day, as it stands now."""
 
     begins: datetime
-    received: int  #: instances
+    received: int  #: radiographs: not what readers drew or selected, nor what is of no use here
     skipped: int  #: of them
     failed: int  #: of them
     refused: int  #: of them: those of which a result was refused or lost
@@ -103,7 +103,16 @@ class Counts(Part):
         ).label("number")
         query = (
             select(number, _STATE, jobs.c.id.in_(lost).label("lost"), func.count())
-            .where(jobs.c.received_at >= begin[0])
+            .outerjoin(
+                instances,
+                (instances.c.sop_instance_uid == jobs.c.sop_instance_uid)
+                & (instances.c.sha256 == jobs.c.sha256),
+            )
+            .where(
+                jobs.c.received_at >= begin[0],
+                # The version before kept no instances.
+                func.coalesce(instances.c.kind, RADIOGRAPH) == RADIOGRAPH,
+            )
             .group_by(number, _STATE, "lost")
         )
         with self._database.read() as connection:

@@ -7,11 +7,10 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from dicom_node.ledger.readers.table import DRAWN
 from dicom_node.ledger.reading.devices import DEVICE, Device
 from dicom_node.ledger.tables.database import Part
 from dicom_node.ledger.tables.remains import is_fetched, was_asked_for
-from dicom_node.ledger.tables.schema import findings, instances, jobs
+from dicom_node.ledger.tables.schema import RADIOGRAPH, findings, instances, jobs
 from dicom_node.ledger.tables.states import JobState
 
 #: Rows that are in memory at once.
@@ -86,9 +85,9 @@ def _query(when: datetime, pipeline: str) -> "Select[Any]":
 
 
 def of_devices(query: "Select[Any]") -> "Select[Any]":
-    """`query` of jobs, their instances and their present findings, for what devices sent: not what
-    a viewer has drawn, nor what was fetched, which is of another time. What a person had analysed
-    although it was refused has no findings here.
+    """`query` of jobs, their instances and their present findings, for radiographs that devices
+    sent: not what readers drew or selected, nor what was fetched, which is of another time. What a
+    person had analysed although it was refused has no findings here.
     """
     return (
         query.select_from(jobs)
@@ -103,7 +102,7 @@ def of_devices(query: "Select[Any]") -> "Select[Any]":
             & (findings.c.issue == jobs.c.issue)
             & ~was_asked_for(),
         )
-        .where(instances.c.kind != DRAWN, ~is_fetched())
+        .where(instances.c.kind == RADIOGRAPH, ~is_fetched())
     )
 
 

@@ -31,6 +31,7 @@ from dicom_node.ledger.tables.states import (
     Event,
     JobState,
 )
+from dicom_node.skipping import head_of
 
 #: How many failures a summary names.
 LAST_FAILURES = 10
@@ -156,16 +157,14 @@ def _skipped(connection: Connection) -> tuple[Skipped, ...]:
         .limit(SKIPS_LOOKED_AT)
         .subquery()
     )
-    count, last_at = func.count(), func.max(newest.c.updated_at)
-    query = (
-        select(newest.c.reason, count, last_at)
-        .group_by(newest.c.reason)
-        .order_by(count.desc(), last_at.desc())
-        .limit(SKIP_REASONS)
-    )
-    return tuple(
-        Skipped(reason or "", number, at) for reason, number, at in connection.execute(query)
-    )
+    query = select(newest.c.reason, func.count(), func.max(newest.c.updated_at))
+    alike: dict[str, Skipped] = {}
+    for said, number, at in connection.execute(query.group_by(newest.c.reason)):
+        reason = head_of(said or "")
+        other = alike.get(reason, Skipped(reason, 0, at))
+        alike[reason] = Skipped(reason, other.count + number, max(other.last_at, at))
+    most = sorted(alike.values(), key=lambda one: (one.count, one.last_at), reverse=True)
+    return tuple(most[:SKIP_REASONS])
 
 
 def _failures(connection: Connection) -> tuple[Failure, ...]:

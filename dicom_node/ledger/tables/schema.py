@@ -29,6 +29,11 @@ HEAD = "0020"
 #: SQLite numbers rows by itself only where the key is its INTEGER.
 _ID = BigInteger().with_variant(Integer(), "sqlite")
 
+#: `InstanceKind` of what may be a chest radiograph.
+RADIOGRAPH = "RADIOGRAPH"
+#: The issue of outputs that others of the same issue have replaced.
+OF_NONE = -1
+
 metadata = MetaData()
 
 # One row: the oldest schema whose code may use this ledger. A migration that only adds leaves it.

@@ -10,14 +10,14 @@ from sqlalchemy import Connection, Row, select
 
 from dicom_node.ledger.readers.table import DRAWN
 from dicom_node.ledger.tables.database import Part, insert_once
-from dicom_node.ledger.tables.schema import instances
+from dicom_node.ledger.tables.schema import RADIOGRAPH, instances
 
 
 class InstanceKind(StrEnum):
     """What the SOP Class of an instance makes of it here."""
 
     #: Of a class that may hold a chest radiograph.
-    RADIOGRAPH = "RADIOGRAPH"
+    RADIOGRAPH = RADIOGRAPH
     #: A Key Object Selection: it may reject instances.
     CORRECTION = "CORRECTION"
     #: A Segmentation, where those of readers are taken: one may have corrected ours.

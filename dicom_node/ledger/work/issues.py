@@ -18,7 +18,7 @@ from dicom_node.ledger.tables.records import (
     LeaseLost,
     Source,
 )
-from dicom_node.ledger.tables.schema import deliveries, events, jobs, outputs, sources
+from dicom_node.ledger.tables.schema import OF_NONE, deliveries, events, jobs, outputs, sources
 from dicom_node.ledger.tables.states import ARRIVED, DeliveryState, Event, JobState
 from dicom_node.ledger.work.reopening import INSTANCE
 from dicom_node.ledger.work.requeue import overridden_of
@@ -31,8 +31,6 @@ _STOPPABLE = (DeliveryState.RESERVE, DeliveryState.WAITING, DeliveryState.HELD,
 #: Of these: what may have got there before a person had it sent again.
 _SENT_AGAIN = tuple(state for state in _STOPPABLE
                     if state not in (DeliveryState.RESERVE, DeliveryState.SUBSTITUTED))  # fmt: skip
-#: The issue of outputs that others of the same issue have replaced.
-OF_NONE = -1
 _SOURCE = [
     *(
         sources.c[name]

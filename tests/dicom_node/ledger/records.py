@@ -7,6 +7,7 @@ from typing import TypedDict, Unpack
 
 from dicom_node.ledger import (
     BuiltOutput,
+    InstanceKind,
     Job,
     JobState,
     Ledger,
@@ -46,6 +47,7 @@ class Changes(TypedDict, total=False):
     path: str
     sha256: str
     origin: Origin
+    kind: InstanceKind
 
 
 def instance(number: int = 1, **changes: Unpack[Changes]) -> StoredInstance:

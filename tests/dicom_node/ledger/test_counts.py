@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from dicom_node.ledger import Backlog, Day, Ledger
+from dicom_node.ledger import Backlog, Day, InstanceKind, Ledger
 from tests.dicom_node.ledger.records import PIPELINE, START, Clock, built, claimed, instance
 
 
@@ -54,6 +54,8 @@ def test_days_count_what_came_on_them_as_it_stands_now(ledger: Ledger, clock: Cl
     built(ledger, "PACS", number=3)
     refuse(ledger, "PACS")
     ledger.jobs.accept(instance(4), PIPELINE)
+    for number, kind in enumerate(set(InstanceKind) - {InstanceKind.RADIOGRAPH}, start=5):
+        ledger.jobs.accept(instance(number, kind=kind), PIPELINE)
     first, second, third = ledger.counts.days(midnights)
     assert first == Day(midnights[0], received=2, skipped=1, failed=1, refused=0)
     assert (second.received, second.refused) == (2, 1)

@@ -62,6 +62,27 @@ def test_skipped_instances_are_counted_by_reason_and_never_bury_a_failure(
     assert [failure.reason for failure in summary.failures] == ["undecodable"]
 
 
+def test_what_people_say_is_counted_together_whichever_jobs_it_is_about(
+    ledger: Ledger, clock: Clock
+) -> None:
+    for number in range(1, 13):
+        clock.advance(1)
+        verdict = "accept" if number % 2 else "reject"
+        said = f"a reader's verdict ({verdict}, of the results of job {number}, kept)"
+        ledger.handover.skipped(claimed(ledger, number=number).id, "w1", said)
+    for number, view in enumerate(("RL", "LL"), start=20):
+        clock.advance(1)
+        refused = f"not a frontal view (View Position {view})"
+        ledger.handover.skipped(claimed(ledger, number=number).id, "w1", refused)
+    skipped = ledger.reports.summary().skipped
+    assert [(one.reason, one.count) for one in skipped] == [
+        ("a reader's verdict", 12),
+        ("not a frontal view (View Position LL)", 1),
+        ("not a frontal view (View Position RL)", 1),
+    ]
+    assert skipped[0].last_at == START + timedelta(seconds=12)
+
+
 def test_a_failure_says_what_ended_it(ledger: Ledger) -> None:
     def fail(number: int, error: Exception) -> None:
         try:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from dicom_node.ledger import Device, Filter, FindingsRecord, Ledger, Origin
+from dicom_node.ledger import Device, Filter, FindingsRecord, InstanceKind, Ledger, Origin
 from tests.dicom_node.ledger.records import PIPELINE, START, Clock, fail, instance, output, to
 
 
@@ -79,5 +79,9 @@ def test_what_was_found_is_told_by_device_and_by_time(ledger: Ledger) -> None:
     assert (late.received, late.decisions["negative"], late.infected_percent) == (1, 1, None)
     _, room = found[Device("", "", "ROOM 2", "AE3")]
     assert (room.analysed, room.cautioned, room.cautions["TILTED"]) == (1, 1, 1)
+    # Whoever sends what readers say is no device.
+    for number, kind in enumerate(set(InstanceKind) - {InstanceKind.RADIOGRAPH}, start=10):
+        ledger.jobs.accept(instance(number, calling_aet="VIEWER", kind=kind), PIPELINE)
+    assert ledger.quality.by_device(START, START + timedelta(seconds=30)) == found
     _, nameless = found[Device("", "", "", "AE1")]
     assert (nameless.received, nameless.analysed) == (1, 0)
