@@ -61,6 +61,9 @@ def build(name: str, encoder_weights: str | None = None) -> "nn.Module":
 
 def adders(network: "nn.Module") -> "Iterator[nn.Module]":
     """The modules of an FPN that stack its levels and add them: lists of maps of one shape."""
+    from inference.torchvision_pair import import_torchvision
+
+    import_torchvision()
     from segmentation_models_pytorch.decoders.fpn.decoder import MergeBlock
 
     for module in network.modules():
